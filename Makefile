@@ -1,0 +1,54 @@
+# `make` shows the targets. A machine needs Python 3.11 or later, git and make; everything else is set up here.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types unit spark e2e bench format lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Install everything into .venv, fetch a JRE if there is none, and Delta's jars
+
+$(READY): requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/setup.sh
+	@touch $@
+
+demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers each line of a file instead
+	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)")
+
+test: lint types unit spark e2e  ## Everything that CI checks
+
+lint: $(READY)  ## Check style and format
+	@$(BIN)/ruff check -q . && $(BIN)/ruff format --check -q . && echo "lint: clean"
+
+types: $(READY)  ## Check types
+	@$(BIN)/mypy
+
+unit: $(READY)  ## Tests that need no Spark: seconds
+	@$(BIN)/python -m pytest -q -m "not spark and not e2e"
+
+spark: $(READY)  ## Tests on a shared Spark session
+	@$(BIN)/python -m pytest -q -m spark
+
+e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
+	@$(BIN)/python -m pytest -q -m e2e
+
+bench: $(READY)  ## Measure latency and throughput
+	@$(BIN)/python scripts/bench.py
+
+format: $(READY)  ## Mend style and format
+	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+lock: $(READY)  ## Resolve requirements.lock and requirements-jre.lock anew from pyproject.toml
+	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra local --extra infra --group dev \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q --group jre --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-jre.lock
+
+clean:  ## Remove what was built and installed here
+	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,128 @@
+"""The command line: `pipeline run | status | demo | sandbox`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.errors import OperatorError
+from pipeline.options import with_settings
+from pipeline.settings import Settings
+
+app = typer.Typer(
+    name="pipeline",
+    help="An AI assistant on Telegram that runs as a lakehouse pipeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would show secrets, and rich's hook has hidden failures on Databricks.
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _pipeline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """An AI assistant on Telegram that runs as a lakehouse pipeline."""
+
+
+@app.command()
+@with_settings
+def run(
+    settings: Settings,
+    once: Annotated[bool, typer.Option("--once", help="Take what Telegram holds, process all of it, and end.")] = False,
+    deadline: Annotated[
+        float | None,
+        typer.Option(help="With --once: seconds after which the rest is left to the next run (exit 1).", min=0),
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Serve a bot until stopped.
+
+    The secrets come from TELEGRAM_BOT_TOKEN and OPENAI_API_KEY, or from the files that TELEGRAM_BOT_TOKEN_FILE and
+    OPENAI_API_KEY_FILE name. Exit code 0: done; 1: cut short or failed; 2: something must be set right first.
+    """
+    from pipeline.log import configure_logs
+    from pipeline.supervisor import Supervisor, stopping_on_signals
+
+    if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise OperatorError(f"--log-level is {log_level!r}: it should be debug, info, warning or error")
+    configure_logs(log_level)
+    supervisor = Supervisor(settings, once=once, deadline=deadline)
+    with stopping_on_signals(supervisor):
+        if not supervisor.run():
+            raise typer.Exit(1)
+
+
+@app.command()
+@with_settings
+def status(
+    settings: Settings,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what each stage holds, how far it lags, the last error, and replies of unknown outcome."""
+    from pipeline.status import print_status, status_of
+
+    print_status(status_of(settings.places), as_json=as_json)
+
+
+@app.command()
+def demo(
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file; each line is one message from a user (an empty one: a photo with an empty caption)."
+        ),
+    ] = None,
+    storage: Annotated[Path | None, typer.Option(help="Keep the tables here.  [a new folder]")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for all messages of a file.", min=1)] = 300.0,
+) -> None:
+    """Run the whole product here: real Spark and Delta, a small real model, a simulated Telegram. No account needed."""
+    try:
+        from pipeline.demo import run_demo
+    except ImportError as error:
+        raise OperatorError(f"the demo is an extra, and {error.name} is missing: run `make setup`") from None
+    raise typer.Exit(run_demo(messages, storage, timeout))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    help="Serve a simulated Telegram, with a chat page, and a small model, to develop any bot against.",
+)
+def sandbox(context: typer.Context) -> None:
+    # An optional extra: its code is loaded by this command alone, and has the options.
+    try:
+        from pipeline.sandbox.command import sandbox as serve
+    except ImportError as error:
+        raise OperatorError(
+            f'the sandbox is an extra, and {error.name} is missing: install "telegram-lakehouse[sandbox]"'
+        ) from None
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command()(serve)
+    command(args=context.args, prog_name="pipeline sandbox")
+
+
+def main() -> None:
+    """The console script. What the operator must mend is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except OperatorError as error:
+        print(f"pipeline: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

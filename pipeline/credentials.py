@@ -1,0 +1,141 @@
+"""The credentials of a run: where they come from, how they are renewed, and how executors get them.
+
+A secret is resolved from the environment or from a file, as containers mount secrets, and resolved again when the
+other side answers 401. Values stay wrapped; no error or log line of this module holds one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import SecretStr
+
+from pipeline.errors import OperatorError
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.core.broadcast import Broadcast
+
+_RENEW_BEFORE = 120.0
+"""Seconds before its expiry at which a credential is resolved anew."""
+
+
+class CredentialError(OperatorError):
+    """A secret can't be resolved; the text names its key, never its value."""
+
+
+def secret_source(key: str) -> Callable[[], SecretStr | None]:
+    """Reads the secret `key` from the environment, or from the file that `key_FILE` names, anew at each call.
+
+    Returns None where neither is set. Raises CredentialError where both are, or where the file can't be read.
+    """
+
+    def read() -> SecretStr | None:
+        value, file = os.environ.get(key, "").strip(), os.environ.get(f"{key}_FILE", "").strip()
+        if value and file:
+            raise CredentialError(f"{key} and {key}_FILE are both set: keep one")
+        if not file:
+            return SecretStr(value) if value else None
+        try:
+            value = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise CredentialError(
+                f"{key}_FILE {file} can't be read ({reason}): give the path of a readable file"
+            ) from None
+        if not value:
+            raise CredentialError(f"{key}_FILE {file} is empty: write the secret into it")
+        return SecretStr(value)
+
+    return read
+
+
+@dataclass(frozen=True)
+class ModelAccess:
+    """What a worker needs to call the model."""
+
+    base_url: str
+    bearer: SecretStr
+    expires_at: float | None = None
+    """Seconds since 1970; None where it does not expire."""
+
+
+_T = TypeVar("_T")
+
+
+class Credential(Generic[_T]):
+    """One credential: resolved when first needed, anew before it expires, and anew when it was refused. Thread-safe."""
+
+    def __init__(self, resolve: Callable[[], _T]) -> None:
+        """`resolve` raises CredentialError when it can't."""
+        self._resolve = resolve
+        self._lock = threading.Lock()
+        self._value: _T | None = None
+
+    def current(self) -> _T:
+        with self._lock:
+            expires_at = getattr(self._value, "expires_at", None)
+            if self._value is None or (expires_at is not None and expires_at - time.time() < _RENEW_BEFORE):
+                self._value = self._resolve()
+            return self._value
+
+    def refresh(self, refused: _T) -> bool:
+        """Resolve anew after `refused` was refused. Returns whether there is another value to try now."""
+        with self._lock:
+            if self._value != refused:
+                return True
+            try:
+                self._value = self._resolve()
+            except CredentialError:
+                return False
+            return self._value != refused
+
+
+class BroadcastAccess:
+    """Model access as executors read it: a broadcast, made anew when it changes, destroyed once no job holds it."""
+
+    def __init__(self, context: SparkContext, access: Credential[ModelAccess]) -> None:
+        self._context = context
+        self._access = access
+        self._lock = threading.Lock()
+        self._current: tuple[ModelAccess, Broadcast[ModelAccess]] | None = None
+        self._holders: dict[int, int] = {}
+        self._stale: dict[int, Broadcast[ModelAccess]] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[Broadcast[ModelAccess]]:
+        """The broadcast of the present access, for the length of a job."""
+        access = self._access.current()
+        with self._lock:
+            if self._current is None or self._current[0] != access:
+                if self._current is not None:
+                    self._stale[id(self._current[1])] = self._current[1]
+                self._current = (access, self._context.broadcast(access))
+            broadcast = self._current[1]
+            self._holders[id(broadcast)] = self._holders.get(id(broadcast), 0) + 1
+            self._destroy_stale()
+        try:
+            yield broadcast
+        finally:
+            with self._lock:
+                self._holders[id(broadcast)] -= 1
+                self._destroy_stale()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._current is not None:
+                self._stale[id(self._current[1])] = self._current[1]
+                self._current = None
+            self._destroy_stale()
+
+    def _destroy_stale(self) -> None:
+        for key in [key for key in self._stale if not self._holders.get(key)]:
+            self._holders.pop(key, None)
+            self._stale.pop(key).destroy()

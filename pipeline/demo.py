@@ -1,0 +1,220 @@
+"""The demo: the main job, run here as it runs anywhere, against a simulated Telegram and a small model on this machine.
+
+With TELEGRAM_BOT_TOKEN set it serves that bot instead, and with OPENAI_BASE_URL that model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from pipeline.errors import OperatorError
+from pipeline.record import read_record
+from pipeline.sandbox.bot_api import create_app
+from pipeline.sandbox.embedded_model import EmbeddedModel
+from pipeline.sandbox.server import serve
+from pipeline.sandbox.telegram import DEFAULT_TOKEN, Telegram, UserMessage
+
+_CHAT = 1
+_READY_WITHIN = 180.0
+_STOP_WITHIN = 20.0
+
+
+class DemoError(OperatorError):
+    """The demo can't run as asked."""
+
+
+def run_demo(messages: Path | None, storage: Path | None, timeout: float) -> int:
+    """Run the demo; the exit code: 0 when every message has reached its final state, 1 otherwise."""
+    console = Console()
+    lines = _read_messages(messages) if messages is not None else None
+    real = bool(os.environ.get("TELEGRAM_BOT_TOKEN") or os.environ.get("TELEGRAM_BOT_TOKEN_FILE"))
+    if real and lines is not None:
+        raise DemoError("TELEGRAM_BOT_TOKEN is set, so people write the messages: unset it, or leave MESSAGES out")
+    # Ctrl-C and a plain kill both end the demo in order, so that nothing is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ExitStack() as running:
+        # A new folder stays after the end: its tables are there to be looked at.
+        folder = (storage or Path(tempfile.mkdtemp(prefix="telegram-lakehouse-"))).absolute()
+        environment = dict(os.environ)
+        telegram: Telegram | None = None
+        with console.status("Starting the model and the simulated Telegram …"):
+            if "OPENAI_BASE_URL" not in environment:
+                model = running.enter_context(EmbeddedModel())
+                environment |= {"OPENAI_BASE_URL": model.base_url, "PIPELINE_MODEL": model.model}
+                environment |= {"OPENAI_API_KEY": "none", "PIPELINE_CONCURRENCY": "2"}
+            if not real:
+                telegram = Telegram(DEFAULT_TOKEN)
+                page = running.enter_context(serve(create_app(telegram))).url
+                environment |= {"TELEGRAM_BOT_TOKEN": DEFAULT_TOKEN, "TELEGRAM_API_URL": page}
+        with console.status("Starting Spark …"):
+            job = running.enter_context(_job(environment, folder))
+            _wait_until_serving(job, folder)
+        try:
+            if telegram is None:
+                return _serve(console, job, folder)
+            if lines is None:
+                return _chat(console, job, telegram, page)
+            return _answer_all(console, job, telegram, lines, folder, timeout)
+        except KeyboardInterrupt:
+            return 0 if lines is None else 1
+
+
+def _read_messages(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise DemoError(f"MESSAGES {file} can't be read ({reason}): give a text file, one message a line") from None
+    if not lines:
+        raise DemoError(f"MESSAGES {file} is empty: write one message a line")
+    return lines
+
+
+@contextlib.contextmanager
+def _job(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The job in a process of its own, as in production, stopped at the end whatever happens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "pipeline.log").open("ab") as log:
+        job = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "run", "--storage", str(folder), "--poll-seconds", "5"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Ctrl-C is for the demo, which then stops the job itself.
+            start_new_session=True,
+        )
+    try:
+        yield job
+    finally:
+        job.terminate()
+        try:
+            job.wait(_STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            job.kill()
+            job.wait()
+
+
+def _wait_until_serving(job: subprocess.Popen[bytes], folder: Path) -> None:
+    until = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < until:
+        _check(job, folder)
+        record = read_record(folder)
+        if record is not None and record.state == "serving" and record.pid == job.pid:
+            return
+        time.sleep(0.1)
+    raise DemoError(f"the job does not get ready: see {folder / 'pipeline.log'}")
+
+
+def _check(job: subprocess.Popen[bytes], folder: Path) -> None:
+    if job.poll() is not None:
+        log = (folder / "pipeline.log").read_text(errors="replace").strip()
+        said = log.splitlines()[-1] if log else "it said nothing"
+        raise DemoError(f"the job ended: {said.removeprefix('pipeline: ')}")
+
+
+def _serve(console: Console, job: subprocess.Popen[bytes], folder: Path) -> int:
+    record = read_record(folder)
+    console.print(f"Write to @{record.bot_username if record else '?'} on Telegram. Tables: {folder}. Ctrl-C ends it.")
+    return job.wait()
+
+
+def _chat(console: Console, job: subprocess.Popen[bytes], telegram: Telegram, page: str) -> int:
+    console.print(f"Write to the bot; an empty line ends it. The same chat in a browser: {page}/", highlight=False)
+    seen = 0
+    while job.poll() is None:
+        try:
+            text = console.input("[bold cyan]you[/] > ").strip()
+        except EOFError:
+            text = ""
+        if not text:
+            return 0
+        began = time.monotonic()
+        telegram.receive(UserMessage(chat_id=_CHAT, text=text))
+        replies: list[dict[str, Any]] = []
+        with console.status("typing …"):
+            while not replies and job.poll() is None:
+                time.sleep(0.05)
+                replies = [sent for sent in telegram.sent(seen) if sent["chat_id"] == _CHAT]
+        for reply in replies:
+            console.print(f"[bold green]bot[/] > {escape(reply['text'])}  [dim]{time.monotonic() - began:.1f} s[/]")
+            seen = reply["n"]
+    return 1
+
+
+@dataclass
+class _Outcome:
+    """What became of one message."""
+
+    question: str
+    answer: str = ""
+    status: str = "not finished"
+    seconds: float | None = None
+
+
+def _answer_all(
+    console: Console, job: subprocess.Popen[bytes], telegram: Telegram, lines: list[str], folder: Path, timeout: float
+) -> int:
+    """Send each line as a message of a user of its own, wait for its final state in the tables, and show all."""
+    with console.status("") as progress:
+        outcomes: dict[int, _Outcome] = {}
+        for number, line in enumerate(lines, start=1):
+            # An empty line is what a photo with an empty caption holds.
+            content: dict[str, Any] = {"text": line} if line.strip() else {"photo": True, "caption": line.strip()}
+            sent = telegram.receive(UserMessage(chat_id=number, first_name=f"User {number}", **content))
+            assert sent.update_id is not None
+            outcomes[sent.update_id] = _Outcome(line)
+        until = time.monotonic() + timeout
+        while time.monotonic() < until and job.poll() is None:
+            _read_outcomes(folder, outcomes)
+            finished = sum(outcome.seconds is not None for outcome in outcomes.values())
+            progress.update(f"{finished} of {len(outcomes)} messages done")
+            if finished == len(outcomes):
+                break
+            time.sleep(0.5)
+    grid = Grid("#", "question", "answer", "status", "s", show_lines=True)
+    for number, outcome in enumerate(outcomes.values(), start=1):
+        seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f}"
+        grid.add_row(
+            str(number), escape(_short(outcome.question)), escape(_short(outcome.answer)), outcome.status, seconds
+        )
+    console.print(grid)
+    console.print(f"Tables: {folder}/{{bronze,silver,quarantine}}", highlight=False, soft_wrap=True)
+    return 0 if all(outcome.seconds is not None for outcome in outcomes.values()) else 1
+
+
+def _read_outcomes(folder: Path, outcomes: dict[int, _Outcome]) -> None:
+    """Final states, from the tables: silver's row, or bronze's reason why there is no answer."""
+    from deltalake import DeltaTable
+
+    silver = DeltaTable(str(folder / "silver")).to_pyarrow_table().to_pylist()
+    bronze = DeltaTable(str(folder / "bronze")).to_pyarrow_table().to_pylist()
+    for row in silver:
+        outcome = outcomes[row["update_id"]]
+        outcome.answer = row["llm_response"]
+        outcome.status = f"{row['answer_status']}, {row['delivery_status']}"
+        outcome.seconds = ((row["delivered_at"] or row["answered_at"]) - row["received_at"]).total_seconds()
+    for row in bronze:
+        if row["disposition"] != "answer":
+            outcome = outcomes[row["update_id"]]
+            outcome.status = f"not answered: {row['disposition']}"
+            outcome.seconds = (row["ingested_at"] - row["received_at"]).total_seconds()
+
+
+def _short(text: str, most: int = 160) -> str:
+    return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"

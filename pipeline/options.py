@@ -1,0 +1,50 @@
+"""Command-line options made from the settings model, so that each is declared once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.settings import Settings, env_name, read_settings
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for each setting; it gets the validated `settings` in their place.
+
+    Secrets are no settings: a command line can be read by every process of the machine.
+    """
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
+
+    @functools.wraps(command)
+    def wrapped(**values: Any) -> Any:
+        overrides = {name: values.pop(name) for name in Settings.model_fields}
+        return command(settings=read_settings(overrides), **values)
+
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name))
+        for name in Settings.model_fields
+    ]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    signature = inspect.Signature([*parameters, *options])
+    wrapped.__signature__ = signature  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
+    return wrapped
+
+
+def _annotation(name: str) -> Any:
+    field = Settings.model_fields[name]
+    default = field.get_default()
+    shown = "" if default in (None, frozenset()) or field.is_required() else f"  [{default}]"
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=f"{field.description}{shown}".replace("[", "\\["),
+        metavar=env_name(name),
+        show_default=False,
+        rich_help_panel="Settings (each also from the environment)",
+    )
+    # Text, whatever the type: the model checks it, and says what is wrong in its own words.
+    return Annotated[str | None, option]

@@ -1,0 +1,117 @@
+"""What came of asking the model once, and what is to be done about it. Plain decisions; nothing is called here."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Verdict(StrEnum):
+    """What one attempt says, about the message or about the model."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    """The model refuses this message, and will again."""
+    UNREADABLE = "unreadable"
+    """An answer came that can't be read; another attempt may do."""
+    FAILING = "failing"
+    """The model failed on this attempt (5xx, timeout): this message's fault only if others succeed meanwhile."""
+    BUSY = "busy"
+    """429: the model wants us to wait."""
+    UNREACHABLE = "unreachable"
+    UNAUTHORISED = "unauthorised"
+    """401 or 403."""
+    UNKNOWN_MODEL = "unknown_model"
+    """404: no such model, or no such address."""
+
+
+OUTAGES = frozenset({Verdict.BUSY, Verdict.UNREACHABLE, Verdict.UNAUTHORISED, Verdict.UNKNOWN_MODEL})
+"""Verdicts that are never one message's fault: the message waits."""
+
+
+class Outcome(BaseModel):
+    """What one attempt brought; crosses process borders as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Verdict
+    text: str = ""
+    """The answer, where there is one."""
+    reason: str = ""
+    model: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    retry_after: float | None = None
+    """Seconds that the model asks us to wait."""
+    seconds: float = 0.0
+    """How long the call took."""
+
+
+class Next(StrEnum):
+    """What to do with a message after an attempt."""
+
+    DELIVER = "deliver"
+    FALL_BACK = "fall_back"
+    ASK_AGAIN = "ask_again"
+    WAIT = "wait"
+    """Until the model is back: this attempt doesn't count."""
+
+
+def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answered: bool) -> Next:
+    """Decide after an attempt. `attempts` counts those that do count, this one included.
+
+    `others_answered`: whether the model answered another message since this one's first attempt. Only then is a
+    failing model this message's fault; otherwise it is an outage, and no message is lost to one.
+    """
+    if outcome.verdict is Verdict.ANSWERED:
+        return Next.DELIVER
+    if outcome.verdict is Verdict.REJECTED:
+        return Next.FALL_BACK
+    if outcome.verdict in OUTAGES:
+        return Next.WAIT
+    if attempts < most_attempts:
+        return Next.ASK_AGAIN if outcome.verdict is Verdict.UNREADABLE or others_answered else Next.WAIT
+    if outcome.verdict is Verdict.FAILING and not others_answered:
+        return Next.WAIT
+    return Next.FALL_BACK
+
+
+_FENCE = re.compile(r"^```[A-Za-z]*\s*\n?(.*?)\n?```$", re.DOTALL)
+
+
+def read_answer(content: Any) -> str | None:
+    """The answer in a completion's content, or None where there is none that can be read.
+
+    Takes `{"answer": …}` as asked for, bare or in a fence, a plain string, and a list of content blocks, of which the
+    text blocks count (gpt-oss serves reasoning blocks too). JSON that is cut off or of another shape is unreadable.
+    """
+    if isinstance(content, list):
+        texts = [
+            block["text"]
+            for block in content
+            if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
+        ]
+        content = "".join(texts)
+    if not isinstance(content, str):
+        return None
+    text = content.strip()
+    fenced = _FENCE.match(text)
+    if fenced:
+        text = fenced[1].strip()
+    if text[:1] in ("{", "["):
+        try:
+            value = json.loads(text, strict=False)
+        except ValueError:
+            return None if text[0] == "{" else _clean(text)
+        answer = value.get("answer") if isinstance(value, dict) else None
+        return _clean(answer) if isinstance(answer, str) else None
+    return _clean(text)
+
+
+def _clean(text: str) -> str | None:
+    """Without what no message can hold: lone surrogates, NUL, white space at the ends."""
+    kept = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "").strip()
+    return kept or None

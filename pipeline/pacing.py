@@ -1,0 +1,62 @@
+"""When a message may be sent: Telegram's flood limits, kept from our side.
+
+The limits are those of https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: about 30
+messages a second over all chats, one a second in a chat, 20 a minute in a group. Plain values and a clock from outside.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+_CHAT_INTERVAL = 1.0
+_TIMER_CREDIT = 0.05
+_GROUP_WINDOW = 60.0
+_GROUP_LIMIT = 20
+
+
+@dataclass
+class _Chat:
+    sent: deque[float] = field(default_factory=lambda: deque(maxlen=_GROUP_LIMIT))
+    held_until: float = 0.0
+
+
+class Pace:
+    """Times of the last messages, in seconds of any steady clock. For one thread."""
+
+    def __init__(self, rate: float) -> None:
+        """`rate`: messages a second over all chats."""
+        self._interval = 1.0 / rate
+        self._next = 0.0
+        self._chats: dict[int, _Chat] = {}
+
+    def take(self, chat_id: int, chat_type: str, now: float) -> float:
+        """Take the right to send now, or learn when to ask again: `now` or earlier means that it is taken."""
+        chat = self._chats.get(chat_id)
+        if chat is None:
+            chat = self._chats[chat_id] = _Chat()
+            self._drop_idle(now)
+        due = max(chat.held_until, self._next)
+        if chat.sent:
+            due = max(due, chat.sent[-1] + _CHAT_INTERVAL)
+        if chat_type != "private" and len(chat.sent) == _GROUP_LIMIT:
+            due = max(due, chat.sent[0] + _GROUP_WINDOW)
+        if due > now:
+            return due
+        chat.sent.append(now)
+        # A silence earns next to no credit, since bursts are what the limit is about: just what a late timer lost.
+        self._next = max(self._next, now - _TIMER_CREDIT) + self._interval
+        return due
+
+    def hold(self, chat_id: int, until: float) -> None:
+        """Telegram told us to wait in this chat."""
+        chat = self._chats.setdefault(chat_id, _Chat())
+        chat.held_until = max(chat.held_until, until)
+
+    def _drop_idle(self, now: float) -> None:
+        if len(self._chats) % 10_000 == 0:
+            self._chats = {
+                chat_id: chat
+                for chat_id, chat in self._chats.items()
+                if chat.held_until > now or (chat.sent and chat.sent[-1] > now - _GROUP_WINDOW) or not chat.sent
+            }

@@ -1,0 +1,166 @@
+"""The settings of a run: one typed model, read from the environment, each but the secrets overridable by an option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic import SecretStr as Secret
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pipeline.credentials import CredentialError, ModelAccess, secret_source
+from pipeline.errors import OperatorError
+from pipeline.storage import Storage
+
+_TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
+_TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
+
+TOKEN_KEY = "TELEGRAM_BOT_TOKEN"
+MODEL_KEY = "OPENAI_API_KEY"
+
+
+class SettingsError(OperatorError):
+    """A setting can't be used: its key, its value (never a secret) and the mend."""
+
+
+def _setting(default: Any, help: str, env: str | None = None, **bounds: Any) -> Any:
+    return Field(default, description=help, validation_alias=env, **bounds)
+
+
+class Settings(BaseSettings):
+    """Everything about a run but its secrets, which are read where they are used and again when they are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PIPELINE_",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
+        protected_namespaces=(),
+    )
+
+    telegram_api_url: AnyHttpUrl = _setting(
+        "https://api.telegram.org", "The Bot API server.", "TELEGRAM_API_URL", validate_default=True
+    )
+    openai_base_url: AnyHttpUrl = _setting(
+        "https://api.openai.com/v1",
+        "The model's server, any that speaks OpenAI's chat completions.",
+        "OPENAI_BASE_URL",
+        validate_default=True,
+    )
+    model: str = _setting("", "The model's name at that server; needed to run.")
+    storage: Path = _setting(Path("lakehouse"), "The folder or volume path that holds everything durable.")
+    bronze: str | None = _setting(None, "Table of all updates: a path or catalog.schema.table.  [storage/bronze]")
+    silver: str | None = _setting(None, "Table of questions and answers, likewise.  [storage/silver]")
+    quarantine: str | None = _setting(None, "Table of unreadable lines, likewise.  [storage/quarantine]")
+    landing: Path | None = _setting(None, "Folder of landed updates.  [storage/landing]")
+    journal: Path | None = _setting(None, "Folder of the reply journal.  [storage/journal]")
+    checkpoints: Path | None = _setting(None, "Folder of the stream's checkpoints.  [storage/checkpoints]")
+    concurrency: int = _setting(64, "Model calls at once.", ge=1, le=1000)
+    send_rate: float = _setting(25.0, "Messages a second over all chats; Telegram allows about 30.", gt=0, le=10_000)
+    distribute_above: int | None = _setting(
+        None, "Ask the model on the executors for batches of more questions than this.  [never]", ge=0
+    )
+    model_timeout: float = _setting(60.0, "Seconds to wait for one answer of the model.", gt=0, le=3600)
+    model_attempts: int = _setting(3, "How often a message is asked for before it gets the fallback.", ge=1, le=20)
+    max_tokens: int = _setting(512, "Most tokens of an answer.", ge=1)
+    temperature: float | None = _setting(None, "Sampling temperature.  [the server's]", ge=0, le=2)
+    telegram_timeout: float = _setting(30.0, "Seconds to wait for a response of the Bot API.", gt=0, le=600)
+    poll_seconds: float = _setting(50.0, "Seconds that a long poll waits.", ge=0, le=50)
+    conflict_patience: float = _setting(60.0, "Seconds to bear another poller (409) before giving up.", ge=0)
+    startup_patience: float = _setting(30.0, "Seconds to wait at the start for a Bot API that can't be reached.", ge=0)
+    max_open: int = _setting(2000, "Replies open at once; at this bound further batches wait.", ge=1)
+    patience: float = _setting(1.0, "Seconds that a micro-batch waits for its answers.", ge=0, le=60)
+    allowed_chats: Annotated[frozenset[int], NoDecode] = _setting(
+        frozenset(), "Chat ids to answer in, comma-separated.  [all]"
+    )
+    on_unknown: Literal["hold", "resend"] = _setting(
+        "hold", "What to do with a reply of which nobody can know whether it was sent."
+    )
+    format: Literal["plain", "html"] = _setting("plain", "How answers are sent; refused HTML is sent again as plain.")
+    spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster brings its session.")
+
+    @field_validator("allowed_chats", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return [piece for piece in re.split(r"[,\s]+", value) if piece] if isinstance(value, str) else value
+
+    @field_validator("bronze", "silver", "quarantine")
+    @classmethod
+    def _path_or_name(cls, value: str | None) -> str | None:
+        if value is not None and not _TABLE_NAME.match(value) and "/" not in value:
+            raise ValueError("a table is a path with a slash in it, or catalog.schema.table")
+        return value
+
+    @property
+    def places(self) -> Storage:
+        root = self.storage.absolute()
+        return Storage(
+            root=root,
+            landing=(self.landing or root / "landing").absolute(),
+            journal=(self.journal or root / "journal").absolute(),
+            checkpoints=(self.checkpoints or root / "checkpoints").absolute(),
+            bronze=self.bronze or str(root / "bronze"),
+            silver=self.silver or str(root / "silver"),
+            quarantine=self.quarantine or str(root / "quarantine"),
+        )
+
+    def model_access(self) -> ModelAccess:
+        """The model's address and bearer, resolved anew. A server of one's own may need no key."""
+        key = secret_source(MODEL_KEY)()
+        if key is None and self.openai_base_url.host == "api.openai.com":
+            raise CredentialError(
+                f"{MODEL_KEY} is not set: set it, or {MODEL_KEY}_FILE, or OPENAI_BASE_URL to your server"
+            )
+        return ModelAccess(str(self.openai_base_url).rstrip("/"), key or Secret("none"))
+
+
+def is_table_name(table: str) -> bool:
+    """Whether a table is named in Unity Catalog; otherwise it is a path."""
+    return _TABLE_NAME.match(table) is not None
+
+
+def bot_token() -> Secret:
+    """The bot's token, resolved anew. Raises CredentialError, which never shows the value."""
+    token = secret_source(TOKEN_KEY)()
+    if token is None:
+        raise CredentialError(
+            f"{TOKEN_KEY} is not set: set it, or {TOKEN_KEY}_FILE, to the token that BotFather gave you"
+        )
+    if not _TOKEN.match(token.get_secret_value()):
+        raise CredentialError(f"{TOKEN_KEY} is not a token: BotFather's are a number, a colon and 35 characters")
+    return token
+
+
+def bot_id_of(token: Secret) -> int:
+    """The bot that a token belongs to: the number before its colon."""
+    return int(token.get_secret_value().partition(":")[0])
+
+
+def env_name(field: str) -> str:
+    """The environment variable of a setting."""
+    return str(Settings.model_fields[field].validation_alias or f"PIPELINE_{field}".upper())
+
+
+def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Settings from the environment, options first. Raises SettingsError for the first one that can't be used."""
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    by_alias = {str(Settings.model_fields[name].validation_alias or name): value for name, value in given.items()}
+    try:
+        return Settings(**by_alias)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = str(first["loc"][0])
+        field = next((name for name in Settings.model_fields if where in (name, env_name(name))), where)
+        key = env_name(field) if field in Settings.model_fields else where
+        mend = str(first["msg"]).removeprefix("Value error, ")
+        mend = mend.replace("Input should", "it should", 1)
+        raise SettingsError(f"{key} is {_shown(first['input'])}: {mend[:1].lower()}{mend[1:]}") from None
+
+
+def _shown(value: object) -> str:
+    # An address may carry a password before its host.
+    return re.sub(r"//[^/@\s]*@", "//…@", repr(value))[:200]
