@@ -1,0 +1,106 @@
+"""`pipeline sandbox`: the simulated Telegram and a model server, until interrupted."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.sandbox.bot_api import create_app
+from pipeline.sandbox.embedded_model import EmbeddedModel
+from pipeline.sandbox.scripted_model import DEFAULT_MODEL, ScriptedModel
+from pipeline.sandbox.server import serve
+from pipeline.sandbox.telegram import DEFAULT_TOKEN, Telegram
+
+
+class SandboxModel(StrEnum):
+    """Which model server comes with the simulated Telegram."""
+
+    EMBEDDED = "embedded"
+    SCRIPTED = "scripted"
+    NONE = "none"
+
+
+def sandbox(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the simulated Telegram; 0 for a free one.")
+    ] = 8081,
+    host: Annotated[str, typer.Option(help="Address to serve it on.")] = "127.0.0.1",
+    token: Annotated[str, typer.Option(help="The simulated bot's token; no real one.")] = DEFAULT_TOKEN,
+    model: Annotated[SandboxModel, typer.Option(help="The model server.")] = SandboxModel.EMBEDDED,
+    model_port: Annotated[int, typer.Option(min=0, max=65535, help="The model server's port; 0 for a free one.")] = 0,
+) -> None:
+    """Serve a simulated Telegram with a chat page, and a model, for developing a bot without any account."""
+    errors = Console(stderr=True)
+    with ExitStack() as running, _stop_signal() as stopped:
+        try:
+            url = running.enter_context(serve(create_app(Telegram(token)), host, port)).url
+            settings = {"TELEGRAM_BOT_TOKEN": token, "TELEGRAM_API_URL": url}
+            settings |= _start_model(running, model, model_port)
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            # Only what the person can mend ends up here: a taken port, a missing extra, an odd token.
+            errors.print(f"sandbox: {_in_one_line(error)}", soft_wrap=True, markup=False, highlight=False)
+            raise typer.Exit(2) from None
+        _show(Console(), url, settings)
+        stopped.wait()
+
+
+def main() -> None:
+    """`python -m pipeline.sandbox`."""
+    typer.run(sandbox)
+
+
+def _start_model(running: ExitStack, model: SandboxModel, port: int) -> dict[str, str]:
+    if model is SandboxModel.EMBEDDED:
+        embedded = running.enter_context(EmbeddedModel(port))
+        return _model_settings(embedded.base_url, embedded.model)
+    if model is SandboxModel.SCRIPTED:
+        url = running.enter_context(serve(ScriptedModel().app, port=port)).url
+        return _model_settings(f"{url}/v1", DEFAULT_MODEL)
+    return {}
+
+
+def _model_settings(base_url: str, name: str) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "sandbox", "PIPELINE_MODEL": name}
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join((error.strerror or str(error) if isinstance(error, OSError) else str(error)).split())
+
+
+def _show(console: Console, url: str, settings: dict[str, str]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Chat page", f"{url}/", style="bold")
+    table.add_row("Bot API", f"{url}/bot<token>/<method>")
+    table.add_row("Control API", f"{url}/sandbox/")
+    console.print(table)
+    console.print("\nFor the bot's environment:", style="dim")
+    for name, value in settings.items():
+        # Unwrapped, to be copied as it stands.
+        console.print(f"export {name}={value}", soft_wrap=True, markup=False, highlight=False)
+    console.print("\nCtrl-C ends it.", style="dim")
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set. Off the main thread no handler can be taken: it is never set there."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,141 @@
+"""An ASGI application served from a thread of this process, on loopback unless told otherwise."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_CLOSE = "sandbox.close_connection"
+_START_WITHIN = 20.0
+_STOP_WITHIN = 2.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where an application answers."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+class _ClosableProtocol(H11Protocol):
+    """Lets the application close its connection without an answer, as a network does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        served: ASGIApp = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[_CLOSE] = self.transport.abort
+            try:
+                await served(scope, receive, send)
+            except asyncio.CancelledError:
+                # The server stops: no answer at all, where uvicorn would make one up.
+                self.transport.abort()
+                raise
+
+        self.app = app
+
+
+class EscapedJson(Response):
+    """JSON in ASCII alone, like the Bot API's: a lone surrogate, which has no UTF-8 form, passes as it came."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
+
+
+async def close_connection(request: Request) -> None:
+    """Close the request's connection with no response; what is sent afterwards goes nowhere.
+
+    RuntimeError when the application is not served by `serve`.
+    """
+    close = request.scope.get("extensions", {}).get(_CLOSE)
+    if close is None:
+        raise RuntimeError("only pipeline.sandbox.server can close a connection without a response")
+    close()
+    await disconnected(request)
+
+
+async def disconnected(request: Request) -> None:
+    """Wait until the client is gone. The request's body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Requests that wait for something (long polls, event streams) would wait out the grace given to those that
+        # are just being answered: a first, short wait for the latter, then the end for all.
+        deadline = time.monotonic() + 0.3
+        while self.server_state.tasks and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await super().shutdown(sockets)
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A socket bound to the address; OSError, saying which address, when it can't be had."""
+    # The protocol is named because asyncio turns Nagle's algorithm off only then: without it, 40 ms a request.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"{error.strerror}: {host} port {port}") from None
+    return bound
+
+
+@contextmanager
+def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[Served]:
+    """Serve until the block ends; port 0 takes a free one. Stops within two seconds, open requests included.
+
+    Raises OSError when the port is taken. Takes no signal handlers and logs nothing.
+    """
+    listener = bound_socket(host, port)
+    config = uvicorn.Config(
+        app,
+        http=_ClosableProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="sandbox-server", daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + _START_WITHIN
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the sandbox's server did not start")
+            time.sleep(0.005)
+        yield Served(host, listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_WITHIN)
+        listener.close()
