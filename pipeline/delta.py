@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import OperatorError
 from pipeline.settings import is_table_name
-from pipeline.tables import IDENTITY, Table
+from pipeline.tables import IDENTITY, QUARANTINE, Table
 from pipeline.update import Identity
 
 if TYPE_CHECKING:
@@ -101,6 +102,14 @@ class DeltaTable:
         if self._named:
             return ".".join(f"`{piece}`" for piece in self.place.split("."))
         return f"delta.`{self.place}`"
+
+
+def warm_up(spark: SparkSession) -> None:
+    """Write and read a table that nobody needs: the first time takes a JVM seconds, which no message should wait."""
+    with tempfile.TemporaryDirectory(prefix="warm-up-") as folder:
+        table = DeltaTable(QUARANTINE, folder)
+        table.ensure(spark)
+        table.append(spark, [tuple(None for _ in QUARANTINE.columns)], "warm-up", 0)
 
 
 def _quoted(text: str) -> str:

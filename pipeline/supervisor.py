@@ -22,6 +22,7 @@ from pipeline import local_spark
 from pipeline.answering import DistributedAnswering, DriverAnswering
 from pipeline.bot_api import BotApi, BotApiError, Refused
 from pipeline.credentials import Credential, CredentialError, ModelAccess
+from pipeline.delta import warm_up
 from pipeline.disposition import Bot
 from pipeline.errors import OperatorError
 from pipeline.intake import Intake
@@ -156,10 +157,11 @@ class Supervisor:
                 ),
                 recorder.tell,
             )
-            stream.start()
             if not self._once:
-                # The first micro-batch of a process takes seconds: let it be one that nobody waits for.
+                warm_up(spark)
+                # The first micro-batch of a process takes longer: let it be one that nobody waits for.
                 landing.tick()
+            stream.start()
             return self._supervise(intake, stream, lanes, journal, landing, lease, recorder)
         finally:
             self._stop.set()

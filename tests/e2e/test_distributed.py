@@ -1,0 +1,65 @@
+"""Answering over executors in processes of their own, with credentials from a broadcast."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.world import KEY, World, repeated, wait_until
+
+pytestmark = pytest.mark.e2e
+
+_NAME_WHAT_THE_DRIVER_ASKS = """
+from pipeline.answering import DriverAnswering
+submit = DriverAnswering.submit
+def submit_and_say(self, questions, done):
+    for question in questions:
+        print("driver asks", question.text, flush=True)
+    submit(self, questions, done)
+DriverAnswering.submit = submit_and_say
+"""
+_CLUSTER = ("--spark-master", "local-cluster[2,1,1024]", "--distribute-above", "20")
+
+
+def test_executors_answer_through_the_death_of_one_and_a_rotated_key(world: World, tmp_path: Path) -> None:
+    world.rule(contains="message", latency=0.5)
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    world.environment.pop("OPENAI_API_KEY")
+    job = world.run(*_CLUSTER, prelude=_NAME_WHAT_THE_DRIVER_ASKS, OPENAI_API_KEY_FILE=str(key_file))
+    world.serving(job, timeout=180)
+    texts = world.burst(300, chats=150)
+    wait_until(lambda: len(world.model.calls) >= 40, 60, lambda: job.log)
+    os.kill(_an_executor(job.pid), signal.SIGKILL)
+    wait_until(lambda: len(world.sent()) == 300, 180, lambda: job.log)
+    world.model.api_key = "another-key-of-the-model"
+    key_file.write_text("another-key-of-the-model")
+    texts += world.burst(30, chats=30, text="rotated")
+    wait_until(lambda: len(world.table("silver")) == 330, 120, lambda: job.log)
+    # All by the executors: Spark ran the dead one's tasks again, and the new key came with a new broadcast.
+    assert "driver asks" not in job.log
+    replies = [sent["text"].removeprefix("echo: ") for sent in world.sent()]
+    assert sorted(replies) == sorted(texts)
+    assert not repeated(replies)
+    assert sorted(row["user_message"] for row in world.table("silver")) == sorted(texts)
+    assert job.terminate() < 15
+
+
+def _descendants(pid: int) -> dict[int, str]:
+    """Processes below one, with their command lines."""
+    table = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
+    found, frontier = {}, {pid}
+    while frontier:
+        below = {int(row[0]): row[2] for row in rows if int(row[1]) in frontier}
+        found |= below
+        frontier = set(below)
+    return found
+
+
+def _an_executor(pid: int) -> int:
+    return next(child for child, args in _descendants(pid).items() if "CoarseGrainedExecutorBackend" in args)
