@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ from typing import Any
 
 import requests
 from pydantic import SecretStr
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from pipeline.credentials import Credential
 from pipeline.disposition import Bot
-
-_HANDSHAKE = re.compile("certificate|handshake|wrong_version|wrong version|unknown_protocol|hostname", re.IGNORECASE)
-"""Faults of TLS that come before any request could be sent; others may come after it."""
 
 _IDLE_LIMIT = 20.0
 """Seconds after which an idle connection is not used again: the server may have closed it unseen."""
@@ -125,13 +124,16 @@ class BotApi:
 
     def _request(self, token: SecretStr, method: str, body: Mapping[str, Any], wait: float) -> Any:
         address = f"{self._url}/bot{token.get_secret_value()}/{method}"
+        fault: BotApiError
         try:
             with self._session() as session:
                 response = session.post(address, json=body, timeout=(10.0, self._timeout + wait), allow_redirects=False)
         except requests.RequestException as error:
-            left, reason = _fault(error)
-            raise (Interrupted(reason) if left else Unreachable(reason)) from None
-        return _result(response)
+            fault = _fault(error)
+        else:
+            return _result(response)
+        # Outside the handler: an error raised within it would carry the one whose text has the token.
+        raise fault
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[requests.Session]:
@@ -139,7 +141,7 @@ class BotApi:
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:
-            connection = _Connection(requests.Session(), time.monotonic())
+            connection = _Connection(_new_session(), time.monotonic())
         if time.monotonic() - connection.used_at > _IDLE_LIMIT:
             connection.session.close()
         try:
@@ -149,29 +151,83 @@ class BotApi:
             self._idle.put(connection)
 
 
-def _fault(error: requests.RequestException) -> tuple[bool, str]:
+class _NeverConnected(NewConnectionError):
+    """Connecting failed after the socket was there: in TLS, or in the tunnel of a proxy. No request has left."""
+
+
+class _HttpConnection(HTTPConnection):
+    """A connection whose faults while connecting can be told from those of a request under way."""
+
+    def connect(self) -> None:
+        with _telling_connecting(self):
+            super().connect()
+
+
+class _HttpsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        with _telling_connecting(self):
+            super().connect()
+
+
+@contextlib.contextmanager
+def _telling_connecting(connection: HTTPConnection) -> Iterator[None]:
+    try:
+        yield
+    except (NewConnectionError, ConnectTimeoutError):
+        raise
+    except (OSError, HTTPError):
+        raise _NeverConnected(connection, "never connected") from None
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """requests over connections that tell whether a request can have left."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        return manager
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
+    return session
+
+
+def _fault(error: requests.RequestException) -> BotApiError:
     """Whether a failed request may have left, and a reason that holds no address."""
     cause: BaseException | None = error
     for _ in range(8):
         if isinstance(cause, NameResolutionError):
-            return False, "the host's name is unknown"
+            return Unreachable("the host's name is unknown")
+        if isinstance(cause, _NeverConnected):
+            return Unreachable("no secure connection")
         if isinstance(cause, (NewConnectionError, ConnectTimeoutError)):
-            return False, "connection refused or not possible"
+            return Unreachable("connection refused or not possible")
         inner = getattr(cause, "reason", None) or (cause.args[0] if cause and cause.args else None)
         if not isinstance(inner, (HTTPError, OSError)):
             break
         cause = inner
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return False, "no connection in time"
     if isinstance(error, requests.exceptions.ProxyError):
-        return False, "the proxy refused"
-    if isinstance(error, requests.exceptions.SSLError) and _HANDSHAKE.search(str(error)):
-        return False, "no secure connection"
-    if isinstance(error, requests.exceptions.ReadTimeout):
-        return True, "no response in time"
+        return Unreachable("the proxy refused")
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-        return False, "not an address"
-    return True, "the connection broke before a response"
+        return Unreachable("not an address")
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return Interrupted("no response in time")
+    return Interrupted("the connection broke before a response")
 
 
 def _result(response: requests.Response) -> Any:
@@ -190,10 +246,11 @@ def _result(response: requests.Response) -> Any:
         if code < 500:
             return _refuse(code, description, hints if isinstance(hints, dict) else {}, response)
         raise Interrupted(f"{code} {description}")
-    if 400 <= code < 500:
+    if code in (401, 429):
         return _refuse(code, response.reason or "no reason given", {}, response)
-    if 300 <= code < 400:
-        raise Unreachable(f"answered {code}, a redirection: not a Bot API server")
+    if 300 <= code < 500:
+        # A proxy or another server said so, and Telegram has not seen the request.
+        raise Unreachable(f"answered {code} without a Bot API's body")
     raise Interrupted(f"answered {code} without a valid body")
 
 

@@ -11,6 +11,7 @@ import typer
 from pipeline import __version__
 from pipeline.errors import OperatorError
 from pipeline.options import with_settings
+from pipeline.redaction import scrub
 from pipeline.settings import Settings
 
 app = typer.Typer(
@@ -120,7 +121,7 @@ def main() -> None:
     try:
         app()
     except OperatorError as error:
-        print(f"pipeline: {error}", file=sys.stderr)
+        print(f"pipeline: {scrub(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import SecretStr
 
 from pipeline.errors import OperatorError
+from pipeline.redaction import scrub
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -48,10 +49,10 @@ def secret_source(key: str) -> Callable[[], SecretStr | None]:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not text"
             raise CredentialError(
-                f"{key}_FILE {file} can't be read ({reason}): give the path of a readable file"
+                f"{key}_FILE {scrub(file)} can't be read ({reason}): give the path of a readable file"
             ) from None
         if not value:
-            raise CredentialError(f"{key}_FILE {file} is empty: write the secret into it")
+            raise CredentialError(f"{key}_FILE {scrub(file)} is empty: write the secret into it")
         return SecretStr(value)
 
     return read

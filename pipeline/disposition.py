@@ -77,7 +77,7 @@ def addressed(message: Message, bot: Bot) -> bool:
         command = re.match(r"/\w+(?:@(\w+))?(?:\s|$)", words)
         if command and (command[1] is None or command[1].casefold() == name):
             return True
-        return re.search(rf"(?<![\w@])/?\w*@{re.escape(name)}(?!\w)", words.casefold()) is not None
+        return re.search(rf"(?<![\w@/])(?:/\w+)?@{re.escape(name)}(?!\w|\.\w)", words.casefold()) is not None
     return any(_names_bot(mark, words, bot) for mark in message.marks)
 
 

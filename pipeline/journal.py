@@ -1,9 +1,9 @@
 """The reply journal: what is open, answered, being sent or done, durable before it is acted upon.
 
-A write-ahead log of small immutable segments. Each segment is one atomic file that holds the full new state of
-one or many replies; the state is the fold of all segments in their order. Records that wait while a segment is
-being written share the next one, so a burst costs few files (on a volume each is an object put), and the replies
-of a micro-batch are accepted all or none, which keeps the order within a chat over a crash.
+A write-ahead log of small immutable segments. Each segment is one atomic file of records, a line each, that hold the
+full new state of one or many replies; the state is the fold of all records in their order. Records that wait while a
+segment is being written share the next one, so a burst costs few files (on a volume each is an object put). One record
+accepts the replies of a whole micro-batch, all or none, which keeps the order within a chat over a crash.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Settlement(BaseModel):
     keys: tuple[str, ...]
 
 
-class _Segment(BaseModel):
+class _Record(BaseModel):
     snapshot: bool = False
-    """Whether this segment holds all there is, so that earlier ones no longer count."""
+    """Whether this record holds all there is, so that earlier ones no longer count."""
     replies: list[Reply] = []
     settlements: list[Settlement] = []
     forgotten: list[str] = []
@@ -46,24 +46,31 @@ class Contents:
 
     replies: dict[str, Reply] = field(default_factory=dict)
     settlements: dict[tuple[str, int], Settlement] = field(default_factory=dict)
+    unsettled: dict[str, Reply] = field(default_factory=dict)
+    """Terminal replies that no settlement names yet."""
 
-    def apply(self, segment: _Segment) -> None:
-        if segment.snapshot:
+    def apply(self, record: _Record) -> None:
+        if record.snapshot:
             self.replies.clear()
             self.settlements.clear()
-        for reply in segment.replies:
-            self.replies[reply.key] = reply
-        for settlement in segment.settlements:
+            self.unsettled.clear()
+        for settlement in record.settlements:
             self.settlements[settlement.query_id, settlement.batch_id] = settlement
-        for key in segment.forgotten:
+            for key in settlement.keys:
+                self.unsettled.pop(key, None)
+        settling = {key for settlement in record.settlements for key in settlement.keys}
+        for reply in record.replies:
+            self.replies[reply.key] = reply
+            if reply.terminal and reply.key not in settling:
+                self.unsettled[reply.key] = reply
+        for key in record.forgotten:
             self.replies.pop(key, None)
-        for query_id, batch_id in segment.released:
-            self.settlements.pop((query_id, batch_id), None)
-
-    @property
-    def settling(self) -> set[str]:
-        """Keys of the replies whose silver row is written or being written."""
-        return {key for settlement in self.settlements.values() for key in settlement.keys}
+            self.unsettled.pop(key, None)
+        for batch in record.released:
+            released = self.settlements.pop(batch, None)
+            for key in released.keys if released else ():
+                if key in self.replies:
+                    self.unsettled[key] = self.replies[key]
 
 
 class Journal:
@@ -77,27 +84,27 @@ class Journal:
         self._next = (self._numbers[-1] + 1) if self._numbers else 1
         self._lock = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: list[tuple[_Segment, _Written]] = []
+        self._waiting: list[_Waiting] = []
 
     def record(self, *replies: Reply) -> None:
         """Make the new states of replies durable; they are when this returns. Raises OSError when it can't."""
-        self._write(_Segment(replies=list(replies)))
+        self._write(_Record(replies=list(replies)))
 
     def settle(self, settlement: Settlement) -> None:
         """Make durable which replies a micro-batch is about to append to silver."""
-        self._write(_Segment(settlements=[settlement]))
+        self._write(_Record(settlements=[settlement]))
 
     def forget(self, settlements: Iterable[Settlement]) -> None:
         """Drop replies whose silver rows are committed under a micro-batch that can't be replayed any more."""
         done = list(settlements)
         if done:
             keys = [key for settlement in done for key in settlement.keys]
-            self._write(_Segment(forgotten=keys, released=[(s.query_id, s.batch_id) for s in done]))
+            self._write(_Record(forgotten=keys, released=[(s.query_id, s.batch_id) for s in done]))
 
     def release(self, settlement: Settlement, written: Iterable[str]) -> None:
         """End a settlement of a query that is gone: those of its replies in `written` are in silver, the others not."""
         self._write(
-            _Segment(forgotten=list(written), released=[(settlement.query_id, settlement.batch_id)]),
+            _Record(forgotten=list(written), released=[(settlement.query_id, settlement.batch_id)]),
         )
 
     def get(self, key: str) -> Reply | None:
@@ -116,9 +123,12 @@ class Journal:
     def unsettled(self) -> list[Reply]:
         """Terminal replies that no settlement names yet, in their order of arrival."""
         with self._lock:
-            settling = self._contents.settling
-            done = [r for key, r in self._contents.replies.items() if r.terminal and key not in settling]
+            done = list(self._contents.unsettled.values())
         return sorted(done, key=lambda reply: reply.question.seq)
+
+    @property
+    def unsettled_count(self) -> int:
+        return len(self._contents.unsettled)
 
     def compact(self) -> None:
         """Fold the segments into one where they have become many."""
@@ -126,7 +136,7 @@ class Journal:
             return
         with self._turn:
             with self._lock:
-                snapshot = _Segment(
+                snapshot = _Record(
                     snapshot=True,
                     replies=list(self._contents.replies.values()),
                     settlements=list(self._contents.settlements.values()),
@@ -137,45 +147,43 @@ class Journal:
         for done in old:
             self._path(done).unlink(missing_ok=True)
 
-    def _write(self, segment: _Segment) -> None:
-        written = _Written()
+    def _write(self, record: _Record) -> None:
+        # Before anybody else depends on it: what can't be written concerns its own caller alone.
+        waiting = _Waiting(record, record.model_dump_json().encode())
         with self._lock:
-            self._waiting.append((segment, written))
+            self._waiting.append(waiting)
         # Whoever gets the turn writes for all who wait; the others then find their record written.
         with self._turn:
-            if not written.done:
+            if not waiting.done:
                 self._write_waiting()
-        if written.error is not None:
-            raise OSError(f"the journal can't be written: {written.error}")
+        if waiting.error is not None:
+            raise OSError(f"the journal can't be written: {waiting.error}")
 
     def _write_waiting(self) -> None:
         with self._lock:
             group, self._waiting = self._waiting, []
-        merged = _Segment(
-            replies=[reply for segment, _ in group for reply in segment.replies],
-            settlements=[settlement for segment, _ in group for settlement in segment.settlements],
-            forgotten=[key for segment, _ in group for key in segment.forgotten],
-            released=[batch for segment, _ in group for batch in segment.released],
-        )
         error: OSError | None = None
         try:
-            write_durably(self._path(self._next), merged.model_dump_json().encode())
+            write_durably(self._path(self._next), b"\n".join(waiting.content for waiting in group))
         except OSError as failure:
             error = failure
         else:
             self._numbers.append(self._next)
             self._next += 1
             with self._lock:
-                self._contents.apply(merged)
-        for _, written in group:
-            written.done, written.error = True, error
+                for waiting in group:
+                    self._contents.apply(waiting.record)
+        for waiting in group:
+            waiting.done, waiting.error = True, error
 
     def _path(self, number: int) -> Path:
         return self._folder / _name(number)
 
 
 @dataclass
-class _Written:
+class _Waiting:
+    record: _Record
+    content: bytes
     done: bool = False
     error: OSError | None = None
 
@@ -199,10 +207,11 @@ def _read(folder: Path) -> tuple[Contents, list[int]]:
     for number in numbers:
         path = folder / _name(number)
         try:
-            segment = _Segment.model_validate_json(path.read_bytes())
+            records = [_Record.model_validate_json(line) for line in path.read_bytes().splitlines()]
         except ValueError:
             raise StorageError(
                 f"the journal's {path} can't be read: restore it from a copy, it says what is sent"
             ) from None
-        contents.apply(segment)
+        for record in records:
+            contents.apply(record)
     return contents, numbers

@@ -6,6 +6,7 @@ their own, which post what came of them. So a chat that waits, for a slow answer
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import queue
@@ -96,7 +97,8 @@ class Lanes:
         self._parked_for_model: deque[int] = deque()
         self._parked_for_telegram: deque[int] = deque()
         self._parked_for_place: deque[int] = deque()
-        self._trial_set = False
+        self._trial_at = float("inf")
+        """When the next parked lane is to be woken."""
         self._last_answered = float("-inf")
         self._sends = 0
         self._finished = threading.Condition()
@@ -162,7 +164,6 @@ class Lanes:
         while not (self._stopping and self._sends == 0):
             wait = None
             if self._stopping:
-                self._keep_what_is_answered()
                 wait = 0.05
             elif self._timers:
                 wait = max(0.0, self._timers[0][0] - time.monotonic())
@@ -171,13 +172,19 @@ class Lanes:
             except queue.Empty:
                 event = None
             try:
+                if self._stopping:
+                    self._keep_what_is_answered()
                 if event is not None:
                     event()
                 while self._timers and self._timers[0][0] <= time.monotonic() and not self._stopping:
                     heapq.heappop(self._timers)[2]()
             except Exception as error:  # one message's trouble must not end the thread that all others need
                 log.error("lane failed", error=type(error).__name__, at=_where(error))
-        self._keep_what_is_answered()
+        with contextlib.suppress(queue.Empty, OSError):
+            while True:
+                self._events.get_nowait()()
+        with contextlib.suppress(OSError):
+            self._keep_what_is_answered()
 
     def _keep_what_is_answered(self) -> None:
         """At a stop: what the model was paid for is kept for the next run."""
@@ -289,22 +296,29 @@ class Lanes:
 
     def _park_for_model(self, chat: int) -> None:
         self._parked_for_model.append(chat)
-        if not self._trial_set:
-            self._trial_set = True
-            self._at(self._model.next_trial, self._try_model)
+        self._set_trial()
+
+    def _set_trial(self) -> None:
+        """Wake a parked lane when the next trial is due; while one is under way, should it never come back."""
+        now = time.monotonic()
+        due = self._model.next_trial if self._model.next_trial > now else now + LONGEST_WAIT
+        if due < self._trial_at:
+            self._trial_at = due
+            self._at(due, self._try_model)
 
     def _try_model(self) -> None:
         """Let the next lane try, each in its turn: a message that fails alone must not be the only trial."""
-        self._trial_set = False
+        if time.monotonic() < self._trial_at:
+            # An earlier timer has done what this one was set for.
+            return
+        self._trial_at = float("inf")
         if self._parked_for_model:
             self._resume(self._parked_for_model.popleft())
-        if self._parked_for_model and not self._trial_set:
-            # Should that lane have had nothing to ask, the others must not wait for its outcome.
-            self._trial_set = True
-            self._at(max(self._model.next_trial, time.monotonic() + LONGEST_WAIT), self._try_model)
+        if self._parked_for_model:
+            self._set_trial()
 
     def _model_failed(self, now: float, outcome: Outcome) -> None:
-        if self._model.failed(now, outcome.reason, outcome.retry_after):
+        if self._model.failed(now, outcome.reason, outcome.retry_after, now - outcome.seconds):
             if outcome.verdict is Verdict.BUSY:
                 log.warning("the model is busy", reason=outcome.reason, retry_after=outcome.retry_after)
             else:
@@ -368,7 +382,7 @@ class Lanes:
         try:
             # With the answer, where that is not durable yet: nothing lies between the two states.
             self._journal.record(reply)
-        except OSError as error:
+        except Exception as error:  # whatever it is, nothing has been sent
             failure = str(error)
             self._events.put(lambda: self._take_sending(Sending(reply.not_sent(index)), failure))
             return
@@ -387,7 +401,7 @@ class Lanes:
         while True:
             try:
                 return self._journal.record(reply)
-            except OSError as error:
+            except Exception as error:  # whatever it is, this thread must come to tell the lanes
                 log.error("the journal can't be written", key=reply.key, error=str(error))
                 if self._stopping:
                     return None

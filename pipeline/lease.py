@@ -101,7 +101,7 @@ class Lease:
             holder = json.loads(self._record.read_text())
         except (OSError, ValueError):
             return {}
-        return holder if isinstance(holder, dict) else {}
+        return holder if isinstance(holder, dict) and isinstance(holder.get("renewed_at"), (int, float)) else {}
 
 
 def _line(root: Path, holder: dict[str, Any]) -> str:

@@ -74,6 +74,8 @@ def _settings() -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
         "spark.sql.streaming.pollingDelay": "50ms",
         "spark.sql.streaming.stopTimeout": "5s",
+        # Compiling hot code to the last degree costs a small machine more than a local stream ever gains from it.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_TOKEN = re.compile(r"\b\d{1,20}:[A-Za-z0-9_-]{20,}")
-_BEARER = re.compile(r"(?i)\b(bearer\s+|sk-|dapi|dose)[A-Za-z0-9._~+/-]{8,}=*")
+from pipeline.redaction import scrub
 
 
-def scrub(text: str) -> str:
-    """A text without anything that has the form of a bot token or a bearer: the last line of defence, not the first."""
-    return _BEARER.sub("<secret>", _TOKEN.sub("<secret>", text))
+def _scrubbed(value: Any) -> Any:
+    """A value of a log event without secrets; what is no plain value is told in its own words."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {scrub(str(key)): _scrubbed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_scrubbed(item) for item in value]
+    return scrub(repr(value))
 
 
 def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _scrubbed(value) for key, value in event.items()}
 
 
 def configure_logs(level: str = "info") -> None:

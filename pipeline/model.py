@@ -49,6 +49,10 @@ class ModelSettings:
     temperature: float | None = None
 
 
+_SECRET_FROM = 8
+"""Characters; a shorter bearer is a placeholder for a server that wants none."""
+
+
 @dataclass(frozen=True)
 class _Dialect:
     """The form of request that a server takes; each refusal takes one thing back, so there are few."""
@@ -83,7 +87,9 @@ class Model:
         started = time.monotonic()
         while isinstance(outcome := self._attempt(access, text, self._dialect), _Dialect):
             self._dialect = outcome
-        reason = outcome.reason.replace(access.bearer.get_secret_value() or "\0", "<credential>")
+        bearer, reason = access.bearer.get_secret_value(), outcome.reason
+        if len(bearer) >= _SECRET_FROM:
+            reason = reason.replace(bearer, "<credential>")
         return outcome.model_copy(update={"seconds": time.monotonic() - started, "reason": reason})
 
     def close(self) -> None:
@@ -143,6 +149,8 @@ class Model:
 def verdict_of(error: openai.APIError) -> Outcome:
     """What a failed call says. Servers repeat part of a refused key, so their words on it are left out."""
     reason = f"{type(error).__name__}"
+    if isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)):
+        return Outcome(verdict=Verdict.UNREACHABLE, reason="the model can't be reached")
     if isinstance(error, openai.APITimeoutError):
         return Outcome(verdict=Verdict.FAILING, reason="no answer in time")
     if isinstance(error, openai.APIStatusError):
@@ -159,9 +167,6 @@ def verdict_of(error: openai.APIError) -> Outcome:
         if 400 <= status < 500:
             return Outcome(verdict=Verdict.REJECTED, reason=reason)
     if isinstance(error, openai.APIConnectionError):
-        cause = error.__cause__
-        if isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)):
-            return Outcome(verdict=Verdict.UNREACHABLE, reason="the model can't be reached")
         return Outcome(verdict=Verdict.FAILING, reason="the connection to the model broke")
     return Outcome(verdict=Verdict.UNREADABLE, reason=reason)
 

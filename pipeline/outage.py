@@ -26,13 +26,18 @@ class Outage:
         self._trial_under_way = True
         return True
 
-    def failed(self, now: float, reason: str, wait: float | None = None) -> bool:
-        """A call found the service out. Returns whether this is news. `wait`: seconds that the service asked for."""
+    def failed(self, now: float, reason: str, wait: float | None = None, began: float | None = None) -> bool:
+        """A call, begun at `began`, found the service out. Returns whether this is news.
+
+        `wait`: seconds that the service asked for.
+        """
         news = self.reason is None
         if news:
             self._since = now
+        elif began is not None and began < self._since:
+            # It was under way when the outage began, and says nothing new about how long that lasts.
+            return False
         if news or self._trial_under_way:
-            # Calls that were under way when the outage began say nothing new about how long it lasts.
             backoff = min(FIRST_WAIT * 2.0**self._failures, LONGEST_WAIT)
             self.next_trial = now + (backoff if wait is None else wait)
             self._failures = min(self._failures + 1, 10)

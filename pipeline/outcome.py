@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class Verdict(StrEnum):
@@ -48,6 +48,17 @@ class Outcome(BaseModel):
     """Seconds that the model asks us to wait."""
     seconds: float = 0.0
     """How long the call took."""
+
+    @field_validator("text", "reason", "model", mode="before")
+    @classmethod
+    def _holdable(cls, value: object) -> object:
+        return holdable(value) if isinstance(value, str) else value
+
+    @field_validator("prompt_tokens", "completion_tokens")
+    @classmethod
+    def _countable(cls, value: int | None) -> int | None:
+        """A count that no bigint can hold is none."""
+        return value if value is not None and 0 <= value < 2**63 else None
 
 
 class Next(StrEnum):
@@ -104,6 +115,8 @@ def read_answer(content: Any) -> str | None:
     if text[:1] in ("{", "["):
         try:
             value = json.loads(text, strict=False)
+        except RecursionError:
+            return None
         except ValueError:
             return None if text[0] == "{" else _clean(text)
         answer = value.get("answer") if isinstance(value, dict) else None
@@ -112,6 +125,9 @@ def read_answer(content: Any) -> str | None:
 
 
 def _clean(text: str) -> str | None:
-    """Without what no message can hold: lone surrogates, NUL, white space at the ends."""
-    kept = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "").strip()
-    return kept or None
+    return holdable(text).strip() or None
+
+
+def holdable(text: str) -> str:
+    """A text without what no table and no message can hold: lone surrogates and NUL."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")

@@ -100,4 +100,8 @@ class Recorder:
                 return
             self._changed = False
             content = self._record.model_copy(update={"said_at": datetime.now(UTC)}).model_dump_json(indent=1)
-        write_durably(self._path, content.encode())
+        try:
+            write_durably(self._path, content.encode())
+        except OSError:
+            self._changed = True
+            raise

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.credentials import CredentialError, ModelAccess, secret_source
 from pipeline.errors import OperatorError
+from pipeline.redaction import scrub
 from pipeline.storage import Storage
 
 _TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
@@ -162,5 +163,4 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def _shown(value: object) -> str:
-    # An address may carry a password before its host.
-    return re.sub(r"//[^/@\s]*@", "//…@", repr(value))[:200]
+    return scrub(repr(value))[:200]

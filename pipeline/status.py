@@ -69,7 +69,7 @@ def status_of(storage: Storage) -> Status:
         and (now - record.said_at).total_seconds() < _ALIVE_WITHIN
     )
     contents = read_journal(storage.journal)
-    settling = contents.settling
+    settling = {key for settlement in contents.settlements.values() for key in settlement.keys}
     held = {key: reply for key, reply in contents.replies.items() if key not in settling}
     bronze = _read(storage.bronze, ["disposition", "source_file"])
     silver = _read(

@@ -32,6 +32,7 @@ from pipeline.lanes import Lanes
 from pipeline.lease import Lease, LeaseHeld
 from pipeline.model import Model, ModelSettings
 from pipeline.record import Recorder
+from pipeline.redaction import scrub
 from pipeline.settings import TOKEN_KEY, Settings, SettingsError, bot_id_of, bot_token
 from pipeline.silver import SilverStream
 
@@ -44,6 +45,7 @@ log = structlog.get_logger(__name__)
 _SEND_GRACE = 10.0
 _STOP_WITHIN = 14.0
 _TICK_AFTER = 0.3
+_TICK_AFTER_WHILE_OPEN = 3.0
 _SAVE_EVERY = 2.0
 _TEND_EVERY = 600.0
 
@@ -193,7 +195,7 @@ class Supervisor:
             except Refused as error:
                 if error.token_rejected:
                     raise SettingsError(
-                        f"{TOKEN_KEY} was rejected by {self._settings.telegram_api_url} ({error}): "
+                        f"{TOKEN_KEY} was rejected by {scrub(str(self._settings.telegram_api_url))} ({error}): "
                         "give the token that BotFather shows for this bot"
                     ) from None
                 reason = str(error)
@@ -201,7 +203,7 @@ class Supervisor:
                 reason = str(error)
             if time.monotonic() >= until:
                 raise SettingsError(
-                    f"TELEGRAM_API_URL {self._settings.telegram_api_url} can't be used ({reason}): "
+                    f"TELEGRAM_API_URL {scrub(str(self._settings.telegram_api_url))} can't be used ({reason}): "
                     "check the address and the network"
                 )
             self._stop.wait(wait)
@@ -245,10 +247,12 @@ class Supervisor:
                     open=lanes.open,
                 )
             now = time.monotonic()
-            waiting = bool(journal.unsettled())
+            waiting = journal.unsettled_count > 0
             quiet = waiting and not stream.sink.busy.is_set() and stream.sink.begun != begun_at_tick
             idle_since = (idle_since or now) if quiet else None
-            if idle_since is not None and now - idle_since >= _TICK_AFTER:
+            # While more answers are on their way a little patience saves a micro-batch, which costs as much for one.
+            patience = _TICK_AFTER_WHILE_OPEN if lanes.open else _TICK_AFTER
+            if idle_since is not None and now - idle_since >= patience:
                 # Only a new landing file makes Spark begin a batch, and only a batch writes to silver.
                 begun_at_tick = stream.sink.begun
                 landing.tick()
@@ -381,7 +385,7 @@ class _Stream:
 
 def require_model(model: Model, settings: Settings, access: ModelAccess) -> None:
     """Raise SettingsError for a model that its server does not know, or a refused key. An outage is not that."""
-    where = f"OPENAI_BASE_URL {settings.openai_base_url}"
+    where = f"OPENAI_BASE_URL {scrub(str(settings.openai_base_url))}"
     try:
         served = model.served(access)
         if served is None or settings.model not in served:

@@ -164,6 +164,13 @@ def read_line(line: str, bot_id: int) -> Update | Malformed | Tick:
         return Malformed(f"not an envelope: a JSON {type(envelope).__name__}", line)
     if "tick" in envelope and "update" not in envelope and isinstance(envelope.get("seq"), int):
         return Tick(envelope["seq"])
+    try:
+        return _read_envelope(envelope, line, bot_id)
+    except RecursionError:
+        return Malformed("update: nested too deeply", line)
+
+
+def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update | Malformed:
     raw = envelope.get("update")
     if not isinstance(raw, dict):
         return Malformed("update: missing or not an object", line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ atexit.register(lambda: print("loaded:", [m for m in sys.modules if m.startswith
 
 def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world: World) -> None:
     telegram = world.telegram
-    group = {"chat_id": -100, "chat_type": "group", "title": "Club", "user_id": 7}
-    forum = {"chat_id": -1000000000200, "chat_type": "supergroup", "title": "Forum", "user_id": 7}
+    group: dict[str, Any] = {"chat_id": -100, "chat_type": "group", "title": "Club", "user_id": 7}
+    forum: dict[str, Any] = {"chat_id": -1000000000200, "chat_type": "supergroup", "title": "Forum", "user_id": 7}
     world.say("¿Qué tal?", chat_id=1, first_name="Ana", language_code="es")
     world.say("🎉", chat_id=2)
     world.say("/start", chat_id=3)
@@ -75,7 +76,7 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     assert silver["/start"]["model_name"] is None
     assert world.asked()["/start"] == 0
     assert silver["what is this?"]["llm_response"] == "echo: what is this?"
-    parts = [sent for sent in world.sent(6)]
+    parts = world.sent(6)
     assert [len(sent["text"]) for sent in parts] == [4096, 6006 - 4096]
     assert silver["x" * 6000]["reply_message_ids"] == [sent["message_id"] for sent in parts]
     in_topic = world.sent(forum["chat_id"])[0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,14 +51,16 @@ def test_executors_answer_through_the_death_of_one_and_a_rotated_key(world: Worl
 
 def _descendants(pid: int) -> dict[int, str]:
     """Processes below one, with their command lines."""
-    table = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
-    found, frontier = {}, {pid}
+    parents: dict[int, int] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            parents[int(process.name)] = int(process.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+    found: set[int] = set()
+    frontier = {pid}
     while frontier:
-        below = {int(row[0]): row[2] for row in rows if int(row[1]) in frontier}
-        found |= below
-        frontier = set(below)
-    return found
+        frontier = {child for child, parent in parents.items() if parent in frontier}
+        found |= frontier
+    return {child: Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ") for child in found}
 
 
 def _an_executor(pid: int) -> int:

@@ -49,16 +49,17 @@ def test_a_storage_that_is_not_writable(world: World, tmp_path: Path) -> None:
     assert f"PIPELINE_STORAGE {file}/in/it is not writable" in _refusal(world, "--storage", f"{file}/in/it")
 
 
-def test_another_poller(world: World) -> None:
-    world.fault("getUpdates", "status", status=409, times=0, description=(
-        "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"))  # fmt: skip
-    assert "another poller of this bot is active" in _refusal(world, "--conflict-patience", "1")
-
-
-def test_a_webhook(world: World) -> None:
-    world.fault("getUpdates", "status", status=409, times=0, description=(
-        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"))  # fmt: skip
-    assert "deleteWebhook" in _refusal(world, "--conflict-patience", "1")
+@pytest.mark.parametrize(
+    ("description", "mend"),
+    [
+        ("terminated by other getUpdates request", "another poller of this bot is active"),
+        ("can't use getUpdates method while webhook is active", "call deleteWebhook first"),
+    ],
+    ids=["another poller", "a webhook"],
+)
+def test_a_conflict_that_lasts(world: World, description: str, mend: str) -> None:
+    world.fault("getUpdates", "status", status=409, times=0, description=f"Conflict: {description}")
+    assert mend in _refusal(world, "--conflict-patience", "1")
 
 
 def test_a_model_that_its_server_does_not_know(world: World) -> None:

@@ -179,7 +179,7 @@ def wait_until(condition: Callable[[], bool], timeout: float, said: Callable[[],
     until = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < until, f"not within {timeout} s:\n{said()[-4000:]}"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def repeated(values: Sequence[Any]) -> dict[Any, int]:

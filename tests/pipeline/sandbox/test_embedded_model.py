@@ -10,6 +10,8 @@ import pytest
 from pipeline.sandbox import embedded_model
 from pipeline.sandbox.embedded_model import EmbeddedModel
 
+pytestmark = pytest.mark.e2e
+
 SCHEMA: Any = {
     "type": "json_schema",
     "json_schema": {

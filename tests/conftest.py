@@ -1,0 +1,23 @@
+"""Fixtures for every test: nothing of the machine's own environment reaches one, and no log set-up outlives one."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+_OURS = ("PIPELINE_", "TELEGRAM_", "OPENAI_", "DATABRICKS_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(_OURS) or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _default_logs() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()

@@ -1,0 +1,107 @@
+"""The command line: what the operator must mend is one line and exit code 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline import __version__, cli
+from pipeline.errors import OperatorError
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "42:" + "x" * 35
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[object, str]:
+    """Exit code, and the whole standard error, of the console script."""
+    monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert out == ""
+    return ended.value.code, err
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "line"),
+    [
+        ({}, [], "pipeline: TELEGRAM_BOT_TOKEN is not set: "),
+        ({"TELEGRAM_BOT_TOKEN": "nonsense"}, [], "pipeline: TELEGRAM_BOT_TOKEN is not a token: "),
+        ({"TELEGRAM_BOT_TOKEN_FILE": "none"}, [], "pipeline: TELEGRAM_BOT_TOKEN_FILE none can't be read ("),
+        ({"TELEGRAM_BOT_TOKEN": TOKEN}, [], "pipeline: PIPELINE_MODEL is not set: "),
+        ({"TELEGRAM_BOT_TOKEN": TOKEN}, ["--model", "m"], "pipeline: OPENAI_API_KEY is not set: "),
+        ({}, ["--send-rate", "0"], "pipeline: PIPELINE_SEND_RATE is '0': "),
+        ({"PIPELINE_MAX_OPEN": "few"}, [], "pipeline: PIPELINE_MAX_OPEN is 'few': "),
+        ({}, ["--log-level", "loud"], "pipeline: --log-level is 'loud': "),
+        (
+            {"TELEGRAM_BOT_TOKEN": TOKEN, "OPENAI_API_KEY": "test-key", "PIPELINE_STORAGE": "/dev/null/lake"},
+            ["--model", "m"],
+            "pipeline: PIPELINE_STORAGE /dev/null/lake is not writable (",
+        ),
+    ],
+)
+def test_what_the_operator_must_mend_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    environment: dict[str, str],
+    arguments: list[str],
+    line: str,
+) -> None:
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    code, err = said(capsys, monkeypatch, "run", *arguments)
+    assert code == 2
+    assert err.startswith(line)
+    assert err.count("\n") == 1
+    assert TOKEN not in err
+    assert list(tmp_path.iterdir()) == [], "a run that can't begin leaves nothing behind"
+
+
+def test_the_line_shows_no_token_wherever_it_comes_from(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise OperatorError(f"https://127.0.0.1/bot{TOKEN}/getMe is odd")
+
+    monkeypatch.setattr(cli, "app", fails)
+    code, err = said(capsys, monkeypatch)
+    assert code == 2
+    assert TOKEN not in err
+
+
+def test_the_process_itself_ends_with_2_and_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "run"],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("pipeline: TELEGRAM_BOT_TOKEN is not set: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_version_is_shown() -> None:
+    result = CliRunner().invoke(cli.app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"{__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["run", "status", "demo"])
+def test_every_command_has_a_help_page(command: str) -> None:
+    result = CliRunner().invoke(cli.app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["walk"], ["run", "--pace", "3"], ["run", "--deadline", "soon"]])
+def test_what_the_command_line_does_not_know_is_exit_code_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 2

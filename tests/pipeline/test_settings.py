@@ -1,0 +1,191 @@
+"""The settings and the secrets of a run."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from pipeline.credentials import CredentialError
+from pipeline.settings import (
+    Settings,
+    SettingsError,
+    bot_id_of,
+    bot_token,
+    env_name,
+    is_table_name,
+    read_settings,
+)
+
+TOKEN = "42:" + "x" * 35
+
+
+def env(field: str) -> str:
+    return env_name(field)
+
+
+def test_without_an_environment_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings()
+    root = tmp_path / "lakehouse"
+    assert (str(settings.telegram_api_url), settings.on_unknown) == ("https://api.telegram.org/", "hold")
+    assert (settings.allowed_chats, settings.distribute_above) == (frozenset(), None)
+    places = settings.places
+    assert (places.root, places.landing, places.journal) == (root, root / "landing", root / "journal")
+    assert (places.checkpoints, places.bronze) == (root / "checkpoints", str(root / "bronze"))
+    assert (places.silver, places.quarantine) == (str(root / "silver"), str(root / "quarantine"))
+
+
+def test_every_setting_has_its_own_environment_variable() -> None:
+    names = [env_name(field) for field in Settings.model_fields]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not name.startswith(("PIPELINE_", "TELEGRAM_", "OPENAI_"))] == []
+    assert (env_name("model"), env_name("openai_base_url")) == ("PIPELINE_MODEL", "OPENAI_BASE_URL")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("model", "m", "m"),
+        ("concurrency", "7", 7),
+        ("allowed_chats", "1, -100 3", frozenset({1, -100, 3})),
+        ("allowed_chats", "", frozenset()),
+        ("temperature", "0", 0.0),
+        ("distribute_above", "0", 0),
+        ("bronze", "main.bot.bronze", "main.bot.bronze"),
+        ("silver", "a/silver", "a/silver"),
+        ("on_unknown", "resend", "resend"),
+        ("patience", "", 1.0),
+    ],
+)
+def test_a_setting_is_read_from_the_environment_and_an_option_goes_first(
+    monkeypatch: pytest.MonkeyPatch, field: str, value: str, expected: object
+) -> None:
+    monkeypatch.setenv(env(field), value)
+    assert getattr(read_settings(), field) == expected
+    if value:
+        monkeypatch.setenv(env(field), "…")
+        assert getattr(read_settings({field: value}), field) == expected
+    monkeypatch.setenv(env(field), value)
+    assert getattr(read_settings({field: None}), field) == expected
+
+
+BAD = [
+    ("telegram_api_url", "telegram"),
+    ("telegram_api_url", "ftp://127.0.0.1"),
+    ("openai_base_url", "http://"),
+    ("bronze", "bronze"),
+    ("silver", "schema.silver"),
+    ("quarantine", "a.b.c.d"),
+    ("concurrency", "0"),
+    ("concurrency", "many"),
+    ("send_rate", "0"),
+    ("send_rate", "nan"),
+    ("distribute_above", "-1"),
+    ("model_timeout", "0"),
+    ("model_attempts", "0"),
+    ("max_tokens", "0"),
+    ("temperature", "3"),
+    ("telegram_timeout", "-1"),
+    ("poll_seconds", "51"),
+    ("conflict_patience", "-1"),
+    ("startup_patience", "x"),
+    ("max_open", "0"),
+    ("patience", "61"),
+    ("allowed_chats", "1,x"),
+    ("on_unknown", "maybe"),
+    ("format", "markdown"),
+]
+
+
+@pytest.mark.parametrize("by_option", [False, True], ids=["environment", "option"])
+@pytest.mark.parametrize(("field", "value"), BAD)
+def test_a_bad_value_is_one_line_that_names_the_key_and_the_value(
+    monkeypatch: pytest.MonkeyPatch, field: str, value: str, by_option: bool
+) -> None:
+    if not by_option:
+        monkeypatch.setenv(env(field), value)
+    with pytest.raises(SettingsError) as caught:
+        read_settings({field: value} if by_option else None)
+    line = str(caught.value)
+    assert line.startswith(f"{env(field)} is '")
+    assert value.rpartition(",")[2] in line
+    assert "\n" not in line
+    assert "Input" not in line
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("field", ["telegram_api_url", "openai_base_url"])
+@pytest.mark.parametrize("password", ["hunter2", "hunter2@x"])
+def test_a_bad_address_is_shown_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, field: str, password: str
+) -> None:
+    monkeypatch.setenv(env(field), f"http://user:{password}@127.0.0.1:99999/v1")
+    with pytest.raises(SettingsError, match=f"^{env(field)} is ") as caught:
+        read_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_bad_token_in_an_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_API_URL", f"https://127.0.0.1:99999/bot{TOKEN}")
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert TOKEN not in str(caught.value)
+
+
+def test_every_place_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("landing", "journal", "checkpoints"):
+        monkeypatch.setenv(env(name), str(tmp_path / "elsewhere" / name))
+    monkeypatch.setenv("PIPELINE_STORAGE", str(tmp_path / "lake"))
+    monkeypatch.setenv("PIPELINE_SILVER", "main.bot.silver")
+    places = read_settings().places
+    assert places.landing == tmp_path / "elsewhere" / "landing"
+    assert places.journal == tmp_path / "elsewhere" / "journal"
+    assert places.checkpoints == tmp_path / "elsewhere" / "checkpoints"
+    assert (places.bronze, places.silver) == (str(tmp_path / "lake" / "bronze"), "main.bot.silver")
+
+
+@pytest.mark.parametrize(
+    ("place", "named"), [("main.bot.silver", True), ("/a/b.c.d", False), ("a.b", False), ("my-cat.s_1.t", True)]
+)
+def test_a_table_is_a_name_or_a_path(place: str, named: bool) -> None:
+    assert is_table_name(place) is named
+
+
+def test_the_models_access_has_its_key_and_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    access = read_settings({"openai_base_url": "http://127.0.0.1:8000/v1/"}).model_access()
+    assert (access.base_url, access.bearer.get_secret_value()) == ("http://127.0.0.1:8000/v1", "test-key")
+
+
+def test_a_server_of_ones_own_needs_no_key_and_openais_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings({"openai_base_url": "http://127.0.0.1:8000/v1"}).model_access().bearer == SecretStr("none")
+    with pytest.raises(CredentialError, match=r"^OPENAI_API_KEY is not set: "):
+        read_settings().model_access()
+
+
+def test_a_token_is_read_with_the_bot_that_it_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", f" {TOKEN}\n")
+    assert bot_token() == SecretStr(TOKEN)
+    assert bot_id_of(bot_token()) == 42
+
+
+@pytest.mark.parametrize(
+    "bad", ["secretsecret", ":" + "x" * 35, "x:" + "x" * 35, "42:", "42:a b", "bot42:abc", "٤٢:abc"]
+)
+def test_what_is_no_token_is_one_line_that_does_not_show_it(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", bad)
+    with pytest.raises(CredentialError, match=r"^TELEGRAM_BOT_TOKEN is not a token: ") as caught:
+        bot_token()
+    assert bad not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_token_names_both_ways_to_give_it() -> None:
+    with pytest.raises(CredentialError, match="TELEGRAM_BOT_TOKEN is not set: set it, or TELEGRAM_BOT_TOKEN_FILE"):
+        bot_token()
+
+
+def test_no_setting_is_a_secret() -> None:
+    assert [name for name in Settings.model_fields if "token" in name or "key" in name or "secret" in name] == [
+        "max_tokens"
+    ]

@@ -1,0 +1,43 @@
+"""Questions, answers and replies in every state."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.reply import Answer, AnswerStatus, Part, PartState, Question, Reply
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def question(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -> Question:
+    """A question of a private chat, the `seq`-th that ever came."""
+    return Question(
+        **{
+            "bot_id": 42,
+            "update_id": seq,
+            "chat_id": chat_id,
+            "message_id": 100 + seq,
+            "seq": seq,
+            "chat_type": "private",
+            "text": text,
+            "received_at": NOON,
+            **more,
+        }
+    )
+
+
+def accepted(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -> Reply:
+    return Reply.accepted(question(text, chat_id=chat_id, seq=seq, **more))
+
+
+def answer(text: str = "hello", **more: Any) -> Answer:
+    return Answer(**{"text": text, "status": AnswerStatus.ANSWERED, "answered_at": NOON, **more})
+
+
+def answered(*parts: Part | str, **more: Any) -> Reply:
+    """A reply with its answer in these parts; `more` are the question's fields."""
+    made = tuple(part if isinstance(part, Part) else Part(text=part) for part in parts or ("hello",))
+    return accepted(**more).with_answer(answer(" ".join(part.text for part in made)), made)
+
+
+def part(text: str, state: PartState, message_id: int | None = None, error: str | None = None) -> Part:
+    return Part(text=text, state=state, message_id=message_id, error=error)

@@ -1,0 +1,52 @@
+"""Raw updates as Telegram delivers them, the envelopes they are landed in, and what is parsed from those."""
+
+import json
+from typing import Any
+
+from pipeline.disposition import Bot
+from pipeline.update import Update, read_line
+
+Json = dict[str, Any]
+
+BOT = Bot(42, "our_bot")
+RECEIVED_AT = "2026-01-02T03:04:05+00:00"
+
+
+def raw_message(text: Any = "hi", *, chat_id: Any = 7, message_id: Any = 5, **more: Any) -> Json:
+    """A message of a private chat; `more` are its further fields, a group's `chat` among them. None leaves one out."""
+    message: Json = {
+        "message_id": message_id,
+        "date": 1_700_000_000,
+        "chat": {"id": chat_id, "type": "private"},
+        "from": {"id": 99, "is_bot": False, "first_name": "Ann"},
+    }
+    if text is not None:
+        message["text"] = text
+    return {name: value for name, value in {**message, **more}.items() if value is not None}
+
+
+def raw_update(update_id: int = 1, kind: str = "message", body: Any = None) -> Json:
+    return {"update_id": update_id, kind: raw_message() if body is None else body}
+
+
+def group(kind: str = "supergroup") -> Json:
+    return {"id": -100, "type": kind, "title": "Friends"}
+
+
+def mark(kind: str, offset: int, length: int, **more: Any) -> Json:
+    return {"type": kind, "offset": offset, "length": length, **more}
+
+
+def envelope(update: Any, *, seq: Any = 1000, **changes: Any) -> str:
+    """The line that an update is landed as."""
+    return json.dumps({"seq": seq, "bot_id": BOT.id, "received_at": RECEIVED_AT, "update": update, **changes})
+
+
+def parsed(update: Json, *, seq: int = 1000) -> Update:
+    read = read_line(envelope(update, seq=seq), BOT.id)
+    assert isinstance(read, Update), read
+    return read
+
+
+def parsed_message(text: Any = "hi", kind: Any = "message", **more: Any) -> Update:
+    return parsed(raw_update(kind=kind, body=raw_message(text, **more)))
