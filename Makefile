@@ -29,7 +29,7 @@ types: $(READY)  ## Check types
 	@$(BIN)/mypy
 
 unit: $(READY)  ## Tests that need no Spark: seconds
-	@$(BIN)/python -m pytest -q -m "not spark and not e2e"
+	@$(BIN)/python -m pytest -q -n 4 -m "not spark and not e2e"
 
 spark: $(READY)  ## Tests on a shared Spark session
 	@$(BIN)/python -m pytest -q -m spark

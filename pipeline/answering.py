@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
+_REFUSALS = frozenset({Verdict.UNAUTHORISED, Verdict.FORBIDDEN})
+"""Verdicts after which the credential is resolved anew: some servers answer 403 to one that has expired."""
+
 Done = Callable[[Question, Outcome], None]
 
 
@@ -30,6 +33,10 @@ class Answering(Protocol):
     """A way to ask the model. `submit` returns at once; `done` is called once for each question, from any thread."""
 
     def submit(self, questions: Sequence[Question], done: Done) -> None: ...
+
+    def withdraw(self) -> list[Question]:
+        """Take back the questions that have not been asked yet; `done` is not called for them."""
+        ...
 
 
 class Stragglers:
@@ -82,6 +89,12 @@ class DriverAnswering:
             self._waiting.extend((question, done) for question in questions)
             self._changed.notify()
 
+    def withdraw(self) -> list[Question]:
+        with self._changed:
+            waiting = [question for question, _ in self._waiting]
+            self._waiting.clear()
+        return waiting
+
     def stop(self) -> None:
         """Begin no further call; those under way are left to themselves."""
         with self._changed:
@@ -117,7 +130,7 @@ class DriverAnswering:
         try:
             access = self._access.current()
             outcome = ask_once(self._model, access, text)
-            if outcome.verdict is Verdict.UNAUTHORISED and self._access.refresh(access):
+            if outcome.verdict in _REFUSALS and self._access.refresh(access):
                 outcome = ask_once(self._model, self._access.current(), text)
         except CredentialError as error:
             return Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
@@ -154,7 +167,11 @@ class DistributedAnswering:
         for start in range(0, len(questions), self._rows_per_chunk):
             self._jobs.submit(self._run, list(questions[start : start + self._rows_per_chunk]), done)
 
+    def withdraw(self) -> list[Question]:
+        return []
+
     def stop(self) -> None:
+        """Begin no further job."""
         self._stopped = True
         self._jobs.shutdown(wait=False, cancel_futures=True)
 
@@ -174,7 +191,7 @@ class DistributedAnswering:
     def _ask_with_present_access(self, chunk: list[Question]) -> dict[str, Outcome]:
         access = self._access.current()
         outcomes = self._collect(chunk)
-        refused = [q for q in chunk if outcomes[q.key].verdict is Verdict.UNAUTHORISED]
+        refused = [q for q in chunk if outcomes[q.key].verdict in _REFUSALS]
         if refused and self._access.refresh(access):
             outcomes |= self._collect(refused)
         return outcomes

@@ -234,7 +234,7 @@ def _result(response: requests.Response) -> Any:
     """The result of a response. Raises Refused for a definite no, Interrupted where a gateway may have cut it off."""
     try:
         payload = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = None
     if isinstance(payload, dict) and payload.get("ok") is True and "result" in payload:
         return payload["result"]

@@ -56,15 +56,20 @@ def run(
     OPENAI_API_KEY_FILE name. Exit code 0: done; 1: cut short or failed; 2: something must be set right first.
     """
     from pipeline.log import configure_logs
-    from pipeline.supervisor import Supervisor, stopping_on_signals
+    from pipeline.supervisor import RunFailed, Supervisor, stopping_on_signals
 
     if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise OperatorError(f"--log-level is {log_level!r}: it should be debug, info, warning or error")
     configure_logs(log_level)
     supervisor = Supervisor(settings, once=once, deadline=deadline)
     with stopping_on_signals(supervisor):
-        if not supervisor.run():
-            raise typer.Exit(1)
+        try:
+            done = supervisor.run()
+        except RunFailed as error:
+            print(f"pipeline: {error}", file=sys.stderr)
+            done = False
+    if not done:
+        raise typer.Exit(1)
 
 
 @app.command()

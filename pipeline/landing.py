@@ -25,6 +25,7 @@ KEEP_DONE = timedelta(days=7)
 """How long finished files stay; bronze has their content."""
 
 _DONE = "_done"
+_MOST_ID = 2**63 - 1
 
 
 def file_seq(name: str) -> int:
@@ -70,16 +71,18 @@ class Landing:
         if not updates:
             return None
         ids = [u["update_id"] for u in updates if isinstance(u, dict) and isinstance(u.get("update_id"), int)]
-        lowest, highest = max(min(ids, default=0), 0), max(*ids, 0) if ids else 0
+        ids = [min(max(update_id, 0), _MOST_ID) for update_id in ids]
+        lowest, highest = min(ids, default=0), max(ids, default=0)
         received_at = datetime.fromtimestamp(self._now(), UTC).isoformat()
         with self._lock:
             first = self._take_seq(len(updates))
             lines = [
-                json.dumps({"seq": first + i, "bot_id": self._bot_id, "received_at": received_at, "update": update})
+                _line({"seq": first + i, "bot_id": self._bot_id, "received_at": received_at, "update": update})
                 for i, update in enumerate(updates)
             ]
             path = self._folder / f"{first}-{lowest}-{highest}.jsonl"
-            write_durably(path, ("\n".join(lines) + "\n").encode())
+            # Spark reads files in the order of their times, which are ours to say where the clock was set back.
+            write_durably(path, ("\n".join(lines) + "\n").encode(), modified_at=first / 1e6)
             self.newest = first
         return path
 
@@ -121,7 +124,8 @@ class Landing:
 
     def _take_seq(self, count: int) -> int:
         """Microseconds since 1970, made to rise even where the clock does not: fits 53 bits until the year 2255."""
-        first = max(self._seq + 1, int(self._now() * 1e6))
+        # Files differ by a millisecond at least, which is how finely Spark sees their times.
+        first = max((self._seq // 1000 + 1) * 1000, int(self._now() * 1e6))
         self._seq = first + count - 1
         return first
 
@@ -151,6 +155,14 @@ class Landing:
                 text = path.read_text()
             self._read[path] = set(map(_update_in, text.splitlines()))
         return self._read[path]
+
+
+def _line(envelope: dict[str, Any]) -> str:
+    try:
+        return json.dumps(envelope)
+    except RecursionError:
+        # Nothing that Telegram sends; it ends in quarantine.
+        return json.dumps({**envelope, "update": None, "unreadable": "nested too deeply"})
 
 
 def _update_in(line: str) -> str:

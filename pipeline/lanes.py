@@ -24,7 +24,7 @@ from pipeline.bot_api import BotApi, BotApiError, Interrupted
 from pipeline.delivery import Effect, Sending, after_fault, after_sent, parts_of, send
 from pipeline.journal import Journal
 from pipeline.outage import LONGEST_WAIT, Outage
-from pipeline.outcome import OUTAGES, Next, Outcome, Verdict, next_step
+from pipeline.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, next_step
 from pipeline.pacing import Pace
 from pipeline.phrases import FALLBACK, fixed_answer
 from pipeline.reply import Answer, AnswerStatus, OnUnknown, Question, Reply
@@ -51,6 +51,8 @@ class _Work:
     """What goes on then."""
     attempts: int = 0
     asked_at: float | None = None
+    failed_at: float | None = None
+    """When the last attempt failed."""
 
 
 @dataclass
@@ -75,9 +77,13 @@ class Lanes:
         attempts: int,
         as_html: bool = False,
         on_unknown: OnUnknown = "hold",
+        model_alive: Callable[[], bool] = lambda: False,
         tell: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
-        """`attempts`: how often one message is asked for. `tell` hears of a service's outage, and (None) of its end."""
+        """`attempts`: how often one message is asked for. `tell` hears of a service's outage, and (None) of its end.
+
+        `model_alive` asks the model something harmless: if it answers, a message that fails alone is itself at fault.
+        """
         self._journal = journal
         self._answering = answering
         self._api = api
@@ -85,7 +91,11 @@ class Lanes:
         self._attempts = attempts
         self._as_html = as_html
         self._on_unknown = on_unknown
+        self._model_alive = model_alive
         self._tell = tell
+        self._suspects: dict[str, Outcome] = {}
+        """Messages that failed while nobody knew whether the model answers others, and how."""
+        self._asking_whether_alive = False
         self._typist = Typist(api)
         self._works: dict[str, _Work] = {}
         self._lanes: dict[int, _Lane] = {}
@@ -180,8 +190,8 @@ class Lanes:
                     heapq.heappop(self._timers)[2]()
             except Exception as error:  # one message's trouble must not end the thread that all others need
                 log.error("lane failed", error=type(error).__name__, at=_where(error))
-        with contextlib.suppress(queue.Empty, OSError):
-            while True:
+        while not self._events.empty():
+            with contextlib.suppress(Exception):  # one event's trouble must not cost the answers behind it
                 self._events.get_nowait()()
         with contextlib.suppress(OSError):
             self._keep_what_is_answered()
@@ -260,15 +270,18 @@ class Lanes:
         lane = self._lanes[chat]
         first = lane.keys[0] == question.key
         was_ahead, work.ahead = work.ahead, False
-        if outcome.verdict not in OUTAGES:
-            work.attempts += 1
-        asked_at = work.asked_at if work.asked_at is not None else now - outcome.seconds
-        step = next_step(outcome, work.attempts, self._attempts, self._last_answered > asked_at)
+        since = work.failed_at if work.failed_at is not None else now - outcome.seconds
+        others_answered = self._last_answered > since
+        work.failed_at = now
+        work.attempts += counts(outcome, others_answered)
+        step = next_step(outcome, work.attempts, self._attempts, others_answered)
         if step is Next.DELIVER:
             self._last_answered = now
-        if outcome.verdict in OUTAGES or outcome.verdict is Verdict.FAILING:
+        if outcome.verdict in OUTAGES or outcome.verdict in SUSPICIOUS:
             if step is Next.WAIT or self._model.reason is not None:
                 self._model_failed(now, outcome)
+            if step is Next.WAIT and outcome.verdict in SUSPICIOUS:
+                self._suspect(question.key, outcome)
         else:
             self._model_answered(now - outcome.seconds)
         if step in (Next.DELIVER, Next.FALL_BACK):
@@ -324,6 +337,38 @@ class Lanes:
             else:
                 log.error("the model is out; messages wait", verdict=outcome.verdict, reason=outcome.reason)
             self._tell("model", outcome.reason)
+            # What has not been asked yet must not run into the same wall.
+            for question in self._answering.withdraw():
+                self._park_for_model(question.chat_id)
+
+    def _suspect(self, key: str, outcome: Outcome) -> None:
+        self._suspects[key] = outcome
+        if not self._asking_whether_alive:
+            self._asking_whether_alive = True
+            threading.Thread(target=self._in_thread_ask_whether_alive, name="alive", daemon=True).start()
+
+    def _in_thread_ask_whether_alive(self) -> None:
+        began, alive = time.monotonic(), False
+        with contextlib.suppress(Exception):
+            alive = self._model_alive()
+        self._events.put(lambda: self._take_alive(began, alive))
+
+    def _take_alive(self, began: float, alive: bool) -> None:
+        """The model answers, so what failed meanwhile is the messages' own fault, and counts against them."""
+        self._asking_whether_alive = False
+        suspects, self._suspects = self._suspects, {}
+        if not alive:
+            return
+        self._last_answered = time.monotonic()
+        for key, outcome in suspects.items():
+            work = self._works.get(key)
+            if work is None or work.reply.answer is not None:
+                continue
+            work.attempts += 1
+            if work.attempts >= self._attempts:
+                self._answered(work, _answer_of(outcome, fell_back=True))
+                self._keep(work)
+        self._model_answered(began)
 
     def _model_answered(self, began: float) -> None:
         if self._model.answered(began):

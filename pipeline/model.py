@@ -49,6 +49,9 @@ class ModelSettings:
     temperature: float | None = None
 
 
+_ABOUT_THE_CALLER = frozenset({402, 403, 405, 407, 421})
+"""Statuses about who asks and how (no money, no right, the wrong door), rarely about what is asked."""
+
 _SECRET_FROM = 8
 """Characters; a shorter bearer is a placeholder for a server that wants none."""
 
@@ -59,12 +62,16 @@ class _Dialect:
 
     schema: bool = True
     limit: str = "max_tokens"
+    temperature: bool = True
 
-    def instead(self, error: openai.APIError) -> _Dialect | None:
+    def instead(self, error: openai.APIError, asked: str) -> _Dialect | None:
         """The form to use after a refusal that is about the form, and so no message's fault."""
         if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
             return None
-        text = str(error).lower()
+        # A server may quote the message, whose words say nothing about the form.
+        text = f"{error.param} {error}".lower().replace(asked.lower(), "")
+        if self.temperature and "temperature" in text:
+            return replace(self, temperature=False)
         if self.limit == "max_tokens" and "max_completion_tokens" in text:
             return replace(self, limit="max_completion_tokens")
         if self.schema and any(name in text for name in ("response_format", "json_schema", "structured output")):
@@ -111,6 +118,14 @@ class Model:
             model=self._settings.model, messages=[{"role": "user", "content": "ping"}], max_tokens=1
         )
 
+    def alive(self, access: ModelAccess) -> bool:
+        """Whether the server answers a question of one token now."""
+        try:
+            self.probe(access)
+        except openai.APIError:
+            return False
+        return True
+
     def _connected(self, access: ModelAccess) -> openai.OpenAI:
         with self._lock:
             if self._client is None or self._client[0] != access:
@@ -133,14 +148,14 @@ class Model:
         options: dict[str, Any] = {dialect.limit: self._settings.max_tokens}
         if dialect.schema:
             options["response_format"] = _SCHEMA
-        if self._settings.temperature is not None:
+        if dialect.temperature and self._settings.temperature is not None:
             options["temperature"] = self._settings.temperature
         try:
             completion = self._connected(access).chat.completions.create(
                 model=self._settings.model, messages=messages, **options
             )
         except openai.APIError as error:
-            return dialect.instead(error) or verdict_of(error)
+            return dialect.instead(error, text) or verdict_of(error)
         except Exception as error:  # a body that is no completion fails in the client in ways it does not name
             return Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         return _read(completion)
@@ -156,8 +171,10 @@ def verdict_of(error: openai.APIError) -> Outcome:
     if isinstance(error, openai.APIStatusError):
         status = error.status_code
         reason = f"{status} {_message(error)}".strip()
-        if status in (401, 403):
-            return Outcome(verdict=Verdict.UNAUTHORISED, reason=f"{status}: the model refuses the credential")
+        if status == 401:
+            return Outcome(verdict=Verdict.UNAUTHORISED, reason="401: the model refuses the credential")
+        if status in _ABOUT_THE_CALLER:
+            return Outcome(verdict=Verdict.FORBIDDEN, reason=f"{status}: the model refuses to be asked")
         if status == 404:
             return Outcome(verdict=Verdict.UNKNOWN_MODEL, reason=reason)
         if status == 429:

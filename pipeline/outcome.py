@@ -19,18 +19,22 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
     """An answer came that can't be read; another attempt may do."""
     FAILING = "failing"
-    """The model failed on this attempt (5xx, timeout): this message's fault only if others succeed meanwhile."""
+    """The model failed on this attempt: 5xx, or no answer in time."""
     BUSY = "busy"
     """429: the model wants us to wait."""
     UNREACHABLE = "unreachable"
     UNAUTHORISED = "unauthorised"
-    """401 or 403."""
+    FORBIDDEN = "forbidden"
+    """403 and its like: the credential is not enough, or a gateway dislikes the message."""
     UNKNOWN_MODEL = "unknown_model"
     """404: no such model, or no such address."""
 
 
-OUTAGES = frozenset({Verdict.BUSY, Verdict.UNREACHABLE, Verdict.UNAUTHORISED, Verdict.UNKNOWN_MODEL})
+OUTAGES = frozenset({Verdict.BUSY, Verdict.UNREACHABLE, Verdict.UNAUTHORISED})
 """Verdicts that are never one message's fault: the message waits."""
+
+SUSPICIOUS = frozenset({Verdict.FAILING, Verdict.FORBIDDEN, Verdict.UNKNOWN_MODEL})
+"""Verdicts that are one message's fault only if the model answers others meanwhile."""
 
 
 class Outcome(BaseModel):
@@ -71,23 +75,25 @@ class Next(StrEnum):
     """Until the model is back: this attempt doesn't count."""
 
 
-def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answered: bool) -> Next:
-    """Decide after an attempt. `attempts` counts those that do count, this one included.
+def counts(outcome: Outcome, others_answered: bool) -> bool:
+    """Whether an attempt counts against its message. One made in an outage does not, however often it is made."""
+    return outcome.verdict is Verdict.UNREADABLE or (outcome.verdict in SUSPICIOUS and others_answered)
 
-    `others_answered`: whether the model answered another message since this one's first attempt. Only then is a
-    failing model this message's fault; otherwise it is an outage, and no message is lost to one.
+
+def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answered: bool) -> Next:
+    """Decide after an attempt. `attempts` are those that count, this one included.
+
+    `others_answered`: whether the model answered another message since this one's last failure, or, at its first,
+    since it was asked. Only then may a failing model be this message's fault; otherwise it is an outage, and no
+    message is lost to one.
     """
     if outcome.verdict is Verdict.ANSWERED:
         return Next.DELIVER
     if outcome.verdict is Verdict.REJECTED:
         return Next.FALL_BACK
-    if outcome.verdict in OUTAGES:
+    if not counts(outcome, others_answered):
         return Next.WAIT
-    if attempts < most_attempts:
-        return Next.ASK_AGAIN if outcome.verdict is Verdict.UNREADABLE or others_answered else Next.WAIT
-    if outcome.verdict is Verdict.FAILING and not others_answered:
-        return Next.WAIT
-    return Next.FALL_BACK
+    return Next.ASK_AGAIN if attempts < most_attempts else Next.FALL_BACK
 
 
 _FENCE = re.compile(r"^```[A-Za-z]*\s*\n?(.*?)\n?```$", re.DOTALL)

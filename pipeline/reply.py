@@ -31,6 +31,9 @@ class PartState(StrEnum):
     DEAD = "dead"
 
 
+MOST_RESENDS = 2
+"""A reader may see a reply at most once more than this, where every response is lost."""
+
 OPEN_STATES = frozenset({PartState.PENDING, PartState.SENDING})
 
 
@@ -84,6 +87,8 @@ class Part(_Value):
     state: PartState = PartState.PENDING
     message_id: int | None = None
     error: str | None = None
+    resends: int = 0
+    """How often it was sent again after an unknown outcome."""
 
 
 class Reply(_Value):
@@ -154,9 +159,10 @@ class Reply(_Value):
         return self.with_part(index, state=PartState.PENDING)
 
     def unknown(self, index: int, reason: str, on_unknown: OnUnknown) -> Self:
-        """Nobody can know whether the part arrived. Held, it stays so; otherwise it is to be sent again."""
-        if on_unknown == "resend":
-            return self.not_sent(index)
+        """Nobody can know whether the part arrived. Held, it stays so; otherwise it is sent again, a few times."""
+        resends = self.parts[index].resends
+        if on_unknown == "resend" and resends < MOST_RESENDS:
+            return self.with_part(index, state=PartState.PENDING, resends=resends + 1)
         return self.with_part(index, state=PartState.UNKNOWN, error=reason)
 
     def dead(self, reason: str) -> Self:

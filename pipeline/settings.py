@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     max_tokens: int = _setting(512, "Most tokens of an answer.", ge=1)
     temperature: float | None = _setting(None, "Sampling temperature.  [the server's]", ge=0, le=2)
     telegram_timeout: float = _setting(30.0, "Seconds to wait for a response of the Bot API.", gt=0, le=600)
-    poll_seconds: float = _setting(50.0, "Seconds that a long poll waits.", ge=0, le=50)
+    poll_seconds: float = _setting(50.0, "Seconds that a long poll waits.", ge=1, le=50)
     conflict_patience: float = _setting(60.0, "Seconds to bear another poller (409) before giving up.", ge=0)
     startup_patience: float = _setting(30.0, "Seconds to wait at the start for a Bot API that can't be reached.", ge=0)
     max_open: int = _setting(2000, "Replies open at once; at this bound further batches wait.", ge=1)

@@ -7,6 +7,7 @@ What is still open then is owned by the journal and reaches silver in a later ba
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 _MOST_FILES = 50
 """Files in one micro-batch; a file has up to 100 updates."""
 _REMEMBERED = 200_000
+_WORN_FROM = 8_000_000
+"""Bytes: about 60,000 files."""
 _SILVER_LAG = 3.0
 """Seconds that silver may lag behind while messages stream in."""
 
@@ -186,13 +189,16 @@ class SilverStream:
     def start(self) -> StreamingQuery:
         """Start, or go on from the checkpoint."""
         checkpoint = self._storage.checkpoints / "silver"
-        # Batches that Spark may call again, and, without commits, files that an earlier query has read: there, and
-        # only there, rows may be in the tables already.
+        if self.worn:
+            # All that a checkpoint knows can be told from the tables and the journal; its log alone only grows.
+            log.info("a new checkpoint is begun", reason="the log of files that were read has become large")
+            shutil.rmtree(checkpoint)
+        # A batch that Spark may call again, and files that were there before this query: there, and only there, rows
+        # may be in the tables already.
         self._planned = max(_numbers(checkpoint / "offsets"), default=-1)
-        fresh = not _numbers(checkpoint / "commits")
-        self._left_files = frozenset(path.name for path in self._landing.waiting()) if fresh else frozenset()
+        self._left_files = frozenset(path.name for path in self._landing.waiting())
         self._read_files = set()
-        self._may_be_left = not fresh
+        self._may_be_left = bool(_numbers(checkpoint / "commits"))
         lines = (
             self._spark.readStream.format("text")
             .option("lineSep", "\n")
@@ -208,6 +214,12 @@ class SilverStream:
             .foreachBatch(self._process)
             .start()
         )
+
+    @property
+    def worn(self) -> bool:
+        """Whether the source's log of files is too large: Spark rewrites all of it every tenth micro-batch."""
+        log_of_files = self._storage.checkpoints / "silver" / "sources" / "0"
+        return max((path.stat().st_size for path in log_of_files.glob("*")), default=0) > _WORN_FROM
 
     def stop(self) -> None:
         """Make a micro-batch that waits give up."""
@@ -255,7 +267,12 @@ class SilverStream:
             if update.identity not in in_bronze and update.identity not in self._recent
         ]
         self._bronze.append(spark, rows, query_id, batch_id)
-        bad = [(malformed.reason, malformed.raw, file, now, batch_id) for malformed, file in batch.malformed]
+        in_quarantine = self._quarantined(spark, batch) if in_doubt else set()
+        bad = [
+            (malformed.reason, malformed.raw, file, now, batch_id)
+            for malformed, file in batch.malformed
+            if (file, malformed.raw) not in in_quarantine
+        ]
         self._quarantine.append(spark, bad, query_id, batch_id)
         self._remember(update.identity for update, _ in batch.updates)
 
@@ -310,6 +327,15 @@ class SilverStream:
             return set(), set()
         identities = [update.identity for update, _ in batch.updates]
         return self._bronze.known(spark, identities), self._silver.known(spark, identities, "channel_id")
+
+    def _quarantined(self, spark: SparkSession, batch: Batch) -> set[tuple[str, str]]:
+        """Which of the batch's malformed lines quarantine has already, by file and text."""
+        files = sorted({file for _, file in batch.malformed})
+        if not files:
+            return set()
+        frame = self._quarantine.read(spark)
+        rows = frame.where(frame["source_file"].isin(files)).select("source_file", "raw").collect()
+        return {(row.source_file, row.raw) for row in rows}
 
     def _accept(self, questions: Sequence[Question]) -> None:
         """Take over questions: durable in the journal all at once, so that a chat's order holds over a crash."""

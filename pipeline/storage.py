@@ -74,8 +74,11 @@ def on_volume(path: Path) -> bool:
     return path.is_absolute() and len(path.parts) > 1 and path.parts[1] == "Volumes"
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a whole file such that it survives a crash and is never seen half written."""
+def write_durably(path: Path, content: bytes, modified_at: float | None = None) -> None:
+    """Write a whole file such that it survives a crash and is never seen half written.
+
+    `modified_at`, in seconds since 1970, is the time of modification to give it, where the file system takes one.
+    """
     if on_volume(path):
         path.write_bytes(content)
         return
@@ -85,6 +88,8 @@ def write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if modified_at is not None:
+        os.utime(unfinished, (modified_at, modified_at))
     unfinished.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

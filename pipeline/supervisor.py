@@ -50,6 +50,10 @@ _SAVE_EVERY = 2.0
 _TEND_EVERY = 600.0
 
 
+class RunFailed(Exception):
+    """A run that can't go on, though nothing is set wrongly: another run may. The text is one line."""
+
+
 class Supervisor:
     """One run of the pipeline."""
 
@@ -88,6 +92,7 @@ class Supervisor:
             recorder.set(state="stopped")
             with contextlib.suppress(OSError):
                 recorder.save()
+            with contextlib.suppress(OSError):
                 lease.release()
 
     def _run(
@@ -117,6 +122,7 @@ class Supervisor:
             attempts=settings.model_attempts,
             as_html=settings.format == "html",
             on_unknown=settings.on_unknown,
+            model_alive=lambda: model.alive(access.current()),
             tell=recorder.tell,
         )
         intake = _IntakeThread(
@@ -135,9 +141,12 @@ class Supervisor:
         lanes.start()
         intake.start()
         spark: SparkSession | None = None
+        distributed: DistributedAnswering | None = None
         stream: _Stream | None = None
         try:
             spark = _spark_session(settings)
+            if settings.distribute_above is not None:
+                distributed = DistributedAnswering(spark, model_settings, access, settings.concurrency)
             stream = _Stream(
                 SilverStream(
                     spark,
@@ -150,11 +159,7 @@ class Supervisor:
                     patience=settings.patience,
                     max_open=settings.max_open,
                     distribute_above=settings.distribute_above,
-                    distributed=(
-                        DistributedAnswering(spark, model_settings, access, settings.concurrency)
-                        if settings.distribute_above is not None
-                        else None
-                    ),
+                    distributed=distributed,
                     committed=lambda batch_id, updates: recorder.set(batch_id=batch_id, batch_at=datetime.now(UTC)),
                 ),
                 recorder.tell,
@@ -174,8 +179,11 @@ class Supervisor:
             lanes.stop(_SEND_GRACE)
             if stream is not None:
                 stream.stop()
+            if distributed is not None:
+                distributed.stop()
             if spark is not None and not _on_databricks():
-                spark.stop()
+                with contextlib.suppress(Exception):  # a JVM that is gone needs no stopping
+                    spark.stop()
             log.info("stopped", open=lanes.open, seconds=round(time.monotonic() - began, 1))
 
     def _resolve_token(self) -> SecretStr:
@@ -239,7 +247,7 @@ class Supervisor:
             if not serving and stream.sink.begun:
                 serving = True
                 recorder.set(state="serving")
-                recorder.save()
+                _attempted(recorder.save)
                 log.info(
                     "serving",
                     bot=self._bot.username if self._bot else None,
@@ -254,17 +262,21 @@ class Supervisor:
             patience = _TICK_AFTER_WHILE_OPEN if lanes.open else _TICK_AFTER
             if idle_since is not None and now - idle_since >= patience:
                 # Only a new landing file makes Spark begin a batch, and only a batch writes to silver.
-                begun_at_tick = stream.sink.begun
-                landing.tick()
+                begun = stream.sink.begun
+                if _attempted(landing.tick):
+                    begun_at_tick = begun
             if now - saved >= _SAVE_EVERY:
                 saved = now
-                recorder.save(always=True)
+                _attempted(lambda: recorder.save(always=True))
             if now - tended >= _TEND_EVERY:
                 tended = now
                 threading.Thread(target=landing.expire, name="expire", daemon=True).start()
-            journal.compact()
-            if self._once and intake.done and stream.caught_up and not lanes.open and not waiting:
-                stream.finish()
+                if stream.sink.worn and not stream.sink.busy.is_set():
+                    stream.renew()
+            _attempted(journal.compact)
+            done = self._once and intake.done and stream.caught_up and not lanes.open
+            # Asked last: a reply that has just become terminal counts here.
+            if done and not journal.unsettled_count and stream.finish():
                 return True
         return not self._once
 
@@ -337,7 +349,15 @@ class _Stream:
         self._began_at = time.monotonic()
 
     def check(self) -> None:
-        """Start the query again where it has failed."""
+        """Start the query again where it has failed. Raises RunFailed when there is no JVM to start it in."""
+        from py4j.protocol import Py4JNetworkError
+
+        try:
+            self._check()
+        except (Py4JNetworkError, ConnectionError):
+            raise RunFailed("Spark's JVM is gone: see logs/spark.log in the storage; a new run goes on") from None
+
+    def _check(self) -> None:
         now = time.monotonic()
         if self._query is not None and self._query.isActive:
             if self._failures and now - self._began_at > 60.0:
@@ -359,16 +379,25 @@ class _Stream:
     @property
     def caught_up(self) -> bool:
         """Whether all that was landed when this was first asked has been processed and committed."""
-        if self._catching_up is None:
+        again = self._catching_up is None or not (self._catching_up.is_alive() or self._caught_up)
+        if self._query is not None and again:
             self._catching_up = threading.Thread(target=self._catch_up, name="catch-up", daemon=True)
             self._catching_up.start()
         return self._caught_up
 
-    def finish(self) -> None:
-        """Let the last micro-batch be committed."""
+    def finish(self) -> bool:
+        """Let the last micro-batch be committed; whether it was, within ten seconds."""
+        self._caught_up = False
         last = threading.Thread(target=self._catch_up, name="catch-up", daemon=True)
         last.start()
         last.join(10.0)
+        return self._caught_up
+
+    def renew(self) -> None:
+        """End the query between two micro-batches, so that it starts again and leaves behind what wears it out."""
+        query, self._query = self._query, None
+        if query is not None:
+            query.stop()
 
     def stop(self) -> None:
         if self._query is not None:
@@ -383,11 +412,25 @@ class _Stream:
                 self._caught_up = True
 
 
+def _attempted(action: Callable[[], object]) -> bool:
+    """Do what can be done later as well; whether it was done. A full disk must not end a run that outlives it."""
+    try:
+        action()
+    except OSError as error:
+        log.error("the storage can't be written", reason=error.strerror or str(error))
+        return False
+    return True
+
+
 def require_model(model: Model, settings: Settings, access: ModelAccess) -> None:
     """Raise SettingsError for a model that its server does not know, or a refused key. An outage is not that."""
     where = f"OPENAI_BASE_URL {scrub(str(settings.openai_base_url))}"
     try:
-        served = model.served(access)
+        try:
+            served = model.served(access)
+        except (openai.AuthenticationError, openai.PermissionDeniedError):
+            # A key may be good for completions alone.
+            served = None
         if served is None or settings.model not in served:
             # A list may leave out aliases, and some servers keep none: the server itself is asked.
             model.probe(access)

@@ -91,3 +91,29 @@ def test_a_replayed_batch_after_an_orderly_end_repeats_nothing(world: World) -> 
     world.run_once()
     _assert_each_once(world, texts)
     assert set(world.asked().values()) == {1}
+
+
+_FAIL_ONCE = """
+from pipeline.delta import DeltaTable
+append, failed = DeltaTable.append, []
+def append_or_fail(self, spark, rows, query_id, batch_id):
+    if rows and not failed:
+        failed.append(True)
+        raise OSError(28, "No space left on device")
+    append(self, spark, rows, query_id, batch_id)
+DeltaTable.append = append_or_fail
+"""
+_WORN = "import pipeline.silver\npipeline.silver._WORN_FROM = 0\n"
+
+
+def test_a_failed_append_and_a_checkpoint_begun_anew_change_nothing(world: World) -> None:
+    landing = world.storage / "landing"
+    landing.mkdir(parents=True)
+    (landing / "1-0-0.jsonl").write_text("garbage\n")
+    texts = world.burst(10, chats=5)
+    for prelude in (_FAIL_ONCE, _WORN):
+        job = world.run("--once", prelude=prelude)
+        assert job.wait(150) == 0, job.log
+    assert "a new checkpoint is begun" in job.log
+    _assert_each_once(world, texts)
+    assert [row["raw"] for row in world.table("quarantine")] == ["garbage"]

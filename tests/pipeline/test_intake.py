@@ -124,7 +124,7 @@ def test_after_a_landing_failure_nothing_is_confirmed_and_the_updates_come_again
     run.intake.poll()
     telegram.held += updates(11)
 
-    def full(_: Path, __: bytes) -> None:
+    def full(_: Path, __: bytes, **___: float) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:

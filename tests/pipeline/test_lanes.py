@@ -417,16 +417,43 @@ def test_an_unreadable_answer_may_be_followed_by_a_readable_one(run: Run) -> Non
     assert run.api.texts == ["re: hi"]
 
 
-def test_a_message_that_fails_while_others_are_answered_gets_the_polite_text(run: Run) -> None:
+def test_a_message_that_fails_while_the_model_answers_others_gets_the_polite_text(tmp_path: Path) -> None:
+    run = Run(tmp_path, model_alive=lambda: True)
+    run.lanes.start()
     run.answering.always["poison"] = FAILING
-    run.accept(accepted("poison", chat_id=1, seq=1))
-    eventually(lambda: len(run.answering.asked) >= 3)
-    run.accept(*(accepted(str(seq), chat_id=seq, seq=seq) for seq in range(2, 6)))
+    run.accept(accepted("poison", chat_id=1, seq=1), *(accepted(str(seq), chat_id=seq, seq=seq) for seq in range(2, 6)))
     run.finish()
+    run.lanes.stop(5)
     assert sorted(run.api.texts) == sorted([FALLBACK, *(f"re: {seq}" for seq in range(2, 6))])
     assert run.reply(1).error == "500 crashed"
-    assert run.told[0] == ("model", "500 crashed")
+    assert run.answering.asked.count("poison") == 2
     assert run.told[-1] == ("model", None)
+
+
+def test_an_outage_costs_no_message_its_answer_however_often_it_fails(run: Run) -> None:
+    run.answering.held = {"in flight"}
+    run.accept(accepted("in flight", chat_id=1, seq=1))
+    eventually(lambda: run.answering.waiting)
+    run.accept(accepted("answered before the outage", chat_id=2, seq=2))
+    eventually(lambda: run.api.texts == ["re: answered before the outage"])
+    run.answering.outage = FAILING
+    run.answering.release("in flight", FAILING)
+    eventually(lambda: run.answering.asked.count("in flight") >= 5)
+    run.answering.outage = None
+    run.finish()
+    assert run.api.texts == ["re: answered before the outage", "re: in flight"]
+
+
+def test_what_was_not_yet_asked_when_an_outage_began_is_taken_back_and_waits(run: Run) -> None:
+    queued = accepted("queued", chat_id=2, seq=2)
+    run.answering.held = {"first", "queued"}
+    run.accept(accepted("first", chat_id=1, seq=1), queued)
+    eventually(lambda: len(run.answering.waiting) == 2)
+    run.answering.queued = [run.answering.waiting.pop("queued")[0]]
+    run.answering.held = set()
+    run.answering.release("first", OUT)
+    run.finish()
+    assert sorted(run.api.texts) == ["re: first", "re: queued"]
 
 
 def test_a_message_that_fails_alone_waits_and_is_answered_once_the_model_is_well(run: Run) -> None:

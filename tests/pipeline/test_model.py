@@ -90,7 +90,7 @@ def test_every_form_of_an_answer_is_read(ask: Ask, rule: Rule) -> None:
         (Rule(status=413), "rejected", "413 scripted error 413"),
         (Rule(status=422, message="bad input"), "rejected", "422 bad input"),
         (Rule(status=401), "unauthorised", "401: the model refuses the credential"),
-        (Rule(status=403, message="no access for you"), "unauthorised", "403: the model refuses the credential"),
+        (Rule(status=403, message="no access for you"), "forbidden", "403: the model refuses to be asked"),
         (Rule(status=404, message="no such model"), "unknown_model", "404 no such model"),
         (Rule(status=429), "busy", "429 scripted error 429"),
         (Rule(status=500), "failing", "500 scripted error 500"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.outcome import OUTAGES, Next, Outcome, Verdict, next_step, read_answer
+from pipeline.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, next_step, read_answer
 
 
 def step(verdict: Verdict, attempts: int, others_answered: bool) -> Next:
@@ -25,7 +25,8 @@ def test_an_outage_is_never_a_messages_fault(verdict: Verdict, others_answered: 
 
 
 def test_the_outages_are_these() -> None:
-    assert {"busy", "unreachable", "unauthorised", "unknown_model"} == OUTAGES
+    assert {"busy", "unreachable", "unauthorised"} == OUTAGES
+    assert {"failing", "forbidden", "unknown_model"} == SUSPICIOUS
 
 
 @pytest.mark.parametrize("others_answered", [True, False])
@@ -34,11 +35,13 @@ def test_an_unreadable_answer_is_asked_for_again_and_then_falls_back(others_answ
     assert steps == [Next.ASK_AGAIN, Next.ASK_AGAIN, Next.FALL_BACK]
 
 
-def test_a_failing_model_is_a_messages_fault_only_while_others_are_answered() -> None:
-    assert [step(Verdict.FAILING, n, True) for n in (1, 2, 3, 4)] == [
+@pytest.mark.parametrize("verdict", sorted(SUSPICIOUS))
+def test_a_failing_model_is_a_messages_fault_only_while_others_are_answered(verdict: Verdict) -> None:
+    assert [step(verdict, n, True) for n in (1, 2, 3, 4)] == [
         Next.ASK_AGAIN, Next.ASK_AGAIN, Next.FALL_BACK, Next.FALL_BACK,
     ]  # fmt: skip
-    assert {step(Verdict.FAILING, n, False) for n in (1, 2, 3, 99)} == {Next.WAIT}
+    assert {step(verdict, n, False) for n in (1, 2, 3, 99)} == {Next.WAIT}
+    assert [counts(Outcome(verdict=verdict), others) for others in (True, False)] == [True, False]
 
 
 @pytest.mark.parametrize(

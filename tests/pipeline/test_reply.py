@@ -81,3 +81,12 @@ def test_a_restart_changes_nothing_else() -> None:
 def test_a_reply_survives_json() -> None:
     reply = answered(part("🎉", SENT, 1), part("b", UNKNOWN, error="cut"), topic_id=3).moved(-200)
     assert Reply.model_validate_json(reply.model_dump_json()) == reply
+
+
+def test_where_every_response_is_lost_a_part_is_sent_again_twice_and_then_held() -> None:
+    reply = answered("hello")
+    for _ in range(2):
+        reply = reply.sending(0).unknown(0, "lost", "resend")
+        assert reply.parts[0].state is PartState.PENDING
+    reply = reply.sending(0).unknown(0, "lost", "resend")
+    assert (reply.parts[0].state, reply.error) == (PartState.UNKNOWN, "lost")

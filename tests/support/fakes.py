@@ -101,6 +101,8 @@ class FakeAnswering:
         """What every question gets."""
         self.held: set[str] = set()
         self.waiting: dict[str, tuple[Question, Done]] = {}
+        self.queued: list[Question] = []
+        """What it has not begun to ask."""
 
     def submit(self, questions: Sequence[Question], done: Done) -> None:
         for question in questions:
@@ -109,6 +111,10 @@ class FakeAnswering:
                 self.waiting[question.text] = (question, done)
             else:
                 done(question, self._outcome(question.text))
+
+    def withdraw(self) -> list[Question]:
+        queued, self.queued = self.queued, []
+        return queued
 
     def release(self, text: str, outcome: Outcome | None = None) -> None:
         """Let a held question's call end."""
