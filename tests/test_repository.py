@@ -1,0 +1,47 @@
+"""What must hold of the repository as a whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_standard_secrets_module_is_not_shadowed_from_the_root() -> None:
+    code = "import secrets; print(len(secrets.token_hex()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "64\n"
+    assert not (ROOT / "secrets" / "__init__.py").exists()
+
+
+def test_no_test_folder_is_a_package() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_the_locks_have_a_hash_for_every_package_and_no_address() -> None:
+    for lock in ("requirements.lock", "requirements-jre.lock"):
+        text = (ROOT / lock).read_text()
+        packages = re.findall(r"^[a-z][^\n]*==[^\n]*\\\n {4}--hash=sha256:", text, re.MULTILINE)
+        assert len(packages) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
+        assert "://" not in text
+
+
+def test_readme_names_only_targets_that_make_has_and_commands_that_pipeline_has() -> None:
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", readme))
+    assert named
+    assert named <= targets
+    commands = set(re.findall(r"\bpipeline (run|status|demo|sandbox|[a-z]+)(?= --|`|\n)", readme))
+    assert {"run", "status", "sandbox"} <= commands <= {"run", "status", "demo", "sandbox"}
+
+
+def test_readme_has_every_setting_with_its_default() -> None:
+    from pipeline.settings import Settings, env_name
+
+    readme = (ROOT / "README.md").read_text()
+    for name in Settings.model_fields:
+        assert f"| `{env_name(name)}` |" in readme, name
