@@ -63,6 +63,8 @@ class Landing:
         self._earlier = list(self._recent())
         self._seq = max((name.seq for name, _ in self._earlier), default=0) + 100
         self._read: dict[Path, set[str]] = {}
+        self.began = max(self._seq + 1, int(now() * 1e6))
+        """Files of this run have a first seq of at least this."""
         self.newest = 0
         """The first seq of the file that this run landed last."""
 

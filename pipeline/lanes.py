@@ -365,7 +365,9 @@ class Lanes:
             if work is None or work.reply.answer is not None:
                 continue
             work.attempts += 1
-            if work.attempts >= self._attempts:
+            # One that is being asked again meanwhile is decided on by what comes of that.
+            parked = work.reply.question.chat_id in self._parked_for_model
+            if work.attempts >= self._attempts and parked:
                 self._answered(work, _answer_of(outcome, fell_back=True))
                 self._keep(work)
         self._model_answered(began)

@@ -7,6 +7,7 @@ What is still open then is owned by the journal and reaches silver in a later ba
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
@@ -176,6 +177,7 @@ class SilverStream:
         self._planned = -1
         self._may_be_left = False
         self._settled_at = time.monotonic()
+        self._starts = 0
         self.busy = threading.Event()
         """Whether a micro-batch is being processed."""
         self.begun = 0
@@ -196,7 +198,11 @@ class SilverStream:
         # A batch that Spark may call again, and files that were there before this query: there, and only there, rows
         # may be in the tables already.
         self._planned = max(_numbers(checkpoint / "offsets"), default=-1)
-        self._left_files = frozenset(path.name for path in self._landing.waiting())
+        # Files that this run has landed can't be in the tables before its first query.
+        before = self._landing.began if self._starts == 0 else math.inf
+        names = (path.name for path in self._landing.waiting())
+        self._left_files = frozenset(name for name in names if file_seq(name) < before)
+        self._starts += 1
         self._read_files = set()
         self._may_be_left = bool(_numbers(checkpoint / "commits"))
         lines = (

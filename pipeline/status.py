@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from pipeline.errors import OperatorError
@@ -135,9 +136,9 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
     if run and run.batch_at:
         grid.add_row("last batch", f"{run.batch_id}, {_ago(run.batch_at)}")
     for service, problem in (run.problems if run and status.running else {}).items():
-        grid.add_row("[red]out", f"[red]{service}: {problem.reason}, since {_ago(problem.since)}")
+        grid.add_row("[red]out", f"[red]{service}: {escape(problem.reason)}, since {_ago(problem.since)}")
     if run and run.last_error:
-        grid.add_row("last error", f"{run.last_error.reason}, {_ago(run.last_error.since)}")
+        grid.add_row("last error", f"{escape(run.last_error.reason)}, {_ago(run.last_error.since)}")
     grid.add_row("unknown", str(status.unknown_count) if status.unknown_count else "none")
     console = Console(highlight=False, soft_wrap=True)
     console.print(grid)

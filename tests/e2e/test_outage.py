@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,10 @@ def test_outages_of_model_and_telegram_and_lost_responses_lose_and_repeat_nothin
     assert sorted(replies) == sorted(texts)
     assert not repeated(replies)
     assert [row["delivery_status"] for row in silver].count("unknown") == 1
+    status = world.command("status", "--json")
+    assert json.loads(status)["unknown_count"] == 1
+    assert json.loads(status)["silver"] == {"sent": 79, "unknown": 1}
     for secret in (TOKEN, new_token, KEY, "another-key-of-the-model"):
-        assert secret not in job.log
+        assert secret not in job.log + status
         for path in world.storage.rglob("*"):
             assert path.is_dir() or secret.encode() not in path.read_bytes(), path

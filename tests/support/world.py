@@ -103,6 +103,13 @@ class World:
         self._jobs.append(job)
         return job
 
+    def command(self, *words: str) -> str:
+        """What another `pipeline` command prints, run to its successful end."""
+        command = [sys.executable, "-m", "pipeline", *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def run_once(self, *options: str, timeout: float = 150.0, **environment: str) -> Job:
         """`pipeline run --once`, to its successful end."""
         job = self.run("--once", *options, **environment)
