@@ -35,7 +35,7 @@ spark: $(READY)  ## Tests on a shared Spark session
 	@$(BIN)/python -m pytest -q -m spark
 
 e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
-	@$(BIN)/python -m pytest -q -m e2e
+	@$(BIN)/python -m pytest -q -n 2 -m e2e
 
 bench: $(READY)  ## Measure latency and throughput
 	@$(BIN)/python scripts/bench.py
