@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -17,7 +17,13 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
     Secrets are no settings: a command line can be read by every process of the machine.
     """
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "settings"]
+    # Resolved here, in the command's own module: its annotations may be text.
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in inspect.signature(command).parameters.values()
+        if parameter.name != "settings"
+    ]
 
     @functools.wraps(command)
     def wrapped(**values: Any) -> Any:

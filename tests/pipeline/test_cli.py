@@ -1,5 +1,6 @@
 """The command line: what the operator must mend is one line and exit code 2."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,15 @@ def test_every_command_has_a_help_page(command: str) -> None:
 @pytest.mark.parametrize("arguments", [["walk"], ["run", "--pace", "3"], ["run", "--deadline", "soon"]])
 def test_what_the_command_line_does_not_know_is_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(cli.app, arguments).exit_code == 2
+
+
+def test_a_commands_own_options_are_the_ones_it_declares(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["status", "--json", "--storage", str(lake)])
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)["storage"] == str(lake)
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["run", "--no-once"])
+    assert ended.value.code == 2
