@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import re
 import shutil
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,6 +187,11 @@ def fetch_jars() -> None:
             "spark-internal",
         ]  # fmt: skip
         environment = {**os.environ, "SPARK_HOME": str(_pyspark_folder())}
+        if Path(os.environ["JAVA_HOME"]) in _wheel_jre():
+            # A system's Java knows whom this machine trusts; one from a wheel knows only whom the world does.
+            store = Path(cache) / "trusted.jks"
+            store.write_bytes(trust_store(ssl.create_default_context().get_ca_certs(binary_form=True)))
+            environment["JAVA_TOOL_OPTIONS"] = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStoreType=JKS"
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, env=environment, check=False
         )
@@ -201,6 +209,29 @@ def fetch_jars() -> None:
             shutil.copyfile(jar, unfinished)
             unfinished.rename(folder / name)
     print(f"Delta {version}: {len(wanted)} jars are there")
+
+
+def trust_store(certificates: Iterable[bytes]) -> bytes:
+    """A Java key store, without a password's protection, of certificates to trust, each in DER.
+
+    The form is sun.security.provider.JavaKeyStore's: a header, one entry a certificate, and a digest over them.
+    """
+
+    def text(value: str) -> bytes:
+        return struct.pack(">H", len(value)) + value.encode()
+
+    entries = [
+        struct.pack(">I", 2)
+        + text(f"ca{number}")
+        + struct.pack(">Q", 0)
+        + text("X.509")
+        + struct.pack(">I", len(der))
+        + der
+        for number, der in enumerate(certificates)
+    ]
+    body = struct.pack(">III", 0xFEEDFEED, 2, len(entries)) + b"".join(entries)
+    digest = hashlib.sha1("changeit".encode("utf-16-be") + b"Mighty Aphrodite" + body, usedforsecurity=False)
+    return body + digest.digest()
 
 
 def main() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,21 @@ def test_missing_jars_are_named_before_spark_is_started(monkeypatch: pytest.Monk
     monkeypatch.setattr(local_spark, "_jar_folder", lambda: tmp_path)
     with pytest.raises(LocalSparkError, match=r"^Delta's jars are missing: run `make setup`"):
         local_spark.session("local[1]", tmp_path / "logs")
+
+
+def test_java_reads_the_store_of_whom_this_machine_trusts(tmp_path: Path) -> None:
+    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
+    store = tmp_path / "trusted.jks"
+    store.write_bytes(local_spark.trust_store(certificates))
+    program = tmp_path / "Count.java"
+    program.write_text(
+        "public class Count { public static void main(String[] a) throws Exception {"
+        ' var s = java.security.KeyStore.getInstance("JKS"); s.load(new java.io.FileInputStream(a[0]),'
+        ' "changeit".toCharArray()); System.out.println(s.size()); } }'
+    )
+    java = str(java_home() / "bin" / "java")
+    modules = subprocess.run([java, "--list-modules"], capture_output=True, text=True, check=True).stdout
+    if "jdk.compiler" not in modules:
+        pytest.skip("a JRE can't compile the reader; there the set-up itself has shown that Java reads the store")
+    done = subprocess.run([java, str(program), str(store)], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(len(certificates)), done.stderr
