@@ -14,6 +14,8 @@ _EVERY = 4.5
 """Seconds; Telegram shows the action for five: https://core.telegram.org/bots/api#sendchataction."""
 _FOR = 60.0
 _AT_ONCE = 4
+_APART = 0.1
+"""Seconds between signs over all chats, after a few at once: a burst's must not take time or limits from replies."""
 
 
 class Typist:
@@ -25,6 +27,7 @@ class Typist:
         self._due: dict[str, tuple[float, float, Question]] = {}
         self._calls = threading.Semaphore(_AT_ONCE)
         self._paused = False
+        self._next = 0.0
         self._stopped = False
         self._thread: threading.Thread | None = None
 
@@ -66,8 +69,10 @@ class Typist:
                 _, until, question = self._due.pop(key)
                 if now < until:
                     self._due[key] = (now + _EVERY, until, question)
-            # Where all callers are busy this sign is left out: it must never pile up.
-            if now < until and not self._paused and self._calls.acquire(blocking=False):
+            # A sign that can't be given now is left out: they must never pile up.
+            in_time = self._next - now < _AT_ONCE * _APART
+            if now < until and not self._paused and in_time and self._calls.acquire(blocking=False):
+                self._next = max(self._next, now) + _APART
                 threading.Thread(target=self._show, args=(question,), name="typing", daemon=True).start()
 
     def _show(self, question: Question) -> None:
