@@ -45,7 +45,7 @@ format: $(READY)  ## Mend style and format
 
 lock: $(READY)  ## Resolve requirements.lock and requirements-jre.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra local --extra infra --group dev \
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra local --extra infra --extra operations --group dev \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 	@$(BIN)/uv pip compile -q --group jre --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-jre.lock

@@ -1,0 +1,1 @@
+"""The deployment: one Pulumi program, a component to a concern."""

@@ -1,0 +1,101 @@
+"""What a deployment tells: the outputs of its stack, as the program exports them and the scripts read them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import OperatorError
+from pipeline.redaction import scrub
+
+_PROJECT = Path(__file__).resolve().parents[1]
+_PATIENCE = 120.0
+
+
+class OutputsError(OperatorError):
+    """A stack's outputs can't be had."""
+
+
+class Outputs(BaseModel):
+    """Where everything of one environment is. No field holds a secret. An empty text: the stack has none of it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    environment: str
+    host: str
+    """The workspace's address, as https://…"""
+    job_id: str
+    job_url: str
+    trigger: str
+    """continuous or triggered."""
+    service_principal: str
+    """Application id of the principal that the job runs as."""
+    operators: str
+    """Name of the operators' group."""
+    readers: str
+    secret_scope: str
+    catalog: str
+    schema_name: str
+    bronze: str
+    """catalog.schema.table, as the next two."""
+    silver: str
+    quarantine: str
+    landing: str
+    """Path of the landing folder, /Volumes/…, as the next ones."""
+    storage: str
+    """Root of the run's own record, the journal and the checkpoints."""
+    artifacts: str
+    warehouse_id: str
+    dashboard_url: str
+    model: str
+    model_source: str
+    """databricks: a serving endpoint of the workspace; openai: any server at model_url, whose key is in the scope."""
+    model_url: str
+    telegram_api_url: str
+    aws_secrets: str
+    """Prefix of the secrets' names in AWS Secrets Manager, where that is the source of truth."""
+    aws_region: str
+    smoke_chat: str
+    """Id of the chat that the smoke test's message is answered in."""
+
+
+def read_outputs(stack: str, file: Path | None = None) -> Outputs:
+    """A stack's outputs, from the engine or from a file made by `pulumi stack output --json`. Raises OutputsError."""
+    source = f"{file}" if file is not None else f"stack {stack}"
+    text = _text_of(file) if file is not None else _asked_of_engine(stack)
+    try:
+        outputs = Outputs.model_validate(json.loads(text))
+    except ValidationError as error:
+        keys = ", ".join(str(fault["loc"][0]) for fault in error.errors(include_input=False)[:5])
+        raise OutputsError(f"{source} lacks the outputs {keys}: run `make up STACK={stack}` with this version") from None
+    except ValueError:
+        raise OutputsError(f"{source} holds no JSON: give what `pulumi stack output --json` printed") from None
+    if outputs.environment != stack:
+        raise OutputsError(f"{source} is of {outputs.environment!r}, not of {stack!r}: give the outputs of that stack")
+    return outputs
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise OutputsError(f"--outputs {file} can't be read ({reason}): give a readable file") from None
+
+
+def _asked_of_engine(stack: str) -> str:
+    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", stack]
+    try:
+        done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+    except FileNotFoundError:
+        raise OutputsError("pulumi is not on the PATH: install it, or give --outputs FILE") from None
+    except subprocess.TimeoutExpired:
+        raise OutputsError(f"pulumi did not answer within {_PATIENCE:.0f} s: check the network and its backend") from None
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = scrub(lines[0].removeprefix("error: ")) if lines else f"exit code {done.returncode}"
+        raise OutputsError(f"the outputs of stack {stack} can't be read ({reason}): log in with `pulumi login`, check --stack")
+    return done.stdout
