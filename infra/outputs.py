@@ -70,7 +70,9 @@ def read_outputs(stack: str, file: Path | None = None) -> Outputs:
         outputs = Outputs.model_validate(json.loads(text))
     except ValidationError as error:
         keys = ", ".join(str(fault["loc"][0]) for fault in error.errors(include_input=False)[:5])
-        raise OutputsError(f"{source} lacks the outputs {keys}: run `make up STACK={stack}` with this version") from None
+        raise OutputsError(
+            f"{source} lacks the outputs {keys}: run `make up STACK={stack}` with this version"
+        ) from None
     except ValueError:
         raise OutputsError(f"{source} holds no JSON: give what `pulumi stack output --json` printed") from None
     if outputs.environment != stack:
@@ -93,9 +95,13 @@ def _asked_of_engine(stack: str) -> str:
     except FileNotFoundError:
         raise OutputsError("pulumi is not on the PATH: install it, or give --outputs FILE") from None
     except subprocess.TimeoutExpired:
-        raise OutputsError(f"pulumi did not answer within {_PATIENCE:.0f} s: check the network and its backend") from None
+        raise OutputsError(
+            f"pulumi did not answer within {_PATIENCE:.0f} s: check the network and its backend"
+        ) from None
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = scrub(lines[0].removeprefix("error: ")) if lines else f"exit code {done.returncode}"
-        raise OutputsError(f"the outputs of stack {stack} can't be read ({reason}): log in with `pulumi login`, check --stack")
+        raise OutputsError(
+            f"the outputs of stack {stack} can't be read ({reason}): log in with `pulumi login`, check --stack"
+        )
     return done.stdout

@@ -1,0 +1,58 @@
+"""The wheel that the job runs: built from this repository, named by its content."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OperatorError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_DIGITS_OF_HASH = 12
+
+
+class BuildError(OperatorError):
+    """The wheel can't be built."""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel. The same sources give the same bytes, and so the same name, on every machine."""
+
+    content: bytes
+    built_name: str
+
+    @property
+    def name(self) -> str:
+        """The file's name with a build tag of its content: a cluster keeps what it has under a name it knows.
+
+        A build tag begins with a digit (PEP 427), which the leading zero is.
+        """
+        distribution, version, *tags = self.built_name.split("-")
+        digest = hashlib.sha256(self.content).hexdigest()[:_DIGITS_OF_HASH]
+        return "-".join([distribution, version, f"0{digest}", *tags])
+
+    @property
+    def base64(self) -> str:
+        return base64.b64encode(self.content).decode()
+
+
+def build_wheel(root: Path = ROOT) -> Wheel:
+    """Build the wheel of the sources in `root`. Raises BuildError."""
+    from hatchling.build import build_wheel as build
+
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="wheel-") as folder:
+        try:
+            os.chdir(root)  # a build backend builds what it stands in (PEP 517)
+            name = build(folder)
+        except Exception as error:
+            raise BuildError(f"the wheel of {root.name} can't be built ({type(error).__name__}: {error})") from error
+        finally:
+            os.chdir(here)
+        return Wheel((Path(folder) / name).read_bytes(), name)

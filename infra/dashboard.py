@@ -1,0 +1,69 @@
+"""The dashboard: its folder, its definition over silver, and who may open it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pulumi
+import pulumi_databricks as databricks
+
+from infra.reports import layout
+from infra.reports.queries import Prices
+
+
+@dataclass(frozen=True)
+class DashboardArgs:
+    name: str
+    host: pulumi.Input[str]
+    silver: pulumi.Input[str]
+    """catalog.schema.table"""
+    warehouse_id: pulumi.Input[str]
+    folder: pulumi.Input[str]
+    """Workspace folder that is made for the reports. In /Shared, every user could change them."""
+    prices: Prices
+    operators: pulumi.Input[str]
+    readers: pulumi.Input[str]
+    has_operators: bool
+    has_readers: bool
+
+
+class Dashboard(pulumi.ComponentResource):
+    """A published AI/BI dashboard. Who opens it reads silver with their own grants, not with the deployer's."""
+
+    url: pulumi.Output[str]
+    folder: pulumi.Output[str]
+    """The folder made, as /Workspace/…: other reports may be put there."""
+
+    def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("telegram-lakehouse:infra:Dashboard", name, None, opts)
+        within = pulumi.ResourceOptions(parent=self)
+        folder = databricks.Directory(
+            f"{name}-folder",
+            path=pulumi.Output.from_input(args.folder).apply(lambda folder: folder.removeprefix("/Workspace")),
+            opts=within,
+        )
+        dashboard = databricks.Dashboard(
+            f"{name}-dashboard",
+            display_name=args.name,
+            parent_path=folder.path,
+            warehouse_id=args.warehouse_id,
+            serialized_dashboard=pulumi.Output.from_input(args.silver).apply(
+                partial(layout.serialized, prices=args.prices)
+            ),
+            embed_credentials=False,
+            opts=within,
+        )
+        may = [
+            databricks.PermissionsAccessControlArgs(group_name=group, permission_level=level)
+            for group, level, there in (
+                (args.operators, "CAN_MANAGE", args.has_operators),
+                (args.readers, "CAN_READ", args.has_readers),
+            )
+            if there
+        ]
+        if may:
+            databricks.Permissions(f"{name}-permissions", dashboard_id=dashboard.id, access_controls=may, opts=within)
+        self.url = pulumi.Output.concat(args.host, "/dashboardsv3/", dashboard.id, "/published")
+        self.folder = pulumi.Output.concat("/Workspace", folder.path)
+        self.register_outputs({"url": self.url, "folder": self.folder})

@@ -1,0 +1,1 @@
+"""The policy pack: what the engine refuses to deploy."""

@@ -1,0 +1,9 @@
+WITH replies AS (
+${replies}
+)
+SELECT
+  day,
+${measures}
+FROM replies
+GROUP BY day
+ORDER BY day

@@ -1,0 +1,13 @@
+  count_if(NOT replayed) AS messages,
+  count_if(replayed) AS replays,
+  count_if(NOT replayed AND answer_status = 'fallback') / nullif(messages, 0) AS fallback_rate,
+  count_if(NOT replayed AND delivery_status = 'unknown') / nullif(messages, 0) AS unknown_rate,
+  count_if(NOT replayed AND delivery_status = 'dead') / nullif(messages, 0) AS failure_rate,
+  percentile_approx(answer_seconds, 0.5) AS answer_seconds_p50,
+  percentile_approx(answer_seconds, 0.95) AS answer_seconds_p95,
+  percentile_approx(answer_seconds, 0.99) AS answer_seconds_p99,
+  percentile_approx(model_seconds, 0.5) AS model_seconds_p50,
+  percentile_approx(model_seconds, 0.95) AS model_seconds_p95,
+  sum(prompt_tokens) AS prompt_tokens,
+  sum(completion_tokens) AS completion_tokens,
+  (sum(prompt_tokens) * ${input_price} + sum(completion_tokens) * ${output_price}) / 1e6 AS cost

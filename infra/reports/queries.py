@@ -1,0 +1,81 @@
+"""The queries of the dashboard and the alerts, from table names and prices, in SQL that Databricks and Spark share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from string import Template
+
+DAYS = 30
+"""How far back the dashboard looks, today included, and how far back a backlog is looked for."""
+
+_FOLDER = Path(__file__).parent
+_REPORTED = "(origin IS NULL OR origin LIKE 'replay:%')"
+"""Every row but a smoke test's."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """USD for a million tokens, in and out. 0 stands for unknown."""
+
+    input: float = 0.0
+    output: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Both are: half an estimate would pass for a whole one."""
+        return self.input > 0 and self.output > 0
+
+
+def totals(silver: str, prices: Prices) -> str:
+    """One row over all days. Rates are null without messages, tokens where no model told them, cost without prices."""
+    return _query("totals", replies=_replies(silver), measures=_measures(prices))
+
+
+def daily(silver: str, prices: Prices) -> str:
+    """The same for each day that has replies."""
+    return _query("daily", replies=_replies(silver), measures=_measures(prices))
+
+
+def failures(silver: str) -> str:
+    """The latest replies that are unknown, dead or a fallback, with what is needed to replay them."""
+    return _query("failures", silver=_quoted(silver), reported=_REPORTED, days=DAYS)
+
+
+def undelivered(silver: str, seconds: int) -> str:
+    """One row: how many replies have become unknown or dead within so many seconds."""
+    return _query("undelivered", silver=_quoted(silver), reported=_REPORTED, seconds=seconds)
+
+
+def backlog(bronze: str, silver: str, seconds: int) -> str:
+    """One row: how many messages have waited longer than that for a row in silver, and since when the first of them."""
+    return _query(
+        "backlog", bronze=_quoted(bronze), silver=_quoted(silver), reported=_REPORTED, seconds=seconds, days=DAYS
+    )
+
+
+def _replies(silver: str) -> str:
+    return _query("replies", silver=_quoted(silver), reported=_REPORTED, days=DAYS)
+
+
+def _measures(prices: Prices) -> str:
+    known = prices.known
+    return _query(
+        "measures",
+        input_price=_usd(prices.input if known else None),
+        output_price=_usd(prices.output if known else None),
+    )
+
+
+def _query(name: str, **values: str | int) -> str:
+    return Template((_FOLDER / f"{name}.sql").read_text(encoding="utf-8").rstrip()).substitute(values)
+
+
+def _usd(price: float | None) -> str:
+    # repr() of a small float is no plain decimal.
+    return f"CAST({'NULL' if price is None else f'{Decimal(repr(price)):f}'} AS DOUBLE)"
+
+
+def _quoted(table: str) -> str:
+    return ".".join(f"`{piece.replace('`', '``')}`" for piece in table.split("."))

@@ -1,0 +1,6 @@
+WITH replies AS (
+${replies}
+)
+SELECT
+${measures}
+FROM replies

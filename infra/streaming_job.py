@@ -1,0 +1,207 @@
+"""The streaming job: the wheel, the cluster it runs on, when it runs, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_databricks as databricks
+
+from infra.artifact import Wheel
+
+TASK = "pipeline"
+
+_NODE_TYPES = {"aws": "m5d.large", "azure": "Standard_D4ads_v5", "gcp": "n2-standard-4"}
+"""Small, with local disks: shuffle and broadcast blocks need no network volume."""
+
+_SINGLE_NODE = {"spark.databricks.cluster.profile": "singleNode", "spark.master": "local[*]"}
+_SPARK = {
+    # Blocks of a broadcast, which holds the model's bearer, reach the disk.
+    "spark.io.encryption.enabled": "true",
+    # A micro-batch reads a handful of small files: a Spark job to list them costs more than the batch.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.session.timeZone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The job's own cluster. `workers` is 0 for a single node; there is no autoscaling, which ends a stream's tasks."""
+
+    runtime: str
+    cloud: str
+    node_type: str = ""
+    spot: bool = True
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """`schedule` is Quartz cron in UTC; empty is continuous."""
+
+    schedule: str = ""
+    paused: bool = False
+    max_run_seconds: int = 3600
+
+
+@dataclass(frozen=True)
+class StreamingJobArgs:
+    name: str
+    tags: dict[str, str]
+    wheel: Wheel
+    artifacts: pulumi.Input[str]
+    """Path of the volume that the wheel is put in, at its root: folders would have to be made first."""
+    service_principal: pulumi.Input[str]
+    parameters: Sequence[pulumi.Input[str]]
+    cluster: Cluster
+    trigger: Trigger
+    backlog_seconds: int
+    emails: tuple[str, ...]
+    operators: pulumi.Input[str]
+    readers: pulumi.Input[str]
+    has_operators: bool
+    has_readers: bool
+
+
+class StreamingJob(pulumi.ComponentResource):
+    """The job that serves the bot."""
+
+    job_id: pulumi.Output[str]
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: StreamingJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("telegram-lakehouse:infra:StreamingJob", name, None, opts)
+        within = pulumi.ResourceOptions(parent=self)
+        wheel = databricks.File(
+            f"{name}-wheel",
+            path=pulumi.Output.concat(args.artifacts, "/", args.wheel.name),
+            # Not a path to the file: that differs from machine to machine, and each would upload it again.
+            content_base64=args.wheel.base64,
+            opts=within,
+        )
+        trigger, continuous = args.trigger, not args.trigger.schedule
+        paused = "PAUSED" if trigger.paused else "UNPAUSED"
+        job = databricks.Job(
+            f"{name}-job",
+            name=args.name,
+            description="Answers the Telegram bot's messages, and keeps every one of them in Delta tables.",
+            tags=args.tags,
+            run_as=databricks.JobRunAsArgs(service_principal_name=args.service_principal),
+            # A bot has one poller: a second run would be refused by Telegram and by the lease.
+            max_concurrent_runs=1,
+            continuous=databricks.JobContinuousArgs(pause_status=paused, task_retry_mode="ON_FAILURE")
+            if continuous
+            else None,
+            # Without it a run goes on with the wheel it began with, for as long as it lives.
+            control_run_state=True if continuous else None,
+            schedule=None
+            if continuous
+            else databricks.JobScheduleArgs(
+                quartz_cron_expression=trigger.schedule, timezone_id="UTC", pause_status=paused
+            ),
+            queue=None if continuous else databricks.JobQueueArgs(enabled=True),
+            timeout_seconds=None if continuous else 2 * trigger.max_run_seconds,
+            health=databricks.JobHealthArgs(rules=_health(args)),
+            email_notifications=_notifications(args),
+            notification_settings=databricks.JobNotificationSettingsArgs(
+                no_alert_for_canceled_runs=True, no_alert_for_skipped_runs=True
+            ),
+            job_clusters=[
+                databricks.JobJobClusterArgs(job_cluster_key=TASK, new_cluster=_cluster(args.cluster, args.tags))
+            ],
+            tasks=[
+                databricks.JobTaskArgs(
+                    task_key=TASK,
+                    job_cluster_key=TASK,
+                    python_wheel_task=databricks.JobTaskPythonWheelTaskArgs(
+                        package_name="telegram_lakehouse", entry_point="pipeline", parameters=args.parameters
+                    ),
+                    libraries=[databricks.JobTaskLibraryArgs(whl=wheel.path)],
+                    # A continuous job has its own retries, without end and with growing pauses.
+                    max_retries=None if continuous else 2,
+                    min_retry_interval_millis=None if continuous else 60_000,
+                )
+            ],
+            opts=within,
+        )
+        rights = [
+            (args.operators, args.has_operators, "CAN_MANAGE_RUN"),
+            (args.readers, args.has_readers, "CAN_VIEW"),
+        ]
+        if any(there for _, there, _ in rights):
+            databricks.Permissions(
+                f"{name}-permissions",
+                job_id=job.id,
+                access_controls=[
+                    databricks.PermissionsAccessControlArgs(group_name=group, permission_level=level)
+                    for group, there, level in rights
+                    if there
+                ],
+                opts=within,
+            )
+        self.job_id = job.id
+        self.url = job.url
+        self.register_outputs({"job_id": self.job_id, "url": self.url})
+
+
+def _cluster(cluster: Cluster, tags: dict[str, str]) -> databricks.JobJobClusterNewClusterArgs:
+    """Classic compute with dedicated access: shared and serverless compute have no broadcast variables."""
+    single = cluster.workers == 0
+    availability = {
+        "aws": ("SPOT_WITH_FALLBACK", "ON_DEMAND"),
+        "azure": ("SPOT_WITH_FALLBACK_AZURE", "ON_DEMAND_AZURE"),
+        "gcp": ("PREEMPTIBLE_WITH_FALLBACK_GCP", "ON_DEMAND_GCP"),
+    }[cluster.cloud][0 if cluster.spot else 1]
+    # The driver holds the stream: with workers that wait for it, it is worth an on-demand instance.
+    first = 1 if cluster.spot and not single else None
+    return databricks.JobJobClusterNewClusterArgs(
+        spark_version=cluster.runtime,
+        node_type_id=cluster.node_type or _NODE_TYPES[cluster.cloud],
+        num_workers=cluster.workers,
+        data_security_mode="SINGLE_USER",
+        spark_conf=dict(sorted({**_SPARK, **(_SINGLE_NODE if single else {})}.items())),
+        custom_tags={**tags, **({"ResourceClass": "SingleNode"} if single else {})},
+        aws_attributes=databricks.JobJobClusterNewClusterAwsAttributesArgs(
+            availability=availability, first_on_demand=first, zone_id="auto"
+        )
+        if cluster.cloud == "aws"
+        else None,
+        azure_attributes=databricks.JobJobClusterNewClusterAzureAttributesArgs(
+            # Azure has no spot driver.
+            availability=availability,
+            first_on_demand=1 if cluster.spot else None,
+        )
+        if cluster.cloud == "azure"
+        else None,
+        gcp_attributes=databricks.JobJobClusterNewClusterGcpAttributesArgs(availability=availability)
+        if cluster.cloud == "gcp"
+        else None,
+    )
+
+
+def _health(args: StreamingJobArgs) -> list[databricks.JobHealthRuleArgs]:
+    rules = [
+        databricks.JobHealthRuleArgs(metric="STREAMING_BACKLOG_SECONDS", op="GREATER_THAN", value=args.backlog_seconds)
+    ]
+    if args.trigger.schedule:
+        # A continuous run has no length to warn of.
+        rules.insert(
+            0,
+            databricks.JobHealthRuleArgs(
+                metric="RUN_DURATION_SECONDS", op="GREATER_THAN", value=args.trigger.max_run_seconds
+            ),
+        )
+    return rules
+
+
+def _notifications(args: StreamingJobArgs) -> databricks.JobEmailNotificationsArgs | None:
+    if not args.emails:
+        return None
+    emails = sorted(args.emails)
+    return databricks.JobEmailNotificationsArgs(
+        on_failures=emails,
+        on_streaming_backlog_exceededs=emails,
+        on_duration_warning_threshold_exceededs=emails if args.trigger.schedule else None,
+    )

@@ -1,0 +1,193 @@
+"""A Pulumi program run against recorded stand-ins: what it declares, with the options that only the engine sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import rpc
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+
+PROJECT = "telegram-lakehouse"
+_SECRET = "4dabf18193072939515e22adb298388d"
+
+APPLICATION = "0f6ac02b-7d0c-4b3c-9c3b-5a2f7c1f2a11"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One resource as the engine is told of it; the inputs have the engine's names."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    provider: str
+    custom: bool
+    protect: bool
+    retain_on_delete: bool
+    import_id: str
+    ignored: tuple[str, ...]
+    parent: str
+    depends_on: tuple[str, ...]
+    secret_inputs: frozenset[str]
+
+    @property
+    def kind(self) -> str:
+        """The resource's class: SqlTable of databricks:index/sqlTable:SqlTable."""
+        return self.type.rsplit(":", 1)[-1]
+
+    @property
+    def package(self) -> str:
+        return self.type.split(":", 1)[0]
+
+
+@dataclass
+class Run:
+    """What one run of a program declared, asked for, and exported."""
+
+    resources: list[Declared] = field(default_factory=list)
+    calls: list[MockCallArgs] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, kind: str) -> list[Declared]:
+        """The resources of a class; components, which are no resources of a provider, are left out."""
+        return [resource for resource in self.resources if resource.custom and resource.kind == kind]
+
+    def one(self, kind: str) -> Declared:
+        found = self.of(kind)
+        assert len(found) == 1, [resource.name for resource in found]
+        return found[0]
+
+    def named(self, name: str) -> Declared:
+        return next(resource for resource in self.resources if resource.name == name)
+
+
+class _Answers(Mocks):
+    """What a workspace would answer. Calls are answered from `calls`; an exception among them is raised."""
+
+    def __init__(self, run: Run, calls: Mapping[str, Any], preview: bool) -> None:
+        self._run = run
+        self._calls = calls
+        self._preview = preview
+
+    def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
+        self._run.calls.append(args)
+        answer = {**_CALLS, **self._calls}.get(args.token.rsplit(":", 1)[-1], {})
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if self._preview:
+            return "", args.inputs
+        if not args.custom:
+            return "", args.inputs
+        kind, inputs = args.typ.rsplit(":", 1)[-1], args.inputs
+        identity, computed = _computed(kind, args.name, inputs)
+        return identity, {**inputs, **computed}
+
+
+_CALLS: dict[str, Any] = {
+    "getCurrentUser": {
+        "aclPrincipalId": "users/ada@example.org",
+        "userName": "ada@example.org",
+        "home": "/Users/ada@example.org",
+    },
+    "getTables": {"ids": []},
+    "getServingEndpoints": {"endpoints": [{"name": "ours", "id": "e1"}, {"name": "databricks-gpt-oss-20b", "id": ""}]},
+    "getAwsAssumeRolePolicy": {"json": '{"trust":1}'},
+    "getAwsCrossAccountPolicy": {"json": '{"allow":1}'},
+    "getAwsBucketPolicy": {"json": '{"bucket":1}'},
+}
+
+
+def _computed(kind: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The id and the outputs that a provider adds to the inputs."""
+    named = str(inputs.get("name", name))
+    schema = ".".join(str(inputs.get(key)) for key in ("catalogName", "schemaName"))
+    path = f"/Volumes/{schema.replace('.', '/')}/{named}"
+    known: dict[str, tuple[str, dict[str, Any]]] = {
+        "ServicePrincipal": ("7001", {"applicationId": APPLICATION}),
+        "Catalog": (named, {}),
+        "SecretScope": (named, {}),
+        "Schema": (f"{inputs.get('catalogName')}.{named}", {}),
+        "SqlTable": (f"{schema}.{named}", {}),
+        "Volume": (f"{schema}.{named}", {"volumePath": path}),
+        "Job": ("4711", {"url": "https://dbc-1.cloud.databricks.com/#job/4711"}),
+        "MwsWorkspaces": ("acc/99", {"workspaceId": "99", "workspaceUrl": "https://dbc-99.cloud.databricks.com"}),
+        "MwsCredentials": ("acc/cred", {"credentialsId": "cred"}),
+        "MwsStorageConfigurations": ("acc/stor", {"storageConfigurationId": "stor"}),
+        "MwsNetworks": ("acc/net", {"networkId": "net"}),
+        "Role": (named, {"arn": f"arn:aws:iam::1:role/{named}"}),
+        "Dashboard": ("d4sh", {"dashboardId": "d4sh"}),
+    }
+    return known.get(kind, (f"{name}-id", {}))
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, run: Run, mocks: Mocks) -> None:
+        super().__init__(mocks)
+        self._run = run
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        if request.type != "pulumi:pulumi:Stack":
+            inputs = dict(rpc.deserialize_properties(request.object, keep_unknowns=True))
+            self._run.resources.append(
+                Declared(
+                    type=request.type,
+                    name=request.name,
+                    inputs=_revealed(inputs),
+                    provider=request.provider,
+                    custom=request.custom,
+                    protect=request.protect,
+                    retain_on_delete=request.retainOnDelete,
+                    import_id=request.importId,
+                    ignored=tuple(request.ignoreChanges),
+                    parent=request.parent,
+                    depends_on=tuple(request.dependencies),
+                    secret_inputs=frozenset(key for key, value in inputs.items() if _is_secret(value)),
+                )
+            )
+        return super().RegisterResource(request)
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and _SECRET in value
+
+
+def _revealed(value: Any) -> Any:
+    if _is_secret(value):
+        return value["value"]
+    if isinstance(value, dict):
+        return {key: _revealed(one) for key, one in value.items()}
+    return [_revealed(one) for one in value] if isinstance(value, list) else value
+
+
+def run_program(
+    program: Callable[[], Mapping[str, pulumi.Input[Any]] | None],
+    *,
+    stack: str = "dev",
+    preview: bool = False,
+    calls: Mapping[str, Any] | None = None,
+) -> Run:
+    """Run a program to its end. Its outputs are those it returns; in a preview the unknown ones are left out."""
+    run = Run()
+    answers = _Answers(run, calls or {}, preview)
+    pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=_Monitor(run, answers))
+
+    def body() -> pulumi.Output[None]:
+        returned = program() or {}
+        known = [pulumi.Output.from_input(value).apply(_noted(run, key)) for key, value in returned.items()]
+        return pulumi.Output.all(*known).apply(lambda _: None)
+
+    pulumi.runtime.test(body)()
+    return run
+
+
+def _noted(run: Run, key: str) -> Callable[[Any], None]:
+    def note(value: Any) -> None:
+        run.outputs[key] = value
+
+    return note
