@@ -54,7 +54,7 @@ class SecretScope(pulumi.ComponentResource):
                 f"{name}-first-token",
                 scope=scope.name,
                 key=TELEGRAM_TOKEN,
-                string_value=pulumi.Output.secret(args.first_token),
+                string_value=args.first_token,
                 opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stringValue"], retain_on_delete=args.protect),
             )
         self.scope = scope.name

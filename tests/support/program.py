@@ -150,7 +150,7 @@ class _Monitor(MockMonitor):
                     secret_inputs=frozenset(key for key, value in inputs.items() if _is_secret(value)),
                 )
             )
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
 
 def _is_secret(value: Any) -> bool:
@@ -182,7 +182,7 @@ def run_program(
         known = [pulumi.Output.from_input(value).apply(_noted(run, key)) for key, value in returned.items()]
         return pulumi.Output.all(*known).apply(lambda _: None)
 
-    pulumi.runtime.test(body)()
+    pulumi.runtime.test(body)()  # type: ignore[no-untyped-call]
     return run
 
 

@@ -1,0 +1,141 @@
+"""The program on the real engine with the real provider, against the workspace that the environment names.
+
+Set DATABRICKS_HOST with credentials for it, and DATABRICKS_ACCOUNT_ID, to run these: they make a small deployment of
+their own, and remove it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.outputs import Outputs
+
+ROOT = Path(__file__).resolve().parents[2]
+_NEEDED = ("DATABRICKS_HOST", "DATABRICKS_ACCOUNT_ID")
+_PATIENCE = 1800.0
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(4 * _PATIENCE),
+    pytest.mark.xdist_group("deployment"),
+    pytest.mark.skipif(shutil.which("pulumi") is None, reason="the Pulumi engine is not on the PATH"),
+    pytest.mark.skipif(
+        not all(os.environ.get(name) for name in _NEEDED), reason=f"set {' and '.join(_NEEDED)}, with credentials"
+    ),
+]
+
+
+class Stack:
+    """A stack of the program, its state and its settings in a folder of the test's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"it-{secrets.token_hex(3)}"
+        self.project = folder / "project"
+        self.project.mkdir()
+        shutil.copy(ROOT / "Pulumi.yaml", self.project)
+        for name in ("infra", ".venv"):
+            (self.project / name).symlink_to(ROOT / name)
+        state = folder / "state"
+        state.mkdir()
+        self._environment = {
+            **os.environ,
+            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def pulumi(self, *arguments: str, check: bool = True) -> str:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--stack", self.name],
+            cwd=self.project,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        assert not check or done.returncode == 0, f"pulumi {arguments[0]}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def create(self) -> None:
+        subprocess.run(
+            ["pulumi", "stack", "init", self.name, "--non-interactive"],
+            cwd=self.project,
+            env=self._environment,
+            check=True,
+            timeout=_PATIENCE,
+            capture_output=True,
+        )
+        self.pulumi("config", "set", "--path", "pulumi:disable-default-providers[0]", "databricks")
+        self.set("host", os.environ["DATABRICKS_HOST"].rstrip("/"))
+        self.set("account_id", os.environ["DATABRICKS_ACCOUNT_ID"])
+        self.set("paused", "true")
+
+    def set(self, key: str, value: str) -> None:
+        self.pulumi("config", "set", key, value)
+
+    def up(self) -> None:
+        self.pulumi("up", "--yes", "--skip-preview", "--policy-pack", str(ROOT / "infra" / "policy"))
+
+    def expect_no_changes(self) -> None:
+        self.pulumi("preview", "--expect-no-changes", "--diff")
+
+    def planned(self) -> dict[str, str]:
+        """What a preview would do, by the names of the resources; what stays as it is is left out."""
+        steps: list[dict[str, Any]] = json.loads(self.pulumi("preview", "--json"))["steps"]
+        return {step["urn"].rsplit("::", 1)[-1]: step["op"] for step in steps if step["op"] != "same"}
+
+    def urn(self, name: str) -> str:
+        exported = json.loads(self.pulumi("stack", "export"))
+        resources: list[dict[str, Any]] = exported["deployment"]["resources"]
+        return next(str(one["urn"]) for one in resources if one["urn"].endswith(f"::{name}"))
+
+    def remove(self) -> None:
+        self.pulumi("destroy", "--yes", "--skip-preview")
+        self.pulumi("stack", "rm", "--yes")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("deployment"))
+    stack.create()
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.remove()
+
+
+def test_a_second_up_changes_nothing(stack: Stack) -> None:
+    stack.expect_no_changes()
+
+
+def test_the_outputs_are_what_the_scripts_read(stack: Stack) -> None:
+    outputs = Outputs.model_validate_json(stack.pulumi("stack", "output", "--json"))
+    assert outputs.environment == stack.name
+    assert outputs.silver.endswith(".telegram.silver")
+
+
+def test_a_changed_setting_updates_the_job_in_place_and_nothing_else(stack: Stack) -> None:
+    stack.set("max_tokens", "256")
+    assert stack.planned() == {"job-job": "update"}
+    stack.up()
+    stack.expect_no_changes()
+
+
+def test_a_table_whose_state_was_lost_is_adopted_and_not_made_anew(stack: Stack) -> None:
+    stack.pulumi("state", "delete", stack.urn("catalog-quarantine"), "--yes", "--force", "--target-dependents")
+    planned = stack.planned()
+    assert planned["catalog-quarantine"] == "import"
+    assert "replace" not in planned.values()
+    stack.up()
+    stack.expect_no_changes()
