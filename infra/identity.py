@@ -44,6 +44,7 @@ class Identity(pulumi.ComponentResource):
         else:
             principal = databricks.ServicePrincipal(
                 f"{name}-principal",
+                api="workspace",
                 display_name=args.name,
                 workspace_access=True,
                 allow_cluster_create=False,
@@ -67,6 +68,8 @@ class Identity(pulumi.ComponentResource):
             name=principal.application_id.apply(
                 lambda application: f"accounts/{args.account_id}/servicePrincipals/{application}/ruleSets/default"
             ),
+            # Said, since an account's id in the deployer's environment would turn it to the account's own API.
+            api="workspace",
             grant_rules=[
                 databricks.AccessControlRuleSetGrantRuleArgs(role=role, principals=[args.deployer])
                 for role in (_MANAGER, _USER)
@@ -78,7 +81,9 @@ class Identity(pulumi.ComponentResource):
         if not group or account is None:
             return pulumi.Output.from_input(group)
         # In the account: Unity Catalog grants nothing to groups of a workspace.
-        made = databricks.Group(name, display_name=group, opts=pulumi.ResourceOptions(parent=self, provider=account))
+        made = databricks.Group(
+            name, api="account", display_name=group, opts=pulumi.ResourceOptions(parent=self, provider=account)
+        )
         member = databricks.PermissionAssignment(
             f"{name}-here",
             principal_id=made.id,

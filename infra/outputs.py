@@ -67,7 +67,8 @@ def read_outputs(stack: str, file: Path | None = None) -> Outputs:
     source = f"{file}" if file is not None else f"stack {stack}"
     text = _text_of(file) if file is not None else _asked_of_engine(stack)
     try:
-        outputs = Outputs.model_validate(json.loads(text))
+        found = json.loads(text)
+        outputs = Outputs.model_validate(found if isinstance(found, dict) else {})
     except ValidationError as error:
         keys = ", ".join(str(fault["loc"][0]) for fault in error.errors(include_input=False)[:5])
         raise OutputsError(

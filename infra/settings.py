@@ -206,7 +206,7 @@ class _Unfit(ValueError):
 
 
 def _matching(pattern: re.Pattern[str], value: str, mend: str) -> str:
-    if not pattern.match(value):
+    if not pattern.fullmatch(value):
         raise ValueError(mend)
     return value
 

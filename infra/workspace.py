@@ -124,6 +124,7 @@ class Workspace(pulumi.ComponentResource):
         )
         assigned = databricks.MetastoreAssignment(
             f"{name}-metastore",
+            api="account",
             metastore_id=creation.metastore_id,
             workspace_id=workspace.workspace_id,
             opts=in_account,

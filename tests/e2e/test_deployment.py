@@ -46,8 +46,10 @@ class Stack:
             (self.project / name).symlink_to(ROOT / name)
         state = folder / "state"
         state.mkdir()
+        # The provider of a workspace that finds an account's id in the environment asks the account instead.
+        inherited = {key: value for key, value in os.environ.items() if key != "DATABRICKS_ACCOUNT_ID"}
         self._environment = {
-            **os.environ,
+            **inherited,
             "PULUMI_BACKEND_URL": f"file://{state}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

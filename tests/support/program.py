@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+import pulumi_databricks as databricks
+from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
@@ -14,6 +16,9 @@ PROJECT = "telegram-lakehouse"
 _SECRET = "4dabf18193072939515e22adb298388d"
 
 APPLICATION = "0f6ac02b-7d0c-4b3c-9c3b-5a2f7c1f2a11"
+HOST = "https://dbc-1.cloud.databricks.com"
+WORKSPACE = "workspace-provider"
+"""Name of the provider of a component that runs on its own, as of a whole program's workspace."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Declared:
     def package(self) -> str:
         return self.type.split(":", 1)[0]
 
+    @property
+    def provider_name(self) -> str:
+        """The explicit provider's logical name; empty for the default one."""
+        return self.provider.rsplit("::", 2)[-2] if self.provider else ""
+
 
 @dataclass
 class Run:
@@ -50,6 +60,8 @@ class Run:
     resources: list[Declared] = field(default_factory=list)
     calls: list[MockCallArgs] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    stack_outputs: dict[str, Any] = field(default_factory=dict)
+    """What the program exported as its stack's outputs."""
 
     def of(self, kind: str) -> list[Declared]:
         """The resources of a class; components, which are no resources of a provider, are left out."""
@@ -63,8 +75,18 @@ class Run:
     def named(self, name: str) -> Declared:
         return next(resource for resource in self.resources if resource.name == name)
 
+    def is_unconfigured(self, provider: str) -> bool:
+        """Whether a provider, given by its reference, waits for what is still to be made."""
+        name = provider.rsplit("::", 2)[-2] if provider else ""
+        return any(
+            isinstance(value, Unknown)
+            for resource in self.resources
+            if resource.name == name and resource.package == "pulumi"
+            for value in resource.inputs.values()
+        )
 
-class _Answers(Mocks):
+
+class Answers(Mocks):
     """What a workspace would answer. Calls are answered from `calls`; an exception among them is raised."""
 
     def __init__(self, run: Run, calls: Mapping[str, Any], preview: bool) -> None:
@@ -74,6 +96,8 @@ class _Answers(Mocks):
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
         self._run.calls.append(args)
+        if self._run.is_unconfigured(args.provider):
+            return {}  # the engine asks no provider that has unknown inputs
         answer = {**_CALLS, **self._calls}.get(args.token.rsplit(":", 1)[-1], {})
         if isinstance(answer, Exception):
             raise answer
@@ -126,7 +150,7 @@ def _computed(kind: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[s
     return known.get(kind, (f"{name}-id", {}))
 
 
-class _Monitor(MockMonitor):
+class Monitor(MockMonitor):
     def __init__(self, run: Run, mocks: Mocks) -> None:
         super().__init__(mocks)
         self._run = run
@@ -152,6 +176,12 @@ class _Monitor(MockMonitor):
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        if "pulumi:pulumi:Stack" in request.urn:
+            outputs = dict(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
+            self._run.stack_outputs = {key: _revealed(value) for key, value in outputs.items()}
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
 
 def _is_secret(value: Any) -> bool:
     return isinstance(value, dict) and _SECRET in value
@@ -174,8 +204,8 @@ def run_program(
 ) -> Run:
     """Run a program to its end. Its outputs are those it returns; in a preview the unknown ones are left out."""
     run = Run()
-    answers = _Answers(run, calls or {}, preview)
-    pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=_Monitor(run, answers))
+    answers = Answers(run, calls or {}, preview)
+    pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=Monitor(run, answers))
 
     def body() -> pulumi.Output[None]:
         returned = program() or {}
@@ -184,6 +214,22 @@ def run_program(
 
     pulumi.runtime.test(body)()  # type: ignore[no-untyped-call]
     return run
+
+
+def run_component(
+    declare: Callable[[pulumi.ResourceOptions], Mapping[str, pulumi.Input[Any]] | None],
+    *,
+    stack: str = "dev",
+    preview: bool = False,
+    calls: Mapping[str, Any] | None = None,
+) -> Run:
+    """Run a component on its own, within an existing workspace: its provider is in the options that it is given."""
+
+    def program() -> Mapping[str, pulumi.Input[Any]] | None:
+        provider = databricks.Provider(WORKSPACE, host=HOST)
+        return declare(pulumi.ResourceOptions(providers=[provider]))
+
+    return run_program(program, stack=stack, preview=preview, calls=calls)
 
 
 def _noted(run: Run, key: str) -> Callable[[Any], None]:
