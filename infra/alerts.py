@@ -9,10 +9,6 @@ import pulumi_databricks as databricks
 
 from infra.reports import queries
 
-_MINUTES = 30
-"""Between two evaluations. Each wakes the warehouse, which costs: all alerts are evaluated at the same minute."""
-_WINDOW_SECONDS = 2 * _MINUTES * 60
-"""How far back an evaluation looks: over the one before it, should that have been missed."""
 _REMIND_SECONDS = 6 * 3600
 
 
@@ -26,6 +22,8 @@ class AlertsArgs:
     folder: pulumi.Input[str]
     """An existing workspace folder, as /Workspace/…: the form that is read back."""
     backlog_seconds: int
+    every_minutes: int
+    """Between two evaluations, a divisor of 60. Each wakes the warehouse, which costs: both are at the same minute."""
     emails: tuple[str, ...]
     paused: bool
     operators: pulumi.Input[str]
@@ -40,15 +38,17 @@ class Alerts(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:Alerts", name, None, opts)
+        # An evaluation looks back over the one before it, should that have been missed.
+        window = 2 * args.every_minutes * 60
         bronze, silver = pulumi.Output.from_input(args.bronze), pulumi.Output.from_input(args.silver)
         self._alert(
             f"{name}-undelivered",
             args,
             title="undelivered replies",
-            query=silver.apply(lambda table: queries.undelivered(table, _WINDOW_SECONDS)),
+            query=silver.apply(lambda table: queries.undelivered(table, window)),
             column="replies",
             summary=f"{args.name}: replies of unknown or failed delivery",
-            description=f"Within the last {_WINDOW_SECONDS // 60} minutes, replies became unknown (nobody can know "
+            description=f"Within the last {window // 60} minutes, replies became unknown (nobody can know "
             "whether they arrived) or dead (Telegram refused them). The dashboard lists them with their reasons; "
             "scripts/replay.py delivers them again. {{QUERY_RESULT_TABLE}}",
         )
@@ -111,7 +111,7 @@ class Alerts(pulumi.ComponentResource):
                 ),
             ),
             schedule=databricks.AlertV2ScheduleArgs(
-                quartz_cron_schedule=f"0 0/{_MINUTES} * * * ?",
+                quartz_cron_schedule="0 0 * * * ?" if args.every_minutes == 60 else f"0 0/{args.every_minutes} * * * ?",
                 timezone_id="UTC",
                 pause_status="PAUSED" if args.paused else "UNPAUSED",
             ),

@@ -109,7 +109,7 @@ class Catalog(pulumi.ComponentResource):
             name=args.warehouse_name,
             cluster_size="2X-Small",
             max_num_clusters=1,
-            auto_stop_mins=5,
+            auto_stop_mins=1,
             enable_serverless_compute=True,
             warehouse_type="PRO",
             tags=databricks.SqlEndpointTagsArgs(

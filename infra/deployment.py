@@ -151,6 +151,7 @@ def deploy(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
             warehouse_id=catalog.warehouse_id,
             folder=dashboard.folder,
             backlog_seconds=settings.backlog_seconds,
+            every_minutes=settings.alert_minutes,
             emails=settings.alert_emails,
             paused=settings.paused,
             operators=identity.operators,

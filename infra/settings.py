@@ -69,7 +69,9 @@ class Settings(BaseModel):
     create_groups: bool = _setting(False, "Make the two groups in the account.")
     deployers: str = _setting("", "Account group that deploys. Empty: whoever runs `up`.")
 
-    folder: str = _setting("", "Workspace folder for dashboard and alerts. Empty: one in the deployer's home.")
+    folder: str = _setting(
+        "", "Workspace folder for dashboard and alerts. Empty: in the deployer's home, so set it if several deploy."
+    )
 
     catalog: str = _setting("", "An existing catalog to use. Empty: telegram_lakehouse_<stack> is made.")
     catalog_storage: str = _setting("", "Storage root of a catalog to make, where the metastore has none.")
@@ -85,6 +87,9 @@ class Settings(BaseModel):
     workers: int = _setting(0, "Workers of the cluster; 0 is a single node.", ge=0, le=100)
     distribute_above: int = _setting(0, "Answer on the workers above this many questions in a batch; 0: never.", ge=0)
     backlog_seconds: int = _setting(300, "A backlog of more seconds alerts.", ge=60)
+    alert_minutes: Literal[5, 10, 15, 20, 30, 60] = _setting(
+        60, "Minutes between two looks of the alerts: 5, 10, 15, 20, 30 or 60. Each wakes the warehouse."
+    )
     max_run_seconds: int = _setting(3600, "When triggered: a longer run alerts, twice as long ends it.", ge=300)
     alert_emails: tuple[str, ...] = _setting((), "Who hears of failures, comma-separated.")
 
@@ -143,6 +148,11 @@ class Settings(BaseModel):
     def _workspace_path(cls, value: str) -> str:
         value = value.rstrip("/")
         return value and _matching(_FOLDER, value, "give a path that begins with /Workspace/")
+
+    @field_validator("alert_minutes", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("schedule")
     @classmethod

@@ -78,11 +78,11 @@ class Stack:
             capture_output=True,
         )
         self.pulumi("config", "set", "--path", "pulumi:disable-default-providers[0]", "databricks")
-        self.set("host", os.environ["DATABRICKS_HOST"].rstrip("/"))
-        self.set("account_id", os.environ["DATABRICKS_ACCOUNT_ID"])
-        self.set("paused", "true")
+        self.configure("host", os.environ["DATABRICKS_HOST"].rstrip("/"))
+        self.configure("account_id", os.environ["DATABRICKS_ACCOUNT_ID"])
+        self.configure("paused", "true")
 
-    def set(self, key: str, value: str) -> None:
+    def configure(self, key: str, value: str) -> None:
         self.pulumi("config", "set", key, value)
 
     def up(self) -> None:
@@ -132,7 +132,7 @@ def test_the_outputs_are_what_the_scripts_read(stack: Stack) -> None:
 
 
 def test_a_changed_setting_updates_the_job_in_place_and_nothing_else(stack: Stack) -> None:
-    stack.set("max_tokens", "256")
+    stack.configure("max_tokens", "256")
     assert stack.planned() == {"job-job": {"update"}}
     stack.up()
     stack.expect_no_changes()

@@ -23,8 +23,7 @@ pytestmark = pytest.mark.spark
 
 CATALOG = "spark_catalog.default"
 PRICES = Prices(input=0.5, output=1.5)
-NOW = datetime.now(UTC)
-TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 Row = dict[str, Any]
 
 
@@ -280,7 +279,8 @@ def test_every_widget_finds_its_columns_in_its_dataset(spark: SparkSession, silv
 def test_the_alert_on_undelivered_replies_counts_the_recent_ones_and_no_smoke_test(
     spark: SparkSession, tmp_path: Path, empty: str
 ) -> None:
-    lately, earlier = NOW - timedelta(minutes=2), NOW - timedelta(hours=2)
+    now = datetime.now(UTC)
+    lately, earlier = now - timedelta(minutes=2), now - timedelta(hours=2)
     rows = [
         _reply(1, lately, delivery_status="unknown"),
         _reply(2, lately, delivery_status="dead"),
@@ -312,7 +312,8 @@ def _update(number: int, received: datetime, **more: Any) -> Row:
 def test_the_alert_on_a_backlog_counts_what_waits_too_long_for_its_row_in_silver(
     spark: SparkSession, tmp_path: Path, empty: str
 ) -> None:
-    long_ago, longer_ago, lately = (NOW - timedelta(minutes=minutes) for minutes in (10, 20, 1))
+    now = datetime.now(UTC)
+    long_ago, longer_ago, lately = (now - timedelta(minutes=minutes) for minutes in (10, 20, 1))
     updates = [
         _update(1, long_ago),
         _update(2, long_ago),
@@ -323,7 +324,7 @@ def test_the_alert_on_a_backlog_counts_what_waits_too_long_for_its_row_in_silver
         _update(2, longer_ago, origin="replay:r1"),
         # Telegram's numbers restart: another message of the same number.
         _update(2, long_ago, message_id=22),
-        _update(6, NOW - timedelta(days=31)),
+        _update(6, now - timedelta(days=31)),
     ]
     bronze = _table(spark, tmp_path, BRONZE, "waiting", updates)
     silver = _table(spark, tmp_path, SILVER, "answered", [_reply(2, long_ago)])
