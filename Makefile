@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit spark e2e bench format lock clean
+.PHONY: help setup demo test lint types unit spark e2e bench preview up destroy smoke format lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Install everything into .venv, fetch a JRE if there is none, and Delta's jars
 
@@ -39,6 +39,21 @@ e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
 
 bench: $(READY)  ## Measure latency and throughput
 	@$(BIN)/python scripts/bench.py
+
+# STACK names the stack; YES=1 asks nothing; ARGS="--diff" goes to the engine.
+ENGINE = $(BIN)/python scripts/stack.py $@ "$(STACK)" $(if $(YES),--yes) $(if $(ARGS),-- $(ARGS))
+
+preview: $(READY)  ## Show what `up` would change; STACK=dev names the stack
+	@$(ENGINE)
+
+up: $(READY)  ## Deploy STACK=dev; YES=1 asks nothing
+	@$(ENGINE)
+
+destroy: $(READY)  ## Remove what STACK=dev deployed, except what it protects
+	@$(ENGINE)
+
+smoke: $(READY)  ## Check that what STACK=dev deployed works, end to end
+	@$(BIN)/python scripts/smoke.py --stack "$(STACK)" $(ARGS)
 
 format: $(READY)  ## Mend style and format
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
