@@ -44,6 +44,7 @@ def bronze_row(
         source_file,
         batch_id,
         update.raw,
+        update.origin.name if update.origin else None,
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from pipeline.answer import Answer
 from pipeline.bot_api import BotApi, BotApiError, Interrupted, Refused, Unreachable
-from pipeline.reply import Answer, OnUnknown, Part, Reply
+from pipeline.origin import Probe
+from pipeline.reply import OnUnknown, Part, Reply
 from pipeline.splitting import split
 
 _TAG = re.compile(
@@ -48,11 +50,13 @@ def send(api: BotApi, reply: Reply, index: int) -> int:
     """Send a part into its chat and topic as a reply to its question. Raises BotApiError."""
     part, question = reply.parts[index], reply.question
     # A chat that was upgraded numbers its messages anew: the old number may be another message there.
-    moved = reply.chat_id != question.chat_id
+    numbered_anew = reply.chat_id != question.chat_id
+    # And a probe's message was never there.
+    gone = numbered_anew or isinstance(question.origin, Probe)
     return api.send_message(
         reply.chat_id,
         part.text,
-        reply_to=None if moved else question.message_id,
+        reply_to=None if gone else question.message_id,
         topic_id=question.topic_id,
         html=part.html,
     )

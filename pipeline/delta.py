@@ -43,8 +43,15 @@ class DeltaTable:
                 )
         else:
             columns = ", ".join(f"`{c.name}` {c.type} COMMENT {_quoted(c.comment)}" for c in self.table.columns)
+            properties = ", ".join(
+                f"{_quoted(key)} = {_quoted(value)}"
+                for key, value in self.table.properties
+                # Compaction would hold the stream of a small machine for seconds.
+                if not key.startswith("delta.autoOptimize.")
+            )
             spark.sql(
                 f"CREATE TABLE IF NOT EXISTS {self._sql} ({columns}) USING delta COMMENT {_quoted(self.table.comment)}"
+                + (f" TBLPROPERTIES ({properties})" if properties else "")
             )
         found = {field.name: field.dataType.simpleString() for field in self.read(spark).schema.fields}
         missing = [column for column in self.table.columns if column.name not in found]

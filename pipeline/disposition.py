@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.origin import Probe
 from pipeline.update import Entity, Message, Update
 
 _ANONYMOUS_PERSONS = frozenset({1087968824, 136817688})
@@ -46,7 +47,7 @@ class Bot:
 
 
 def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -> Disposition:
-    """What is to be done with an update. An empty `allowed_chats` allows every chat."""
+    """What is to be done with an update. An empty `allowed_chats` allows every chat; a probe's is always allowed."""
     message = update.message
     if message is None:
         return Disposition.NOT_A_MESSAGE
@@ -58,7 +59,7 @@ def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -
         return Disposition.FROM_BOT
     if not (message.words or "").strip():
         return Disposition.NO_TEXT
-    if allowed_chats and message.chat.id not in allowed_chats:
+    if allowed_chats and message.chat.id not in allowed_chats and not isinstance(update.origin, Probe):
         return Disposition.CHAT_NOT_ALLOWED
     if message.chat.type in ("group", "supergroup") and not addressed(message, bot):
         return Disposition.NOT_ADDRESSED

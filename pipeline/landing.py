@@ -3,10 +3,17 @@
 A file is named `{first seq}-{lowest update_id}-{highest update_id}.jsonl` and has one envelope a line,
 `{"seq", "bot_id", "received_at", "update"}`. The stream lists the folder itself; finished files move to `_done/{day}/`,
 which Spark's listing passes over.
+
+What goes the way of a message but is not Telegram's, a check's probe or an operator's replay, is landed from outside
+while the pipeline runs: `foreign_file` makes the file, its lines with an `origin` more. It is put there whole (on a
+volume by one put, elsewhere by `write_durably`), under the name `{first seq}-foreign-{digest}.jsonl`: the head keeps
+the order of arrival, the rest keeps it out of the search for re-polled updates and out of our numbering. A line that
+is landed again, in this file or another, acts once. A file that is still there may be taken back: the stream goes on.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -16,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.origin import Origin
 from pipeline.storage import write_durably
 
 REPOLL_WINDOW = timedelta(hours=48)
@@ -25,6 +33,7 @@ KEEP_DONE = timedelta(days=7)
 """How long finished files stay; bronze has their content."""
 
 _DONE = "_done"
+_FOREIGN = "-foreign-"
 _MOST_ID = 2**63 - 1
 
 
@@ -32,6 +41,37 @@ def file_seq(name: str) -> int:
     """The first seq of a landing file, by its name; 0 where it has none."""
     head = name.partition("-")[0]
     return int(head) if head.isdigit() else 0
+
+
+class ForeignFile(NamedTuple):
+    name: str
+    content: bytes
+
+
+def foreign_file(lines: Sequence[tuple[Origin, dict[str, Any]]], bot_id: int, now: datetime) -> ForeignFile:
+    """The file that lands updates from outside, each with its origin, in their order. `now` has a zone.
+
+    All lines of a file are taken up at once: a hundred are as many as a poll brings, and more go in files of their own.
+    """
+    first = int(now.timestamp() * 1e6)
+    envelopes = [
+        {
+            "seq": first + i,
+            "bot_id": bot_id,
+            "received_at": now.astimezone(UTC).isoformat(),
+            "update": update,
+            "origin": origin.model_dump(mode="json", exclude_none=True),
+        }
+        for i, (origin, update) in enumerate(lines)
+    ]
+    content = "".join(json.dumps(envelope) + "\n" for envelope in envelopes).encode()
+    # Whoever else writes at the same microsecond writes something else.
+    return ForeignFile(f"{first}{_FOREIGN}{hashlib.sha256(content).hexdigest()[:16]}.jsonl", content)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a landing file was written from outside, by its name."""
+    return _FOREIGN in name
 
 
 class _Name(NamedTuple):
@@ -169,6 +209,8 @@ def _line(envelope: dict[str, Any]) -> str:
 
 def _update_in(line: str) -> str:
     try:
-        return json.dumps(json.loads(line)["update"], sort_keys=True)
+        envelope = json.loads(line)
+        # What was landed from outside is no update that Telegram would deliver again.
+        return json.dumps(envelope["update"], sort_keys=True) if "origin" not in envelope else ""
     except (ValueError, KeyError, TypeError):
         return ""

@@ -19,15 +19,17 @@ from datetime import UTC, datetime
 
 import structlog
 
+from pipeline.answer import Answer, AnswerStatus
 from pipeline.answering import Answering
 from pipeline.bot_api import BotApi, BotApiError, Interrupted
 from pipeline.delivery import Effect, Sending, after_fault, after_sent, parts_of, send
 from pipeline.journal import Journal
+from pipeline.origin import Replay
 from pipeline.outage import LONGEST_WAIT, Outage
 from pipeline.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, next_step
 from pipeline.pacing import Pace
 from pipeline.phrases import FALLBACK, fixed_answer
-from pipeline.reply import Answer, AnswerStatus, OnUnknown, Question, Reply
+from pipeline.reply import OnUnknown, Question, Reply
 from pipeline.typing_action import Typist
 
 log = structlog.get_logger(__name__)
@@ -135,7 +137,7 @@ class Lanes:
         questions = []
         if ahead is not None:
             for work in works:
-                if work.reply.answer is None and fixed_answer(work.reply.question.command) is None:
+                if work.reply.answer is None and _ready_answer(work.reply.question) is None:
                     work.ahead = True
                     questions.append(work.reply.question)
         self._events.put(lambda: self._enqueue(works))
@@ -244,14 +246,15 @@ class Lanes:
 
     def _answer(self, chat: int, work: _Work) -> None:
         question, now = work.reply.question, time.monotonic()
-        fixed = fixed_answer(question.command)
-        if fixed is not None:
-            self._answered(work, Answer(text=fixed, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)))
+        ready = _ready_answer(question)
+        if ready is not None:
+            self._answered(work, ready)
             self._resume(chat)
             return
         if work.asked_at is None:
             work.asked_at = now
-            self._typist.begin(question)
+            if not question.withheld:
+                self._typist.begin(question)
         if work.ahead:
             return
         if self._model.admits(now):
@@ -512,12 +515,25 @@ class Lanes:
                 self._resume(chat)
 
     def _finish(self, chat: int, work: _Work) -> None:
+        if not work.durable:
+            # A withheld answer: nothing was sent, so nothing has been recorded either.
+            self._keep(work)
+            work.kept = lambda: self._resume(chat)
+            return
         lane = self._lanes[chat]
         lane.keys.popleft()
         with self._finished:
             del self._works[work.reply.key]
             self._finished.notify_all()
         self._resume(chat)
+
+
+def _ready_answer(question: Question) -> Answer | None:
+    """The answer that needs no model: a command's, or the stored one that is delivered again."""
+    if isinstance(question.origin, Replay) and question.origin.answer is not None:
+        return question.origin.answer
+    fixed = fixed_answer(question.command)
+    return Answer(text=fixed, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)) if fixed is not None else None
 
 
 def _answer_of(outcome: Outcome, *, fell_back: bool) -> Answer:

@@ -44,6 +44,8 @@ class Outcome(BaseModel):
     verdict: Verdict
     text: str = ""
     """The answer, where there is one."""
+    as_asked: bool = False
+    """Whether the answer came as the JSON that was asked for, and not in another form that could be read."""
     reason: str = ""
     model: str | None = None
     prompt_tokens: int | None = None
@@ -105,6 +107,29 @@ def read_answer(content: Any) -> str | None:
     Takes `{"answer": …}` as asked for, bare or in a fence, a plain string, and a list of content blocks, of which the
     text blocks count (gpt-oss serves reasoning blocks too). JSON that is cut off or of another shape is unreadable.
     """
+    text = _words(content)
+    if text is None:
+        return None
+    if text[:1] in ("{", "["):
+        try:
+            value = json.loads(text, strict=False)
+        except RecursionError:
+            return None
+        except ValueError:
+            return None if text[0] == "{" else _clean(text)
+        answer = value.get("answer") if isinstance(value, dict) else None
+        return _clean(answer) if isinstance(answer, str) else None
+    return _clean(text)
+
+
+def is_json_answer(content: Any) -> bool:
+    """Whether a content was read as the JSON that was asked for, and not in another form."""
+    text = _words(content)
+    return text is not None and text[:1] == "{" and read_answer(content) is not None
+
+
+def _words(content: Any) -> str | None:
+    """The text of a content, its blocks put together and its fence taken off."""
     if isinstance(content, list):
         texts = [
             block["text"]
@@ -116,18 +141,7 @@ def read_answer(content: Any) -> str | None:
         return None
     text = content.strip()
     fenced = _FENCE.match(text)
-    if fenced:
-        text = fenced[1].strip()
-    if text[:1] in ("{", "["):
-        try:
-            value = json.loads(text, strict=False)
-        except RecursionError:
-            return None
-        except ValueError:
-            return None if text[0] == "{" else _clean(text)
-        answer = value.get("answer") if isinstance(value, dict) else None
-        return _clean(answer) if isinstance(answer, str) else None
-    return _clean(text)
+    return fenced[1].strip() if fenced else text
 
 
 def _clean(text: str) -> str | None:

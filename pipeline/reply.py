@@ -1,7 +1,8 @@
 """A reply from question to delivery: its states, and the decisions that move it from one to the next.
 
 A reply is `accepted`, `answered` once its answer is there, and then each of its parts goes
-`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are.
+`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are. A probe's that is not
+to be delivered has its parts `withheld` from the start.
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.answer import Answer
+from pipeline.origin import Origin
 from pipeline.update import Identity
 
 OnUnknown = Literal["hold", "resend"]
-
-
-class AnswerStatus(StrEnum):
-    ANSWERED = "answered"
-    FALLBACK = "fallback"
-    FIXED = "fixed"
 
 
 class PartState(StrEnum):
@@ -29,6 +26,8 @@ class PartState(StrEnum):
     SENT = "sent"
     UNKNOWN = "unknown"
     DEAD = "dead"
+    WITHHELD = "withheld"
+    """Not to be sent at all."""
 
 
 MOST_RESENDS = 2
@@ -56,27 +55,22 @@ class Question(_Value):
     text: str
     command: str | None = None
     received_at: datetime
+    origin: Origin | None = None
+    """None for what Telegram delivered."""
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.bot_id, self.update_id, self.chat_id, self.message_id)
+        origin = self.origin.name if self.origin else None
+        return Identity(self.bot_id, self.update_id, self.chat_id, self.message_id, origin)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether its answer reaches no user."""
+        return self.origin is not None and self.origin.withheld
 
     @property
     def key(self) -> str:
         return self.identity.key
-
-
-class Answer(_Value):
-    """What the bot says to a question; generated and paid once."""
-
-    text: str
-    status: AnswerStatus
-    model: str | None = None
-    reason: str | None = None
-    """Why this is a fallback."""
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    answered_at: datetime
 
 
 class Part(_Value):
@@ -127,9 +121,9 @@ class Reply(_Value):
 
     @property
     def delivery_status(self) -> str:
-        """sent, unknown or dead: the worst that can be said of any part, an unknown one first."""
+        """sent, unknown, dead or withheld: the worst that can be said of any part, an unknown one first."""
         states = {part.state for part in self.parts}
-        for state in (PartState.UNKNOWN, PartState.DEAD):
+        for state in (PartState.UNKNOWN, PartState.DEAD, PartState.WITHHELD):
             if state in states:
                 return state.value
         return PartState.SENT.value
@@ -141,6 +135,8 @@ class Reply(_Value):
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or None
 
     def with_answer(self, answer: Answer, parts: tuple[Part, ...]) -> Self:
+        if self.question.withheld:
+            parts = tuple(part.model_copy(update={"state": PartState.WITHHELD}) for part in parts)
         return self.model_copy(update={"answer": answer, "parts": parts})
 
     def with_part(self, index: int, **changes: object) -> Self:

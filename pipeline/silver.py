@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.bronze import bronze_row
 from pipeline.delta import DeltaTable
 from pipeline.disposition import Bot, Disposition, command, disposition
 from pipeline.journal import Journal, Settlement
-from pipeline.landing import Landing, file_seq
+from pipeline.landing import Landing, file_seq, is_foreign
 from pipeline.lanes import Lanes
 from pipeline.reply import Question, Reply
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
@@ -101,6 +101,7 @@ def question_of(update: Update, bot: Bot) -> Question:
         text=message.words,
         command=command(message.words, bot),
         received_at=update.received_at,
+        origin=update.origin,
     )
 
 
@@ -132,6 +133,7 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> tuple[
         reply.delivered_at,
         processed_at,
         batch_id,
+        question.identity.origin,
     )
 
 
@@ -201,7 +203,7 @@ class SilverStream:
         # Files that this run has landed can't be in the tables before its first query.
         before = self._landing.began if self._starts == 0 else math.inf
         names = (path.name for path in self._landing.waiting())
-        self._left_files = frozenset(name for name in names if file_seq(name) < before)
+        self._left_files = frozenset(name for name in names if file_seq(name) < before or is_foreign(name))
         self._starts += 1
         self._read_files = set()
         self._may_be_left = bool(_numbers(checkpoint / "commits"))
@@ -211,6 +213,8 @@ class SilverStream:
             .option("maxFilesPerTrigger", _MOST_FILES)
             # The default of a week would pass over, unsaid, what an outage of ours left lying longer.
             .option("maxFileAge", "36500d")
+            # A file from outside may be taken back between its listing and its reading, and must stop nobody.
+            .option("ignoreMissingFiles", True)
             .load(self._storage.landing.as_posix())
             .selectExpr("value", "_metadata.file_name as file")
         )
@@ -267,10 +271,9 @@ class SilverStream:
         self._accept([q for q in questions if self._journal.get(q.key) is None])
 
         now = datetime.now(UTC)
+        new = [item for item in decided if item[0].identity not in in_bronze and item[0].identity not in self._recent]
         rows = [
-            bronze_row(update, what, source_file=file, ingested_at=now, batch_id=batch_id)
-            for update, file, what in decided
-            if update.identity not in in_bronze and update.identity not in self._recent
+            bronze_row(update, what, source_file=file, ingested_at=now, batch_id=batch_id) for update, file, what in new
         ]
         self._bronze.append(spark, rows, query_id, batch_id)
         in_quarantine = self._quarantined(spark, batch) if in_doubt else set()
@@ -281,6 +284,9 @@ class SilverStream:
         ]
         self._quarantine.append(spark, bad, query_id, batch_id)
         self._remember(update.identity for update, _ in batch.updates)
+        # A file from outside that brought nothing new leaves no row by which it could be told later as read.
+        told = {file for _, file, _ in new} | {file for _, file in batch.malformed}
+        self._landing.finish(file for file in batch.files - told if is_foreign(file))
 
         self._wait([question.key for question in questions], batch, began)
         settled = self._settle(spark, query_id, batch_id) if self._may_settle(batch, query_id, batch_id) else 0
@@ -311,15 +317,18 @@ class SilverStream:
             left = {path.name for path in self._landing.waiting()} - batch.files
             self._landing.finish(self._committed_files(spark, left, min(map(file_seq, batch.files), default=0)))
 
-    def _committed_files(self, spark: SparkSession, names: set[str], before: int) -> list[str]:
-        """Files of the last batch of a former run, which nobody moved when it was committed: bronze knows them."""
+    def _committed_files(self, spark: SparkSession, names: set[str], before: int) -> Collection[str]:
+        """Files of the last batch of a former run, which nobody moved when it was committed: the tables know them."""
         ticks = [name for name in names if name.endswith("-tick.jsonl") and file_seq(name) < before]
         some = sorted(names.difference(ticks))[:1000]
         if not some:
             return ticks
-        frame = self._bronze.read(spark)
-        rows = frame.where(frame["source_file"].isin(some)).select("source_file").distinct().collect()
-        return [*ticks, *(row.source_file for row in rows)]
+        found = set(ticks)
+        for table in (self._bronze, self._quarantine):
+            frame = table.read(spark)
+            rows = frame.where(frame["source_file"].isin(some)).select("source_file").distinct().collect()
+            found.update(row.source_file for row in rows)
+        return found
 
     def _reconcile(self, spark: SparkSession, settlement: Settlement) -> None:
         """End a settlement of a query whose checkpoint is gone: nobody will call its batch again."""
@@ -329,9 +338,10 @@ class SilverStream:
 
     def _known(self, spark: SparkSession, batch: Batch, in_doubt: bool) -> tuple[set[Identity], set[Identity]]:
         """Which of the batch's updates bronze and silver have already."""
-        if not in_doubt:
+        # What comes from outside may have been landed before, by anybody and at any time.
+        identities = [update.identity for update, _ in batch.updates if in_doubt or update.origin is not None]
+        if not identities:
             return set(), set()
-        identities = [update.identity for update, _ in batch.updates]
         return self._bronze.known(spark, identities), self._silver.known(spark, identities, "channel_id")
 
     def _quarantined(self, spark: SparkSession, batch: Batch) -> set[tuple[str, str]]:

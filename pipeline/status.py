@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from pipeline.errors import OperatorError
 from pipeline.journal import read_journal
 from pipeline.landing import file_seq
+from pipeline.origin import Probe
 from pipeline.record import Record, read_record
 from pipeline.settings import is_table_name
 from pipeline.storage import Storage
@@ -26,7 +27,7 @@ _MOST_LISTED = 20
 
 
 class UnknownReply(BaseModel):
-    """A reply of which nobody can know whether it was sent."""
+    """A reply of which nobody can know whether it was sent, and which no replay has sent since; no probe's."""
 
     chat_id: int
     message_id: int
@@ -42,7 +43,8 @@ class Status(BaseModel):
     run: Record | None
     landing_files: int
     lag_seconds: float | None
-    """Age of the oldest landed file that no committed micro-batch has read; 0 where there is none."""
+    """Age of the oldest landed file that no committed micro-batch has read; 0 where there is none, None where the
+    tables would have to say which were read."""
     bronze: dict[str, int] | None
     """By disposition."""
     quarantine: int | None
@@ -74,7 +76,8 @@ def status_of(storage: Storage) -> Status:
     held = {key: reply for key, reply in contents.replies.items() if key not in settling}
     bronze = _read(storage.bronze, ["disposition", "source_file"])
     silver = _read(
-        storage.silver, ["channel_id", "message_id", "received_at", "answer_status", "delivery_status", "error"]
+        storage.silver,
+        ["channel_id", "message_id", "received_at", "answer_status", "delivery_status", "error", "origin"],
     )
     quarantine = _read(storage.quarantine, ["source_file"])
     done = {row["source_file"] for table in (bronze, quarantine) if table is not None for row in table}
@@ -88,8 +91,9 @@ def status_of(storage: Storage) -> Status:
             reason=reply.error,
         )
         for reply in held.values()
-        if reply.terminal and reply.delivery_status == "unknown"
+        if reply.terminal and reply.delivery_status == "unknown" and not isinstance(reply.question.origin, Probe)
     ]
+    sent = {(row["channel_id"], row["message_id"]) for row in silver or [] if row["delivery_status"] == "sent"}
     unknown += [
         UnknownReply(
             chat_id=row["channel_id"],
@@ -99,14 +103,18 @@ def status_of(storage: Storage) -> Status:
         )
         for row in silver or []
         if row["delivery_status"] == "unknown"
+        and not str(row["origin"]).startswith("probe:")
+        and (row["channel_id"], row["message_id"]) not in sent
     ]
     unknown.sort(key=lambda reply: reply.received_at, reverse=True)
+    told = bronze is not None and quarantine is not None
+    lag = (max(0.0, now.timestamp() - min(unread) / 1e6) if told else None) if unread else 0.0
     return Status(
         storage=str(storage.root),
         running=running,
         run=record,
         landing_files=len(unread),
-        lag_seconds=max(0.0, now.timestamp() - min(unread) / 1e6) if unread else 0.0,
+        lag_seconds=lag,
         bronze=_count(bronze, "disposition"),
         quarantine=None if quarantine is None else len(quarantine),
         journal=dict(Counter(reply.stage for reply in held.values())),
@@ -139,7 +147,8 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
         grid.add_row("[red]out", f"[red]{service}: {escape(problem.reason)}, since {_ago(problem.since)}")
     if run and run.last_error:
         grid.add_row("last error", f"{escape(run.last_error.reason)}, {_ago(run.last_error.since)}")
-    grid.add_row("unknown", str(status.unknown_count) if status.unknown_count else "none")
+    where = " in the journal; silver is not readable here" if status.silver is None else ""
+    grid.add_row("unknown", f"{status.unknown_count or 'none'}{where}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(grid)
     for reply in status.unknown:

@@ -18,12 +18,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A governed Delta table. `cluster_by` is liquid clustering where the platform has it."""
+    """A governed Delta table. `cluster_by` is liquid clustering where the platform has it; `properties` are Delta's."""
 
     name: str
     comment: str
     columns: tuple[Column, ...]
     cluster_by: tuple[str, ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -35,13 +36,30 @@ class Table:
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
 
 
-IDENTITY = ("bot_id", "update_id", "chat_id", "message_id")
+IDENTITY = ("bot_id", "update_id", "chat_id", "message_id", "origin")
 """What makes a message one message: update_id alone restarts at random after a week of silence."""
+
+_APPEND_ONLY = (
+    # The trail is added to and never changed: a statement that would rewrite or empty a table is refused by Delta.
+    ("delta.appendOnly", "true"),
+    # Time travel needs both the log and the files: each is kept long enough to look into an incident afterwards.
+    ("delta.logRetentionDuration", "interval 30 days"),
+    ("delta.deletedFileRetentionDuration", "interval 30 days"),
+    # Each micro-batch adds a small file: Delta puts them together after an append now and then.
+    ("delta.autoOptimize.autoCompact", "true"),
+)
+# delta.setTransactionRetentionDuration stays unset: a forgotten txnVersion would let a replayed batch append twice.
+
+_ORIGIN = (
+    "Null for what Telegram delivered; probe:<id> for a check's synthetic message, replay:<id> for one taken again. "
+    "Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
+)
 
 BRONZE = Table(
     name="bronze",
     comment="Every update that Telegram delivered, once: raw JSON, parsed columns, and what was decided about it.",
     cluster_by=("received_at", "chat_id"),
+    properties=_APPEND_ONLY,
     columns=(
         Column("bot_id", "bigint", "The bot that received the update."),
         Column("update_id", "bigint", "Telegram's number of the update; restarts at random after a week of silence."),
@@ -66,13 +84,15 @@ BRONZE = Table(
         Column("source_file", "string", "The landing file that carried it."),
         Column("batch_id", "bigint", "The micro-batch that wrote this row."),
         Column("raw", "string", "The update as JSON, as Telegram delivered it."),
+        Column("origin", "string", _ORIGIN),
     ),
 )
 
 SILVER = Table(
     name="silver",
-    comment="One row for each message the bot answered: the question, the answer and what became of its delivery.",
+    comment="A row for each message the bot answered, and for each replay: question, answer, and its delivery.",
     cluster_by=("processed_at", "channel_id"),
+    properties=_APPEND_ONLY,
     columns=(
         Column("bot_id", "bigint", "The bot that was asked."),
         Column("update_id", "bigint", "Telegram's number of the update that carried the question."),
@@ -87,22 +107,28 @@ SILVER = Table(
         Column("llm_response", "string", "The answer as it was sent, before it was split into parts."),
         Column("model_name", "string", "The model that answered, as it named itself; null for a fixed answer."),
         Column("answer_status", "string", "answered, fallback (the polite text, see error) or fixed (/start, /help)."),
-        Column("delivery_status", "string", "sent, unknown (nobody can know whether it arrived) or dead (refused)."),
+        Column(
+            "delivery_status",
+            "string",
+            "sent, unknown (nobody can know whether it arrived), dead (refused) or withheld (a probe, never sent).",
+        ),
         Column("reply_message_ids", "array<bigint>", "message_ids of the reply's parts that are known to be sent."),
         Column("error", "string", "Why the answer is a fallback, or the delivery unknown or dead."),
         Column("prompt_tokens", "bigint", "Tokens of the request, as the model counted them."),
         Column("completion_tokens", "bigint", "Tokens of the answer, as the model counted them."),
         Column("received_at", "timestamp", "When the question was landed."),
-        Column("answered_at", "timestamp", "When the answer was there."),
+        Column("answered_at", "timestamp", "When the answer was there; before received_at where it is sent again."),
         Column("delivered_at", "timestamp", "When Telegram confirmed the last part."),
         Column("processed_at", "timestamp", "When this row was written."),
         Column("batch_id", "bigint", "The micro-batch that wrote this row."),
+        Column("origin", "string", _ORIGIN),
     ),
 )
 
 QUARANTINE = Table(
     name="quarantine",
     comment="Landed lines that are no valid updates: the raw text and the reason.",
+    properties=_APPEND_ONLY,
     columns=(
         Column("reason", "string", "What is wrong with the line, naming the field."),
         Column("raw", "string", "The line as it was landed."),

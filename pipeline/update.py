@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.origin import NO_CHAT, ORIGIN, Moment, Origin
+
 KINDS = (
     "message", "edited_message", "channel_post", "edited_channel_post", "business_connection", "business_message",
     "edited_business_message", "deleted_business_messages", "message_reaction", "message_reaction_count",
@@ -37,10 +39,13 @@ class Identity(NamedTuple):
     update_id: int
     chat_id: int | None
     message_id: int | None
+    origin: str | None = None
+    """The name of what was landed from outside, so that a replay is not taken for its original."""
 
     @property
     def key(self) -> str:
-        return ":".join("" if part is None else str(part) for part in self)
+        parts = self if self.origin is not None else self[:-1]
+        return ":".join("" if part is None else str(part) for part in parts)
 
 
 class _Payload(BaseModel):
@@ -121,7 +126,9 @@ class Update(_Payload):
 
     bot_id: int = Id
     seq: int = Id
-    received_at: datetime
+    received_at: Moment
+    origin: Origin | None = None
+    """None for Telegram's own."""
     update_id: int = Id
     kind: str
     message: Message | None = None
@@ -135,7 +142,8 @@ class Update(_Payload):
     def identity(self) -> Identity:
         chat = self.message.chat if self.message else self.chat
         message_id = self.message.message_id if self.message else None
-        return Identity(self.bot_id, self.update_id, chat.id if chat else None, message_id)
+        origin = self.origin.name if self.origin else None
+        return Identity(self.bot_id, self.update_id, chat.id if chat else None, message_id, origin)
 
 
 class Malformed(NamedTuple):
@@ -183,15 +191,21 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
         received_at = datetime.fromisoformat(str(envelope.get("received_at")))
     except ValueError:
         return Malformed("received_at: not a time in ISO 8601", line)
+    try:
+        # As JSON, in which a time and a status are strings, and nothing else is converted.
+        origin = ORIGIN.validate_json(json.dumps(envelope["origin"])) if "origin" in envelope else None
+    except ValidationError as error:
+        return Malformed(_reason(error, "origin"), line)
     is_message = kind in MESSAGE_KINDS
     if is_message and not isinstance(body, dict):
         return Malformed(f"{kind}: not an object", line)
     try:
-        return Update.model_validate(
+        update = Update.model_validate(
             {
                 "bot_id": bot_id,
                 "seq": envelope.get("seq"),
                 "received_at": received_at if received_at.tzinfo else received_at.replace(tzinfo=UTC),
+                "origin": origin,
                 "update_id": clean.get("update_id"),
                 "kind": kind,
                 "message": body if is_message else None,
@@ -202,9 +216,17 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
             }
         )
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]).replace("message", kind, 1)
-        return Malformed(f"{where}: {first['msg']}"[:300], line)
+        return Malformed(_reason(error).replace("message.", f"{kind}.", 1), line)
+    if origin is not None and (update.identity.chat_id == NO_CHAT) != origin.withheld:
+        return Malformed(f"origin: chat {NO_CHAT} is for probes that are not delivered, and for them alone", line)
+    return update
+
+
+def _reason(error: ValidationError, *within: str) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join((*within, *(str(part) for part in first["loc"])))
+    # One line, whatever names a foreign line gives its fields.
+    return " ".join(f"{where}: {first['msg']}".split())[:300]
 
 
 def _member(body: object, name: str) -> object:

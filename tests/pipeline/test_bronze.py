@@ -59,7 +59,12 @@ def test_every_column_has_its_value_in_the_tables_order() -> None:
         "source_file": "1-1-1.jsonl",
         "batch_id": 8,
         "raw": update.raw,
+        "origin": None,
     }
+
+
+def test_what_was_landed_from_outside_is_named() -> None:
+    assert row(parsed(raw_update(), origin={"kind": "replay", "id": "r-1", "mode": "answer"}))["origin"] == "replay:r-1"
 
 
 def test_a_message_on_behalf_of_a_chat_is_that_chats() -> None:

@@ -4,11 +4,12 @@ import pytest
 
 from pipeline.bot_api import BotApiError, Interrupted, Refused, Unreachable
 from pipeline.delivery import Effect, Sending, after_fault, after_sent, parts_of, send
+from pipeline.origin import Probe, Replay
 from pipeline.reply import OnUnknown, Part, PartState, Reply
 from tests.support.fakes import FakeApi, Sent
 from tests.support.replies import NOON, answer, answered
 
-PENDING, SENDING, SENT, UNKNOWN, DEAD = PartState
+PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
 
 
 def under_way(*parts: Part | str, index: int = 0) -> Reply:
@@ -36,6 +37,18 @@ def test_in_an_upgraded_chat_the_question_has_another_number_so_none_is_given() 
     api = FakeApi()
     send(api, answered("one", chat_id=-5).moved(-1005), 0)
     assert api.requests == [Sent(-1005, "one", None, None, False)]
+
+
+def test_a_probes_message_was_never_in_the_chat_so_none_is_replied_to() -> None:
+    api = FakeApi()
+    send(api, answered("one", chat_id=5, origin=Probe(id="p", deliver=True)), 0)
+    assert api.requests == [Sent(5, "one", None, None, False)]
+
+
+def test_a_replay_replies_to_the_message_that_was_asked() -> None:
+    api = FakeApi()
+    send(api, answered("one", chat_id=5, seq=3, origin=Replay(id="r", mode="answer")), 0)
+    assert api.requests == [Sent(5, "one", 103, None, False)]
 
 
 def test_a_sent_part_has_its_message_id_and_time() -> None:

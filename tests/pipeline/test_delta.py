@@ -54,6 +54,21 @@ def test_a_table_is_made_with_the_columns_types_and_comments_declared_and_left_a
     described = deltalake.DeltaTable(str(tmp_path / table.name))
     assert described.metadata().description == table.comment
     assert described.version() == 0
+    assert described.metadata().configuration == {
+        key: value for key, value in table.properties if not key.startswith("delta.autoOptimize.")
+    }
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "INSERT OVERWRITE {} SELECT * FROM {} WHERE false"])
+def test_the_trail_can_be_added_to_and_neither_changed_nor_emptied(
+    spark: SparkSession, tmp_path: Path, statement: str
+) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"))
+    table.ensure(spark)
+    table.append(spark, [_bad(0)], "query", 0)
+    with pytest.raises(Exception, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
+        spark.sql(statement.replace("{}", table._sql)).collect()
+    assert len(_rows(tmp_path / "quarantine")) == 1
 
 
 def test_rows_are_appended_once_for_a_query_and_batch(spark: SparkSession, tmp_path: Path) -> None:
@@ -95,14 +110,14 @@ def test_a_silver_row_keeps_ids_beyond_53_bits_and_every_script(spark: SparkSess
 def test_known_tells_which_messages_a_table_has(spark: SparkSession, tmp_path: Path) -> None:
     table = DeltaTable(BRONZE, str(tmp_path / "bronze"))
     table.ensure(spark)
-    here, no_message = Identity(42, 1, 7, 3), Identity(42, 2, None, None)
+    here, no_message, replayed = Identity(42, 1, 7, 3), Identity(42, 2, None, None), Identity(42, 1, 7, 3, "replay:r")
     rows = []
-    for identity in (here, no_message):
+    for identity in (here, no_message, replayed):
         values = dict.fromkeys(BRONZE.column_names) | identity._asdict()
         rows.append(tuple(values[name] for name in BRONZE.column_names))
     table.append(spark, rows, "query", 0)
-    asked = [here, no_message, Identity(42, 1, 8, 3), Identity(42, 9, 7, 3)]
-    assert table.known(spark, asked) == {here, no_message}
+    others = [Identity(42, 1, 8, 3), Identity(42, 9, 7, 3), Identity(42, 1, 7, 3, "replay:s")]
+    assert table.known(spark, [here, no_message, replayed, *others]) == {here, no_message, replayed}
     assert table.known(spark, []) == set()
 
 

@@ -112,6 +112,17 @@ def test_an_allow_list_keeps_other_chats_out(allowed: tuple[int, ...], expected:
 
 
 @pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ({"kind": "probe", "id": "p", "deliver": True}, "answer"),
+        ({"kind": "replay", "id": "r", "mode": "answer"}, "chat_not_allowed"),
+    ],
+)
+def test_a_probe_passes_the_allow_list_and_a_replay_does_not(origin: Json, expected: str) -> None:
+    assert disposition(parsed(raw_update(), origin=origin), BOT, {8}).value == expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("/start", "start"),

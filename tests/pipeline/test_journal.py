@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from pipeline import journal as journal_module
+from pipeline.answer import AnswerStatus
 from pipeline.journal import Journal, Settlement, read_journal
+from pipeline.origin import Probe, Replay, StoredAnswer
 from pipeline.reply import PartState, Reply
 from pipeline.storage import StorageError, write_durably
-from tests.support.replies import accepted, answer, answered, part
+from tests.support.replies import NOON, accepted, answer, answered, part
 from tests.support.waiting import eventually
 
 DONE = part("hello", PartState.SENT, 1)
@@ -124,6 +126,28 @@ def test_an_unfinished_file_of_a_crash_does_not_count(tmp_path: Path) -> None:
     Journal(tmp_path).record(accepted())
     (tmp_path / ".000000000000002.json.tmp").write_text('{"replies": [')
     assert list(Journal(tmp_path).replies()) == ["42:1:7:101"]
+
+
+def test_a_segment_from_before_replies_had_an_origin_is_read(tmp_path: Path) -> None:
+    question = (
+        '{"bot_id":42,"update_id":1,"chat_id":7,"message_id":101,"seq":1,"chat_type":"private","chat_title":null,'
+        '"topic_id":null,"author_signature":null,"text":"hi","command":null,"received_at":"2026-01-02T12:00:00Z"}'
+    )
+    reply = '{"question":' + question + ',"chat_id":7,"answer":null,"parts":[],"delivered_at":null}'
+    settled = '{"query_id":"q","batch_id":3,"keys":["42:1:7:101"]}'
+    record = '{"snapshot":false,"replies":[' + reply + '],"settlements":[' + settled + '],"forgotten":[],"released":[]}'
+    (tmp_path / "000000000000001.json").write_text(record)
+    journal = Journal(tmp_path)
+    assert (journal.get("42:1:7:101"), journal.settlements()) == (accepted(), [settlement(accepted())])
+
+
+def test_what_came_from_outside_is_read_as_it_was_written(tmp_path: Path) -> None:
+    stored = StoredAnswer(text="да", status=AnswerStatus.FIXED, prompt_tokens=3, answered_at=NOON)
+    origins = (None, Probe(id="p"), Replay(id="r", mode="answer"), Replay(id="s", mode="deliver", answer=stored))
+    replies = [accepted(origin=origin) for origin in origins]
+    Journal(tmp_path).record(*replies)
+    assert Journal(tmp_path).replies() == {reply.key: reply for reply in replies}
+    assert len(read_journal(tmp_path).replies) == 4
 
 
 def test_a_segment_that_cannot_be_read_is_said_in_one_line_and_not_passed_over(tmp_path: Path) -> None:

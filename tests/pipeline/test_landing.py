@@ -1,11 +1,14 @@
 """The landing folder."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.landing import Landing, file_seq
+from pipeline.landing import Landing, file_seq, foreign_file, is_foreign
+from pipeline.origin import Probe, Replay
+from pipeline.update import Update, read_line
 from tests.support.updates import Json, raw_update
 
 DAY = 24 * 3600.0
@@ -154,6 +157,65 @@ def test_finished_files_are_removed_after_a_week(landing: Landing, tmp_path: Pat
         landing.finish([path.name])
     landing.expire()
     assert sorted(day.name for day in (tmp_path / "_done").iterdir()) == ["2027-01-16", "2027-01-23"]
+
+
+REPLAY = Replay(id="r-1", mode="answer")
+NOW = datetime.fromtimestamp(START, UTC)
+
+
+def test_a_file_from_outside_holds_envelopes_with_their_origin_in_order() -> None:
+    made = foreign_file([(REPLAY, raw_update(12)), (Probe(id="p"), raw_update(13))], 42, NOW)
+    seq = int(START * 1e6)
+    assert [json.loads(line) for line in made.content.decode().splitlines()] == [
+        {
+            "seq": seq + i,
+            "bot_id": 42,
+            "received_at": "2027-01-15T08:00:00+00:00",
+            "update": raw_update(12 + i),
+            "origin": origin,
+        }
+        for i, origin in enumerate(
+            ({"kind": "replay", "id": "r-1", "mode": "answer"}, {"kind": "probe", "id": "p", "deliver": False})
+        )
+    ]
+    assert (file_seq(made.name), is_foreign(made.name)) == (seq, True)
+    read = [read_line(line, 42) for line in made.content.decode().splitlines()]
+    assert isinstance(read[0], Update)
+    assert read[0].origin == REPLAY
+
+
+def test_two_writers_at_the_same_time_write_two_files() -> None:
+    names = {foreign_file([(Probe(id=name), raw_update())], 42, NOW).name for name in ("a", "b")}
+    assert len(names) == 2
+
+
+def test_a_file_from_outside_disturbs_neither_the_numbering_nor_the_search_for_repolled_updates(
+    tmp_path: Path, clock: Clock
+) -> None:
+    ahead = datetime.fromtimestamp(START + 3600, UTC)
+    made = foreign_file([(REPLAY, raw_update(10))], 42, ahead)
+    (tmp_path / made.name).write_bytes(made.content)
+    # A writer that gives a name of Intake's is not taken for it either.
+    (tmp_path / f"{int(START * 1e6)}-10-10.jsonl").write_bytes(made.content)
+    landing = Landing(tmp_path, 42, clock)
+    assert landing.unseen([raw_update(10)]) == [raw_update(10)]
+    path = landing.land([raw_update(10)])
+    assert path is not None
+    assert file_seq(path.name) < file_seq(made.name)
+    assert not is_foreign(path.name)
+
+
+def test_a_finished_file_from_outside_moves_and_expires_like_others(
+    landing: Landing, tmp_path: Path, clock: Clock
+) -> None:
+    made = foreign_file([(REPLAY, raw_update(10))], 42, NOW)
+    (tmp_path / made.name).write_bytes(made.content)
+    assert [path.name for path in landing.waiting()] == [made.name]
+    landing.finish([made.name])
+    assert [path.name for path in tmp_path.glob("_done/*/*")] == [made.name]
+    clock.seconds += 9 * DAY
+    landing.expire()
+    assert list(tmp_path.rglob("*.jsonl")) == []
 
 
 def test_hidden_files_and_folders_are_not_waiting(landing: Landing, tmp_path: Path) -> None:

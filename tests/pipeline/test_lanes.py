@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from pipeline import pacing
+from pipeline.answer import Answer, AnswerStatus
 from pipeline.bot_api import Interrupted, Refused, Unreachable
 from pipeline.journal import Journal, read_journal
 from pipeline.lanes import Lanes
+from pipeline.origin import Probe, Replay, StoredAnswer
 from pipeline.outcome import Verdict
 from pipeline.phrases import FALLBACK, fixed_answer
 from pipeline.reply import OnUnknown, PartState, Reply
 from tests.support.fakes import FakeAnswering, FakeApi, Sent, failed, said
-from tests.support.replies import accepted, answered, part
+from tests.support.replies import NOON, accepted, answered, part
 from tests.support.waiting import eventually
 
-PENDING, SENDING, SENT, UNKNOWN, DEAD = PartState
+PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
 OUT = failed(Verdict.UNREACHABLE, "the model can't be reached")
 FAILING = failed(Verdict.FAILING, "500 crashed")
 
@@ -175,6 +177,76 @@ def test_a_reply_that_is_open_already_is_not_taken_twice(run: Run) -> None:
     run.accept(accepted("next", seq=2))
     run.finish()
     assert (run.answering.asked, run.api.texts) == (["hi", "next"], ["re: hi", "re: next"])
+
+
+# What was landed from outside
+
+STORED = StoredAnswer(text="said before", status=AnswerStatus.FALLBACK, reason="400 no", answered_at=NOON)
+
+
+def test_a_probe_is_asked_and_recorded_and_nothing_of_it_reaches_telegram(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.typing_action._FIRST_AFTER", 0.0)
+    run.answering.held = {"probe", "hi"}
+    run.accept(accepted("probe", chat_id=0, seq=1, origin=Probe(id="p")), accepted("hi", chat_id=7, seq=2))
+    eventually(lambda: run.api.typed)
+    run.answering.release("probe")
+    run.answering.release("hi")
+    run.finish()
+    assert [run.reply(1).stage, run.reply(2).stage] == ["withheld", "sent"]
+    assert run.answering.asked == ["probe", "hi"]
+    assert (run.api.texts, set(run.api.typed)) == (["re: hi"], {(7, None)})
+
+
+def test_a_probe_needs_no_telegram(run: Run) -> None:
+    run.api.fails_with = run.api.down = Unreachable("refused")
+    run.accept(accepted("hi", chat_id=1, seq=1))
+    eventually(lambda: run.api.probes)
+    probes = [accepted(f"probe {seq}", chat_id=0, seq=seq, origin=Probe(id=str(seq))) for seq in (2, 3)]
+    run.accept(*probes)
+    assert run.lanes.wait([probe.key for probe in probes], 3.0)
+    assert [run.reply(2).stage, run.reply(3).stage] == ["withheld", "withheld"]
+
+
+def test_a_probe_is_not_over_before_the_journal_has_its_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    full, record = threading.Event(), run.journal.record
+    run.answering.held = {"probe"}
+    run.accept(accepted("probe", chat_id=0, seq=1, origin=Probe(id="p")))
+
+    def record_or_fail(*replies: Reply) -> None:
+        if not full.is_set():
+            raise OSError("No space left on device")
+        record(*replies)
+
+    monkeypatch.setattr(run.journal, "record", record_or_fail)
+    eventually(lambda: run.answering.waiting)
+    run.answering.release("probe")
+    assert not run.lanes.wait([run.accepted[0].key], 0.2)
+    full.set()
+    run.finish()
+    assert run.states(1) == [WITHHELD]
+
+
+def test_a_probe_to_be_delivered_is_sent_like_any_message(run: Run) -> None:
+    run.accept(accepted("probe", chat_id=5, seq=1, origin=Probe(id="p", deliver=True)))
+    run.finish()
+    assert (run.api.requests, run.stages()) == ([Sent(5, "re: probe", None, None, False)], ["sent"])
+
+
+def test_a_stored_answer_is_delivered_again_without_the_model(run: Run) -> None:
+    ahead = FakeAnswering()
+    run.accept(accepted("hi", seq=1, origin=Replay(id="r", mode="deliver", answer=STORED)), ahead=ahead)
+    run.finish()
+    assert (run.api.requests, run.answering.asked, ahead.asked) == ([Sent(7, "said before", 101, None, False)], [], [])
+    assert run.reply(1).answer == Answer(**STORED.model_dump())
+    assert (run.stages(), run.reply(1).error) == (["sent"], "400 no")
+
+
+def test_a_message_that_is_to_be_answered_again_is_asked_again(run: Run) -> None:
+    run.accept(accepted("hi", seq=1), accepted("hi", seq=1, origin=Replay(id="r", mode="answer")))
+    run.finish()
+    assert (run.answering.asked, run.api.texts) == (["hi", "hi"], ["re: hi", "re: hi"])
 
 
 # Order and concurrency

@@ -2,10 +2,12 @@
 
 import pytest
 
+from pipeline.origin import Probe, Replay
 from pipeline.reply import OnUnknown, PartState, Reply
 from tests.support.replies import NOON, accepted, answer, answered, part
 
-PENDING, SENDING, SENT, UNKNOWN, DEAD = PartState
+PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
+PROBE, DELIVERED_PROBE = Probe(id="p"), Probe(id="p", deliver=True)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,7 @@ PENDING, SENDING, SENT, UNKNOWN, DEAD = PartState
         ((SENT, UNKNOWN), "unknown", True, None),
         ((UNKNOWN, DEAD), "unknown", True, None),
         ((DEAD, UNKNOWN), "unknown", True, None),
+        ((WITHHELD, WITHHELD), "withheld", True, None),
     ],
 )
 def test_the_stage_follows_from_the_parts(
@@ -37,6 +40,21 @@ def test_a_question_without_an_answer_is_accepted_and_open() -> None:
     reply = accepted(chat_id=-9, seq=4)
     assert (reply.stage, reply.terminal, reply.next_part, reply.chat_id) == ("accepted", False, None, -9)
     assert reply.key == "42:4:-9:104"
+
+
+@pytest.mark.parametrize(
+    ("origin", "key"),
+    [(None, "42:4:7:104"), (PROBE, "42:4:7:104:probe:p"), (Replay(id="r", mode="answer"), "42:4:7:104:replay:r")],
+)
+def test_a_replay_or_a_probe_is_never_taken_for_its_original(origin: Probe | Replay | None, key: str) -> None:
+    assert accepted(seq=4, origin=origin).key == key
+
+
+@pytest.mark.parametrize(("origin", "state"), [(None, PENDING), (DELIVERED_PROBE, PENDING), (PROBE, WITHHELD)])
+def test_the_answer_to_a_probe_is_withheld_unless_it_is_to_be_delivered(origin: Probe | None, state: PartState) -> None:
+    reply = accepted(origin=origin).with_answer(answer("a b"), (part("a", PENDING), part("b", PENDING)))
+    assert [one.state for one in reply.parts] == [state, state]
+    assert reply.terminal == (state is WITHHELD)
 
 
 def test_a_reply_goes_from_its_answer_to_its_delivery() -> None:
@@ -79,7 +97,7 @@ def test_a_restart_changes_nothing_else() -> None:
 
 
 def test_a_reply_survives_json() -> None:
-    reply = answered(part("🎉", SENT, 1), part("b", UNKNOWN, error="cut"), topic_id=3).moved(-200)
+    reply = answered(part("🎉", SENT, 1), part("b", UNKNOWN, error="cut"), topic_id=3, origin=PROBE).moved(-200)
     assert Reply.model_validate_json(reply.model_dump_json()) == reply
 
 

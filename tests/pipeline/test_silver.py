@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.origin import Probe, probe_update
 from pipeline.reply import PartState, Reply
 from pipeline.silver import question_of, read_batch, silver_row
 from pipeline.tables import SILVER
 from tests.support.replies import NOON, accepted, answer, answered, part
-from tests.support.updates import BOT, envelope, group, parsed_message, raw_message, raw_update
+from tests.support.updates import BOT, envelope, group, parsed, parsed_message, raw_message, raw_update
 
 PROCESSED = datetime(2026, 1, 3, tzinfo=UTC)
 PYTHON_TYPES = {"bigint": int, "string": str, "timestamp": datetime, "array<bigint>": list}
@@ -47,6 +48,13 @@ def test_the_same_number_of_another_message_is_another_update() -> None:
     assert len(read_batch(lines, BOT.id).updates) == 2
 
 
+def test_a_replay_is_another_message_than_its_original_and_itself_counts_once() -> None:
+    update, origin = raw_update(1), {"kind": "replay", "id": "r", "mode": "answer"}
+    lines = [(envelope(update, seq=1), "a"), *((envelope(update, seq=i, origin=origin), str(i)) for i in (2, 3))]
+    batch = read_batch(lines, BOT.id)
+    assert [(update.identity.origin, file) for update, file in batch.updates] == [(None, "a"), ("replay:r", "2")]
+
+
 def test_a_bad_line_stops_no_other_and_is_kept_with_its_file() -> None:
     lines = [("{", "a"), (envelope(raw_update(1)), "a"), ("", "b"), (" ", "b"), ('{"seq": 5, "tick": "settle"}', "c")]
     batch = read_batch(lines, BOT.id)
@@ -82,7 +90,14 @@ def test_a_question_has_what_its_answer_and_its_row_need() -> None:
         "text": "/Start@our_bot now",
         "command": "start",
         "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "origin": None,
     }
+    assert question_of(update, BOT).identity == update.identity
+
+
+def test_the_question_of_a_probe_knows_that_it_is_one() -> None:
+    update = parsed(probe_update("hi", NOON), origin={"kind": "probe", "id": "p"})
+    assert question_of(update, BOT).origin == Probe(id="p")
     assert question_of(update, BOT).identity == update.identity
 
 
@@ -120,7 +135,12 @@ def test_every_column_has_its_value_in_the_tables_order() -> None:
         "delivered_at": NOON,
         "processed_at": PROCESSED,
         "batch_id": 8,
+        "origin": None,
     }
+
+
+def test_a_row_names_where_its_question_came_from() -> None:
+    assert row(answered(part("a", PartState.SENT, 1), origin=Probe(id="p", deliver=True)))["origin"] == "probe:p"
 
 
 def test_the_row_of_an_upgraded_group_is_in_the_chat_that_the_question_was_asked_in() -> None:
@@ -133,6 +153,7 @@ def test_the_row_of_an_upgraded_group_is_in_the_chat_that_the_question_was_asked
         (answered(part("a", PartState.SENT, 1), part("b", PartState.UNKNOWN, error="cut")), "unknown", [1], "cut"),
         (answered(part("a", PartState.DEAD, error="403 blocked")), "dead", [], "403 blocked"),
         (accepted().with_answer(answer(reason="400 no"), (part("a", PartState.SENT, 1),)), "sent", [1], "400 no"),
+        (answered("a", origin=Probe(id="p")), "withheld", [], None),
     ],
 )
 def test_a_row_says_what_became_of_the_delivery_and_why(reply: Reply, status: str, ids: list[int], error: str) -> None:

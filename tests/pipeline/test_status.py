@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pipeline.errors import OperatorError
 from pipeline.journal import Journal, Settlement
 from pipeline.landing import Landing
+from pipeline.origin import Probe, Replay
 from pipeline.record import Recorder
 from pipeline.reply import PartState
 from pipeline.settings import Settings
@@ -32,10 +34,10 @@ def _write(place: str, *rows: dict[str, Any]) -> None:
     deltalake.write_deltalake(place, pa.Table.from_pylist(list(rows)), mode="append")
 
 
-def _silver(message_id: int, delivery: str, error: str | None = None) -> dict[str, Any]:
+def _silver(message_id: int, delivery: str, error: str | None = None, origin: str = "") -> dict[str, Any]:
     return {
         "channel_id": 7, "message_id": message_id, "received_at": NOON, "answer_status": "answered",
-        "delivery_status": delivery, "error": error or "",
+        "delivery_status": delivery, "error": error or "", "origin": origin,
     }  # fmt: skip
 
 
@@ -71,6 +73,22 @@ def test_every_stage_is_counted_and_what_is_in_silver_is_not_counted_as_open(sto
     assert {(u.message_id, u.reason) for u in status.unknown} == {(102, "no response"), (90, "the process ended")}
 
 
+def test_a_reply_is_unknown_no_longer_once_a_replay_has_sent_it_and_a_probes_never_is(storage: Storage) -> None:
+    Journal(storage.journal).record(
+        answered(part("x", PartState.UNKNOWN), seq=1, origin=Probe(id="p", deliver=True)),
+        answered(part("x", PartState.UNKNOWN), seq=2, origin=Replay(id="r", mode="answer")),
+    )
+    _write(
+        storage.silver,
+        _silver(90, "unknown"),
+        _silver(90, "sent", origin="replay:a"),
+        _silver(91, "unknown"),
+        _silver(91, "unknown", origin="replay:b"),
+        _silver(92, "unknown", origin="probe:c"),
+    )
+    assert sorted(u.message_id for u in status_of(storage).unknown) == [91, 91, 102]
+
+
 def test_the_lag_is_the_age_of_the_oldest_file_that_no_table_has(storage: Storage) -> None:
     landing = Landing(storage.landing, 42)
     landing.land([raw_update(1)])
@@ -95,3 +113,20 @@ def test_a_run_is_told_with_what_is_out(storage: Storage, capsys: pytest.Capture
     recorder.set(state="stopped")
     recorder.save()
     assert not status_of(storage).running
+
+
+def test_tables_with_names_are_said_to_be_readable_elsewhere(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = dataclasses.replace(storage, bronze="main.bot.bronze", silver="main.bot.silver", quarantine="main.bot.bad")
+    Landing(named.landing, 42).land([raw_update(1)])
+    Journal(named.journal).record(answered(part("x", PartState.UNKNOWN, None, "no response")))
+    status = status_of(named)
+    assert (status.bronze, status.silver, status.answers, status.quarantine) == (None, None, None, None)
+    # A committed file stays where it is until the next micro-batch: its age says nothing.
+    assert (status.landing_files, status.lag_seconds, status.unknown_count) == (1, None, 1)
+    print_status(status)
+    said = capsys.readouterr().out
+    assert said.count("not readable here") == 5
+    assert "1 files to read, lag unknown" in said
+    assert "1 in the journal; silver is not readable here" in said

@@ -21,9 +21,17 @@ def test_the_tables_are_told_apart_by_name() -> None:
 
 
 def test_a_message_can_be_identified_in_bronze_and_silver() -> None:
-    assert IDENTITY == ("bot_id", "update_id", "chat_id", "message_id")
+    assert IDENTITY == ("bot_id", "update_id", "chat_id", "message_id", "origin")
     assert set(IDENTITY) <= set(BRONZE.column_names)
-    assert {"bot_id", "update_id", "channel_id", "message_id"} <= set(SILVER.column_names)
+    assert {"bot_id", "update_id", "channel_id", "message_id", "origin"} <= set(SILVER.column_names)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_table_only_ever_grows(table: Table) -> None:
+    properties = dict(table.properties)
+    assert len(properties) == len(table.properties)
+    assert properties["delta.appendOnly"] == "true"
+    assert "delta.setTransactionRetentionDuration" not in properties
 
 
 def test_the_schema_string_has_the_columns_in_order_with_their_types() -> None:

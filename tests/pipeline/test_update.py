@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.origin import Probe, Replay, StoredAnswer, probe_update
 from pipeline.update import KINDS, Identity, Malformed, Tick, Update, read_line
-from tests.support.updates import BOT, envelope, group, mark, parsed, parsed_message, raw_message, raw_update
+from tests.support.replies import NOON
+from tests.support.updates import BOT, Json, envelope, group, mark, parsed, parsed_message, raw_message, raw_update
+
+STORED = {"text": "said", "status": "answered", "answered_at": "2026-01-02T03:04:05Z", "model": "m"}
+REPLAY = {"kind": "replay", "id": "r", "mode": "deliver"}
 
 
 def test_a_message_is_read_with_its_envelope() -> None:
@@ -20,6 +25,25 @@ def test_a_message_is_read_with_its_envelope() -> None:
     assert update.identity == Identity(42, 17, -5, 9)
     assert update.identity.key == "42:17:-5:9"
     assert json.loads(update.raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("origin", "chat_id", "name"),
+    [
+        (Probe(id="p"), 0, "probe:p"),
+        (Probe(id="P.1_x-2", deliver=True), 7, "probe:P.1_x-2"),
+        (Replay(id="r", mode="answer"), -5, "replay:r"),
+        (Replay(id="r", mode="deliver", answer=StoredAnswer.model_validate_json(json.dumps(STORED))), 7, "replay:r"),
+    ],
+)
+def test_what_was_landed_from_outside_is_read_as_it_was_written(
+    origin: Probe | Replay, chat_id: int, name: str
+) -> None:
+    raw = raw_update(17, body=raw_message(chat_id=chat_id))
+    update = parsed(raw, origin=origin.model_dump(mode="json"))
+    assert update.origin == origin
+    assert update.identity == Identity(42, 17, chat_id, 5, name)
+    assert update.identity.key == f"42:17:{chat_id}:5:{name}"
 
 
 def test_a_time_without_zone_is_utc() -> None:
@@ -119,6 +143,7 @@ def test_a_callback_query_belongs_to_the_chat_of_its_message() -> None:
         (envelope(raw_update(kind="channel_post", body=raw_message(text=7))), "channel_post.text: "),
         (envelope(raw_update(body=raw_message(entities=[{"type": "bold"}]))), "message.entities.0.offset: "),
         (envelope(raw_update(kind="poll_answer", body={"user": {"id": "x"}})), "sender.id: "),
+        (envelope(raw_update(), received_at="0001-01-01T00:00:00+14:00"), "received_at: "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_malformed_with_a_reason_that_names_the_field(line: str, reason: str) -> None:
@@ -128,6 +153,60 @@ def test_what_cannot_be_read_is_malformed_with_a_reason_that_names_the_field(lin
     assert len(read.reason) <= 300
     assert "\n" not in read.reason
     assert read.raw == line
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        (None, "origin: "),
+        ("probe", "origin: "),
+        ({"id": "p"}, "origin: "),
+        ({"kind": "test", "id": "p"}, "origin: "),
+        ({"kind": "probe"}, "origin.probe.id: "),
+        ({"kind": "probe", "id": "p:q"}, "origin.probe.id: "),
+        ({"kind": "probe", "id": "p" * 65}, "origin.probe.id: "),
+        ({"kind": "probe", "id": "p\n"}, "origin.probe.id: "),
+        ({"kind": "probe", "id": 5}, "origin.probe.id: "),
+        ({"kind": "probe", "id": "p", "deliver": "yes"}, "origin.probe.deliver: "),
+        ({"kind": "probe", "id": "p", "a\nb": 1}, "origin.probe.a b: Extra"),
+        ({"kind": "replay", "id": "r"}, "origin.replay.mode: "),
+        ({"kind": "replay", "id": "r", "mode": "send"}, "origin.replay.mode: "),
+        (REPLAY, "origin.replay: Value error, mode deliver has an answer"),
+        ({**REPLAY, "mode": "answer", "answer": STORED}, "origin.replay: Value error, mode deliver has an answer"),
+        ({**REPLAY, "answer": {**STORED, "x": 1}}, "origin.replay.answer.x: Extra"),
+        ({**REPLAY, "answer": {**STORED, "text": " \0"}}, "origin.replay.answer.text: Value error, nothing to send"),
+        ({**REPLAY, "answer": {**STORED, "text": "\ud800"}}, "origin: Invalid JSON"),
+        ({**REPLAY, "answer": {**STORED, "status": "no"}}, "origin.replay.answer.status: "),
+        ({**REPLAY, "answer": {**STORED, "prompt_tokens": 2**63}}, "origin.replay.answer.prompt_tokens: "),
+        ({**REPLAY, "answer": {**STORED, "answered_at": "0001-01-01T00:00:00Z"}}, "origin.replay.answer.answered_at: "),
+        ({**REPLAY, "answer": {**STORED, "answered_at": "2026-01-02T03:04:05"}}, "origin.replay.answer.answered_at: "),
+    ],
+)
+def test_an_origin_that_is_not_exactly_as_it_should_be_is_malformed(origin: Any, reason: str) -> None:
+    read = read_line(envelope(raw_update(), origin=origin), BOT.id)
+    assert isinstance(read, Malformed)
+    assert read.reason.startswith(reason)
+    assert "\n" not in read.reason
+
+
+def test_another_bots_probe_is_refused() -> None:
+    read = read_line(envelope(probe_update("hi", NOON), bot_id=43, origin={"kind": "probe", "id": "p"}), BOT.id)
+    assert isinstance(read, Malformed)
+    assert read.reason.startswith("bot_id: ")
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "origin"),
+    [
+        (7, {"kind": "probe", "id": "p"}),
+        (0, {"kind": "probe", "id": "p", "deliver": True}),
+        (0, {"kind": "replay", "id": "r", "mode": "answer"}),
+    ],
+)
+def test_a_probe_that_is_not_delivered_has_a_chat_that_nothing_else_has(chat_id: int, origin: Json) -> None:
+    read = read_line(envelope(probe_update("hi", NOON, chat_id), origin=origin), BOT.id)
+    assert isinstance(read, Malformed)
+    assert read.reason.startswith("origin: chat 0 is for probes that are not delivered")
 
 
 @pytest.mark.parametrize("depth", [100, 300, 450, 600, 800, 950, 1100])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pulumi
 import pulumi_databricks as databricks
 from pulumi.output import Unknown
@@ -86,8 +88,18 @@ class Run:
         )
 
 
+class _Failed(grpc.RpcError):  # type: ignore[misc]
+    """A call that failed, as the engine tells the program."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
+
+
 class Answers(Mocks):
-    """What a workspace would answer. Calls are answered from `calls`; an exception among them is raised."""
+    """What a workspace would answer. Calls are answered from `calls`; one that is an exception fails."""
 
     def __init__(self, run: Run, calls: Mapping[str, Any], preview: bool) -> None:
         self._run = run
@@ -100,7 +112,7 @@ class Answers(Mocks):
             return {}  # the engine asks no provider that has unknown inputs
         answer = {**_CALLS, **self._calls}.get(args.token.rsplit(":", 1)[-1], {})
         if isinstance(answer, Exception):
-            raise answer
+            raise _Failed(str(answer))
         return dict(answer)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -201,13 +213,19 @@ def run_program(
     stack: str = "dev",
     preview: bool = False,
     calls: Mapping[str, Any] | None = None,
+    run: Run | None = None,
 ) -> Run:
-    """Run a program to its end. Its outputs are those it returns; in a preview the unknown ones are left out."""
-    run = Run()
+    """Run a program to its end. Its outputs are those it returns; in a preview the unknown ones are left out.
+
+    What a program that fails has declared until then is in the `run` given.
+    """
+    run = Run() if run is None else run
     answers = Answers(run, calls or {}, preview)
     pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=Monitor(run, answers))
 
     def body() -> pulumi.Output[None]:
+        # A failure is raised; asyncio would print it once more for each output that it leaves unresolved.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         returned = program() or {}
         known = [pulumi.Output.from_input(value).apply(_noted(run, key)) for key, value in returned.items()]
         return pulumi.Output.all(*known).apply(lambda _: None)
@@ -222,6 +240,7 @@ def run_component(
     stack: str = "dev",
     preview: bool = False,
     calls: Mapping[str, Any] | None = None,
+    run: Run | None = None,
 ) -> Run:
     """Run a component on its own, within an existing workspace: its provider is in the options that it is given."""
 
@@ -229,7 +248,7 @@ def run_component(
         provider = databricks.Provider(WORKSPACE, host=HOST)
         return declare(pulumi.ResourceOptions(providers=[provider]))
 
-    return run_program(program, stack=stack, preview=preview, calls=calls)
+    return run_program(program, stack=stack, preview=preview, calls=calls, run=run)
 
 
 def _noted(run: Run, key: str) -> Callable[[Any], None]:

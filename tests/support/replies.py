@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.reply import Answer, AnswerStatus, Part, PartState, Question, Reply
+from pipeline.answer import Answer, AnswerStatus
+from pipeline.reply import Part, PartState, Question, Reply
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

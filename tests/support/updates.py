@@ -42,8 +42,9 @@ def envelope(update: Any, *, seq: Any = 1000, **changes: Any) -> str:
     return json.dumps({"seq": seq, "bot_id": BOT.id, "received_at": RECEIVED_AT, "update": update, **changes})
 
 
-def parsed(update: Json, *, seq: int = 1000) -> Update:
-    read = read_line(envelope(update, seq=seq), BOT.id)
+def parsed(update: Json, *, seq: int = 1000, **changes: Any) -> Update:
+    """`changes` are the envelope's further members."""
+    read = read_line(envelope(update, seq=seq, **changes), BOT.id)
     assert isinstance(read, Update), read
     return read
 
