@@ -80,6 +80,13 @@ class BotApi:
         except (KeyError, TypeError, ValueError):
             raise Interrupted("getMe answered without id or username") from None
 
+    def webhook(self) -> str:
+        """The address that Telegram sends updates to in place of polling; empty where none is set."""
+        info = self._call("getWebhookInfo", {})
+        if not isinstance(info, dict):
+            raise Interrupted("getWebhookInfo answered no object")
+        return str(info.get("url") or "")
+
     def get_updates(self, offset: int | None, wait: float, kinds: tuple[str, ...]) -> list[Any]:
         """Long-poll for up to `wait` seconds. An offset deletes every update below it at Telegram, for good."""
         body = {"timeout": int(wait), "limit": 100, "allowed_updates": list(kinds)}

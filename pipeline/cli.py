@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline import __version__
-from pipeline.errors import OperatorError
+from pipeline.errors import OperatorError, RunFailed
 from pipeline.options import with_settings
 from pipeline.redaction import scrub
 from pipeline.settings import Settings
+from pipeline.workspace import on_databricks
 
 app = typer.Typer(
     name="pipeline",
@@ -52,24 +54,20 @@ def run(
 ) -> None:
     """Serve a bot until stopped.
 
-    The secrets come from TELEGRAM_BOT_TOKEN and OPENAI_API_KEY, or from the files that TELEGRAM_BOT_TOKEN_FILE and
-    OPENAI_API_KEY_FILE name. Exit code 0: done; 1: cut short or failed; 2: something must be set right first.
+    The secrets come from TELEGRAM_BOT_TOKEN and OPENAI_API_KEY, from the files that TELEGRAM_BOT_TOKEN_FILE and
+    OPENAI_API_KEY_FILE name, or from the Databricks scope that PIPELINE_SECRET_SCOPE names. Exit code 0: done;
+    1: cut short or failed; 2: something must be set right first.
     """
     from pipeline.log import configure_logs
-    from pipeline.supervisor import RunFailed, Supervisor, stopping_on_signals
+    from pipeline.supervisor import Supervisor, stopping_on_signals
 
     if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise OperatorError(f"--log-level is {log_level!r}: it should be debug, info, warning or error")
     configure_logs(log_level)
     supervisor = Supervisor(settings, once=once, deadline=deadline)
     with stopping_on_signals(supervisor):
-        try:
-            done = supervisor.run()
-        except RunFailed as error:
-            print(f"pipeline: {error}", file=sys.stderr)
-            done = False
-    if not done:
-        raise typer.Exit(1)
+        if not supervisor.run():
+            raise RunFailed("the deadline came first: the next run goes on with what is left")
 
 
 @app.command()
@@ -122,12 +120,38 @@ def sandbox(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """The console script. What the operator must mend is one line and exit code 2, never a traceback."""
+    """The console script: its exit code tells how it went, and what went wrong is one line, never a traceback.
+
+    On Databricks, where a wheel's task calls this and takes an exit for success or for a crash, it returns or raises.
+    """
+    if on_databricks():
+        _task()
+        return
     try:
         app()
-    except OperatorError as error:
+    except (OperatorError, RunFailed) as error:
         print(f"pipeline: {scrub(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(2 if isinstance(error, OperatorError) else 1) from None
+
+
+def _task() -> None:
+    """The command line as a task: returns on success, and raises RunFailed with one line that holds no secret."""
+    try:
+        # Not through `app()`, which sets a hook for exceptions into a process that is the cluster's.
+        code = typer.main.get_command(app)(standalone_mode=False)
+    except (OperatorError, RunFailed) as error:
+        line = str(error)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # what the command line does not know
+            line = str(error.format_message())
+        else:
+            print(scrub(traceback.format_exc()), file=sys.stderr)
+            line = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    else:
+        if not code:
+            return
+        line = f"the command ended with {code}"
+    raise RunFailed(scrub(line))
 
 
 if __name__ == "__main__":

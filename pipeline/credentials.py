@@ -1,17 +1,18 @@
 """The credentials of a run: where they come from, how they are renewed, and how executors get them.
 
-A secret is resolved from the environment or from a file, as containers mount secrets, and resolved again when the
-other side answers 401. Values stay wrapped; no error or log line of this module holds one.
+A secret is resolved from the environment, from a file, as containers mount secrets, or from a Databricks scope, and
+resolved again when the other side answers 401. Values stay wrapped; no error or log line of this module holds one.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
 
 _RENEW_BEFORE = 120.0
 """Seconds before its expiry at which a credential is resolved anew."""
+_RENEW_EVERY = 10.0
 
 
 class CredentialError(OperatorError):
     """A secret can't be resolved; the text names its key, never its value."""
+
+
+class CredentialUnavailable(CredentialError):
+    """A secret can't be resolved now, and may be in a moment: whoever keeps it can't be reached, or is too busy."""
 
 
 def secret_source(key: str) -> Callable[[], SecretStr | None]:
@@ -64,8 +70,8 @@ class ModelAccess:
 
     base_url: str
     bearer: SecretStr
-    expires_at: float | None = None
-    """Seconds since 1970; None where it does not expire."""
+    expires_at: float | None = field(default=None, compare=False)
+    """Seconds since 1970; None where it does not expire. A bearer whose expiry was moved is no other bearer."""
 
 
 _T = TypeVar("_T")
@@ -79,12 +85,21 @@ class Credential(Generic[_T]):
         self._resolve = resolve
         self._lock = threading.Lock()
         self._value: _T | None = None
+        self._renew_at = 0.0
 
     def current(self) -> _T:
         with self._lock:
-            expires_at = getattr(self._value, "expires_at", None)
-            if self._value is None or (expires_at is not None and expires_at - time.time() < _RENEW_BEFORE):
-                self._value = self._resolve()
+            left = (getattr(self._value, "expires_at", None) or math.inf) - time.time()
+            due = left < _RENEW_BEFORE and time.monotonic() >= self._renew_at
+            if self._value is None or left <= 0 or due:
+                if self._value is not None:
+                    # One that can't be renewed yet still holds for a while, and others wait for the lock.
+                    self._renew_at = time.monotonic() + _RENEW_EVERY
+                try:
+                    self._value = self._resolve()
+                except CredentialError:
+                    if self._value is None or left <= 0:
+                        raise
             return self._value
 
     def refresh(self, refused: _T) -> bool:

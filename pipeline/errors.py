@@ -1,7 +1,11 @@
-"""What only the operator can mend."""
+"""How a run ends that does not end well."""
 
 from __future__ import annotations
 
 
 class OperatorError(Exception):
     """A run can't go on until somebody changes something. The text is one line, the fault and its mend; no secret."""
+
+
+class RunFailed(Exception):
+    """A run can't go on, though nothing is set wrongly: another run may. The text is one line; no secret."""

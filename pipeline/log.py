@@ -11,6 +11,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from pipeline.redaction import scrub
+from pipeline.workspace import on_databricks
 
 
 def _scrubbed(value: Any) -> Any:
@@ -32,7 +33,7 @@ def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def configure_logs(level: str = "info") -> None:
     """Set logging up for a process of ours. Never called on import."""
-    person = sys.stderr.isatty()
+    person = sys.stderr.isatty() and not on_databricks()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -44,6 +45,6 @@ def configure_logs(level: str = "info") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # Their messages carry request addresses, and the Bot API's carry the token.
-    for name in ("urllib3", "requests", "httpx", "httpcore", "openai", "py4j"):
+    # Their messages carry request addresses, and the Bot API's carry the token; the SDK's are plain text.
+    for name in ("urllib3", "requests", "httpx", "httpcore", "openai", "py4j", "databricks"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

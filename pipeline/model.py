@@ -17,7 +17,7 @@ import openai
 from openai.types.chat import ChatCompletionMessageParam
 
 from pipeline.credentials import ModelAccess
-from pipeline.outcome import Outcome, Verdict, read_answer
+from pipeline.outcome import Outcome, Verdict, is_json_answer, read_answer
 
 _SCHEMA: Any = {
     "type": "json_schema",
@@ -210,7 +210,7 @@ def _read(completion: Any) -> Outcome:
     if answer is None:
         kind = "empty" if not content else "not readable as an answer"
         return Outcome(verdict=Verdict.UNREADABLE, reason=f"the completion is {kind}", **facts)
-    return Outcome(verdict=Verdict.ANSWERED, text=answer, **facts)
+    return Outcome(verdict=Verdict.ANSWERED, text=answer, as_asked=is_json_answer(content), **facts)
 
 
 def _count(usage: Any, name: str) -> int | None:

@@ -14,7 +14,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pipeline.credentials import CredentialError, ModelAccess, secret_source
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
+from pipeline.scope import LLM_API_KEY, TELEGRAM_TOKEN
 from pipeline.storage import Storage
+from pipeline.workspace import endpoint_access, scope_secret
 
 _TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
 _TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
@@ -52,7 +54,14 @@ class Settings(BaseSettings):
         "OPENAI_BASE_URL",
         validate_default=True,
     )
-    model: str = _setting("", "The model's name at that server; needed to run.")
+    model_source: Literal["openai", "databricks"] = _setting(
+        "openai",
+        "Who serves the model: OPENAI_BASE_URL, or the workspace's serving endpoints, asked as the run's principal.",
+    )
+    model: str = _setting("", "The model's name at that server, or of the serving endpoint; needed to run.")
+    secret_scope: str | None = _setting(
+        None, "Databricks secret scope that holds the token and the key.  [environment or files]"
+    )
     storage: Path = _setting(Path("lakehouse"), "The folder or volume path that holds everything durable.")
     bronze: str | None = _setting(None, "Table of all updates: a path or catalog.schema.table.  [storage/bronze]")
     silver: str | None = _setting(None, "Table of questions and answers, likewise.  [storage/silver]")
@@ -109,14 +118,15 @@ class Settings(BaseSettings):
             quarantine=self.quarantine or str(root / "quarantine"),
         )
 
-    def model_access(self) -> ModelAccess:
-        """The model's address and bearer, resolved anew. A server of one's own may need no key."""
-        key = secret_source(MODEL_KEY)()
-        if key is None and self.openai_base_url.host == "api.openai.com":
-            raise CredentialError(
-                f"{MODEL_KEY} is not set: set it, or {MODEL_KEY}_FILE, or OPENAI_BASE_URL to your server"
-            )
-        return ModelAccess(str(self.openai_base_url).rstrip("/"), key or Secret("none"))
+    @property
+    def token_name(self) -> str:
+        """What an operator knows the bot's token by: its variable, or its place in the scope."""
+        return f"secret {self.secret_scope}/{TELEGRAM_TOKEN}" if self.secret_scope else TOKEN_KEY
+
+    @property
+    def key_name(self) -> str:
+        """What an operator knows the model's key by."""
+        return f"secret {self.secret_scope}/{LLM_API_KEY}" if self.secret_scope else MODEL_KEY
 
 
 def is_table_name(table: str) -> bool:
@@ -124,16 +134,34 @@ def is_table_name(table: str) -> bool:
     return _TABLE_NAME.match(table) is not None
 
 
-def bot_token() -> Secret:
+def bot_token(settings: Settings) -> Secret:
     """The bot's token, resolved anew. Raises CredentialError, which never shows the value."""
-    token = secret_source(TOKEN_KEY)()
-    if token is None:
+    if settings.secret_scope:
+        token = scope_secret(settings.secret_scope, TELEGRAM_TOKEN)
+    elif (found := secret_source(TOKEN_KEY)()) is not None:
+        token = found
+    else:
         raise CredentialError(
             f"{TOKEN_KEY} is not set: set it, or {TOKEN_KEY}_FILE, to the token that BotFather gave you"
         )
     if not _TOKEN.match(token.get_secret_value()):
-        raise CredentialError(f"{TOKEN_KEY} is not a token: BotFather's are a number, a colon and 35 characters")
+        raise CredentialError(
+            f"{settings.token_name} is not a token: BotFather's are a number, a colon and 35 characters"
+        )
     return token
+
+
+def model_access(settings: Settings) -> ModelAccess:
+    """The model's address and bearer, resolved anew. A server of one's own may need no key. Raises CredentialError."""
+    if settings.model_source == "databricks":
+        return endpoint_access()
+    if settings.secret_scope:
+        key: Secret | None = scope_secret(settings.secret_scope, LLM_API_KEY)
+    else:
+        key = secret_source(MODEL_KEY)()
+    if key is None and settings.openai_base_url.host == "api.openai.com":
+        raise CredentialError(f"{MODEL_KEY} is not set: set it, or {MODEL_KEY}_FILE, or OPENAI_BASE_URL to your server")
+    return ModelAccess(str(settings.openai_base_url).rstrip("/"), key or Secret("none"))
 
 
 def bot_id_of(token: Secret) -> int:

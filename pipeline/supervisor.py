@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openai
 import structlog
@@ -21,10 +21,10 @@ from pydantic import SecretStr
 from pipeline import local_spark
 from pipeline.answering import DistributedAnswering, DriverAnswering
 from pipeline.bot_api import BotApi, BotApiError, Refused
-from pipeline.credentials import Credential, CredentialError, ModelAccess
+from pipeline.credentials import Credential, CredentialError, CredentialUnavailable, ModelAccess
 from pipeline.delta import warm_up
 from pipeline.disposition import Bot
-from pipeline.errors import OperatorError
+from pipeline.errors import OperatorError, RunFailed
 from pipeline.intake import Intake
 from pipeline.journal import Journal
 from pipeline.landing import Landing
@@ -33,8 +33,9 @@ from pipeline.lease import Lease, LeaseHeld
 from pipeline.model import Model, ModelSettings
 from pipeline.record import Recorder
 from pipeline.redaction import scrub
-from pipeline.settings import TOKEN_KEY, Settings, SettingsError, bot_id_of, bot_token
+from pipeline.settings import Settings, SettingsError, bot_id_of, bot_token, model_access
 from pipeline.silver import SilverStream
+from pipeline.workspace import cluster_session, on_databricks
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,10 +49,6 @@ _TICK_AFTER = 0.3
 _TICK_AFTER_WHILE_OPEN = 3.0
 _SAVE_EVERY = 2.0
 _TEND_EVERY = 600.0
-
-
-class RunFailed(Exception):
-    """A run that can't go on, though nothing is set wrongly: another run may. The text is one line."""
 
 
 class Supervisor:
@@ -73,11 +70,12 @@ class Supervisor:
     def run(self) -> bool:
         """Run to the end. Returns False where a deadline cut it short. Raises OperatorError on what it can't cure."""
         token = Credential(self._resolve_token)
-        token.current()
+        access = Credential(lambda: model_access(self._settings))
+        patient_until = time.monotonic() + self._settings.startup_patience
+        self._resolve(token, patient_until)
         if not self._settings.model:
             raise SettingsError("PIPELINE_MODEL is not set: set it to a model's name at OPENAI_BASE_URL")
-        access = Credential(self._settings.model_access)
-        access.current()
+        self._resolve(access, patient_until)
         self._storage.prepare()
         lease = Lease(self._storage.root)
         lease.acquire()
@@ -165,7 +163,8 @@ class Supervisor:
                 recorder.tell,
             )
             if not self._once:
-                warm_up(spark)
+                if not on_databricks():  # where a path of this machine means nothing to Spark
+                    warm_up(spark)
                 # The first micro-batch of a process takes longer: let it be one that nobody waits for.
                 landing.tick()
             stream.start()
@@ -181,16 +180,31 @@ class Supervisor:
                 stream.stop()
             if distributed is not None:
                 distributed.stop()
-            if spark is not None and not _on_databricks():
+            if spark is not None and not on_databricks():
                 with contextlib.suppress(Exception):  # a JVM that is gone needs no stopping
                     spark.stop()
             log.info("stopped", open=lanes.open, seconds=round(time.monotonic() - began, 1))
 
+    def _resolve(self, credential: Credential[Any], until: float) -> None:
+        """Resolve a credential for the first time, with patience for whoever keeps it. Raises CredentialError."""
+        wait = 0.5
+        while True:
+            try:
+                credential.current()
+                return
+            except CredentialUnavailable as error:
+                if self._over() or time.monotonic() >= until:
+                    raise
+                log.warning("a secret can't be read yet", reason=str(error))
+            self._stop.wait(wait)
+            wait = min(2 * wait, 5.0)
+
     def _resolve_token(self) -> SecretStr:
         """The token as it is now; never another bot's, whose messages would not belong in this storage."""
-        token = bot_token()
+        token = bot_token(self._settings)
         if self._bot is not None and bot_id_of(token) != self._bot.id:
-            raise CredentialError(f"{TOKEN_KEY} is now bot {bot_id_of(token)}'s, this run is bot {self._bot.id}'s")
+            name = self._settings.token_name
+            raise CredentialError(f"{name} is now bot {bot_id_of(token)}'s, this run is bot {self._bot.id}'s")
         return token
 
     def _who_are_we(self, api: BotApi) -> Bot | None:
@@ -202,8 +216,9 @@ class Supervisor:
                 return api.get_me()
             except Refused as error:
                 if error.token_rejected:
+                    where = scrub(str(self._settings.telegram_api_url))
                     raise SettingsError(
-                        f"{TOKEN_KEY} was rejected by {scrub(str(self._settings.telegram_api_url))} ({error}): "
+                        f"{self._settings.token_name} was rejected by {where} ({error}): "
                         "give the token that BotFather shows for this bot"
                     ) from None
                 reason = str(error)
@@ -423,24 +438,41 @@ def _attempted(action: Callable[[], object]) -> bool:
 
 
 def require_model(model: Model, settings: Settings, access: ModelAccess) -> None:
-    """Raise SettingsError for a model that its server does not know, or a refused key. An outage is not that."""
-    where = f"OPENAI_BASE_URL {scrub(str(settings.openai_base_url))}"
+    """Raise SettingsError for a model that its server does not know, or refuses us. An outage is not that."""
+    served: list[str] | None = None
     try:
-        try:
-            served = model.served(access)
-        except (openai.AuthenticationError, openai.PermissionDeniedError):
+        # A workspace keeps no list of models: there the endpoint itself is asked.
+        if settings.model_source == "openai":
             # A key may be good for completions alone.
-            served = None
+            with contextlib.suppress(openai.AuthenticationError, openai.PermissionDeniedError):
+                served = model.served(access)
         if served is None or settings.model not in served:
             # A list may leave out aliases, and some servers keep none: the server itself is asked.
             model.probe(access)
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        raise SettingsError(f"OPENAI_API_KEY was rejected by {where} ({error.status_code}): give a valid key") from None
+        raise SettingsError(_refused(settings, error.status_code)) from None
     except openai.NotFoundError:
-        names = f"it serves {', '.join(sorted(served)[:8])}" if served else "check the model's name and the address"
-        raise SettingsError(f"PIPELINE_MODEL {settings.model!r} is not known at {where}: {names}") from None
+        raise SettingsError(_unknown(settings, served)) from None
     except openai.APIError as error:
         log.warning("the model can't be asked yet; messages will wait", reason=type(error).__name__)
+
+
+def _refused(settings: Settings, status: int) -> str:
+    if settings.model_source == "databricks":
+        return (
+            f"PIPELINE_MODEL {settings.model!r} may not be asked by this run's principal ({status}): "
+            "grant it CAN_QUERY on that serving endpoint"
+        )
+    where = f"OPENAI_BASE_URL {scrub(str(settings.openai_base_url))}"
+    return f"{settings.key_name} was rejected by {where} ({status}): give a valid key"
+
+
+def _unknown(settings: Settings, served: list[str] | None) -> str:
+    if settings.model_source == "databricks":
+        return f"PIPELINE_MODEL {settings.model!r} is no serving endpoint of the workspace: give the name of one"
+    names = f"it serves {', '.join(sorted(served)[:8])}" if served else "check the model's name and the address"
+    where = f"OPENAI_BASE_URL {scrub(str(settings.openai_base_url))}"
+    return f"PIPELINE_MODEL {settings.model!r} is not known at {where}: {names}"
 
 
 @contextlib.contextmanager
@@ -452,6 +484,8 @@ def stopping_on_signals(supervisor: Supervisor) -> Iterator[None]:
 
     def on_signal(_number: int, _frame: object) -> None:
         supervisor.stop()
+        if on_databricks():  # the process is the cluster's driver, and not ours to end
+            return
         guard = threading.Timer(_STOP_WITHIN, _end_now)
         guard.daemon = True
         guard.start()
@@ -471,15 +505,11 @@ def _end_now() -> None:
 
 
 def _spark_session(settings: Settings) -> SparkSession:
-    if _on_databricks():
-        from pyspark.sql import SparkSession
-
-        return SparkSession.builder.getOrCreate()
-    return local_spark.session(settings.spark_master, settings.places.root / "logs")
-
-
-def _on_databricks() -> bool:
-    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+    return (
+        cluster_session()
+        if on_databricks()
+        else local_spark.session(settings.spark_master, settings.places.root / "logs")
+    )
 
 
 def _first_line(error: BaseException | None) -> str:

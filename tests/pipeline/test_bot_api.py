@@ -64,6 +64,19 @@ def test_get_me_says_who_we_are(wire: Wire) -> None:
     assert wire.received == [Received(f"/bot{TOKEN}/getMe", {})]
 
 
+@pytest.mark.parametrize(("info", "address"), [({"url": ""}, ""), ({}, ""), ({"url": "https://x/y"}, "https://x/y")])
+def test_a_webhook_is_told_by_its_address(wire: Wire, info: dict[str, str], address: str) -> None:
+    wire.responses[0] = ok(info)
+    assert client(wire.url).webhook() == address
+    assert wire.received == [Received(f"/bot{TOKEN}/getWebhookInfo", {})]
+
+
+def test_a_webhook_info_that_is_no_object_is_interrupted(wire: Wire) -> None:
+    wire.responses[0] = ok([])
+    with pytest.raises(Interrupted):
+        client(wire.url).webhook()
+
+
 @pytest.mark.parametrize(
     ("offset", "expected"),
     [(None, {}), (0, {"offset": 0}), (12, {"offset": 12})],

@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from pipeline import __version__, cli
-from pipeline.errors import OperatorError
+from pipeline.errors import OperatorError, RunFailed
+from pipeline.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "42:" + "x" * 35
@@ -89,6 +91,74 @@ def test_the_process_itself_ends_with_2_and_no_traceback() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("pipeline: TELEGRAM_BOT_TOKEN is not set: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_run_that_failed_is_one_line_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise RunFailed("Spark's JVM is gone")
+
+    monkeypatch.setattr(cli, "app", fails)
+    assert said(capsys, monkeypatch) == (1, "pipeline: Spark's JVM is gone\n")
+
+
+@pytest.fixture
+def task(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call the entry point as a wheel's task does."""
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+
+    def call(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
+        cli.main()
+
+    return call
+
+
+def test_a_task_returns_when_it_is_done(task: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    task("--version")
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run"], "TELEGRAM_BOT_TOKEN is not set: "),
+        (["run", "--send-rate", "0"], "PIPELINE_SEND_RATE is '0': "),
+        (["run", "--pace", "3"], "No such option: --pace"),
+        (["walk"], "No such command 'walk'"),
+        (["status", "--storage", "gone"], "PIPELINE_STORAGE "),
+    ],
+)
+def test_a_task_raises_one_line(task: Callable[..., None], arguments: list[str], line: str) -> None:
+    with pytest.raises(RunFailed) as caught:
+        task(*arguments)
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+    # What an error was raised from is shown with it, and in its own words.
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_a_task_fails_on_a_defect_of_ours_in_one_line_without_secrets_and_logs_where(
+    task: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_: Supervisor) -> bool:
+        raise KeyError(f"https://127.0.0.1/bot{TOKEN}/getMe\nand more")
+
+    monkeypatch.setattr(Supervisor, "run", run)
+    with pytest.raises(RunFailed, match=r"^KeyError: .*getMe.*and more") as caught:
+        task("run")
+    logged = capsys.readouterr().err
+    assert "test_cli.py" in logged
+    assert TOKEN not in str(caught.value) + logged
+
+
+def test_a_task_that_a_deadline_cut_short_has_failed(
+    task: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Supervisor, "run", lambda _: False)
+    with pytest.raises(RunFailed, match=r"^the deadline came first"):
+        task("run", "--once", "--deadline", "1")
 
 
 def test_the_version_is_shown() -> None:

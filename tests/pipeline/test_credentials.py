@@ -121,6 +121,24 @@ def test_a_credential_is_renewed_before_it_expires(expires_in: float, times: int
     assert resolve.times == times
 
 
+def test_a_credential_that_can_not_be_renewed_holds_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr("pipeline.credentials.time.time", lambda: now)
+    resolve = Resolving(access("a", 60.0), CredentialError("gone"), CredentialError("gone"), access("b"))
+    credential = Credential(resolve)
+    assert [credential.current(), credential.current(), credential.current()] == [access("a")] * 3
+    assert resolve.times == 2, "others don't wait for what has just failed"
+    now += 60.0
+    with pytest.raises(CredentialError, match="gone"):
+        credential.current()
+    assert credential.current() == access("b")
+
+
+def test_a_bearer_with_a_later_expiry_is_no_other_value_to_try() -> None:
+    credential = Credential(Resolving(access("a", 300.0), access("a", 600.0)))
+    assert credential.refresh(credential.current()) is False
+
+
 def test_a_refused_credential_is_resolved_anew() -> None:
     old, new = access("old"), access("new")
     credential = Credential(Resolving(old, new))

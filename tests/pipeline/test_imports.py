@@ -17,6 +17,7 @@ HEAVY = {
     "xllamacpp",
     "starlette",
     "uvicorn",
+    "databricks",
 }
 
 

@@ -71,6 +71,14 @@ def test_no_value_of_an_event_shows_a_secret(logged: Callable[..., dict[str, Any
     assert "xxxx" not in json.dumps(logged(value=value))
 
 
+def test_on_a_cluster_an_event_is_json_even_where_its_console_says_it_is_a_terminal(
+    logged: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    assert logged(chat=7)["chat"] == 7
+
+
 def test_events_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("WARNING")
     structlog.get_logger("test").info("quiet")
@@ -79,5 +87,5 @@ def test_events_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str])
 
 def test_libraries_that_log_addresses_are_silent() -> None:
     configure_logs()
-    libraries = ("urllib3", "requests", "httpx", "httpcore", "openai", "py4j")
+    libraries = ("urllib3", "requests", "httpx", "httpcore", "openai", "py4j", "databricks")
     assert {logging.getLogger(name).level for name in libraries} == {logging.CRITICAL}

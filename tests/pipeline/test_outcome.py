@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, next_step, read_answer
+from pipeline.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, is_json_answer, next_step, read_answer
 
 
 def step(verdict: Verdict, attempts: int, others_answered: bool) -> Next:
@@ -81,6 +81,23 @@ def test_a_failing_model_is_a_messages_fault_only_while_others_are_answered(verd
 )  # fmt: skip
 def test_the_answer_is_read_from_what_servers_send(content: Any, answer: str | None) -> None:
     assert read_answer(content) == answer
+
+
+@pytest.mark.parametrize(
+    ("content", "as_asked"),
+    [
+        ('{"answer": "yes"}', True),
+        ('```json\n{"answer": "yes"}\n```', True),
+        ([{"type": "reasoning"}, {"type": "text", "text": '{"answer": "yes"}'}], True),
+        ("yes", False),
+        ('{"reply": "yes"}', False),
+        ('{"answer": ', False),
+        ("[1, 2]", False),
+        (None, False),
+    ],
+)
+def test_the_json_that_was_asked_for_is_told_from_other_answers(content: Any, as_asked: bool) -> None:
+    assert is_json_answer(content) is as_asked
 
 
 @pytest.mark.parametrize("content", ["[" * 5000, '{"answer": ' + "[" * 5000, '{"a":' * 5000])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipeline.credentials import CredentialError
+from pipeline.credentials import CredentialError, ModelAccess
 from pipeline.settings import (
     Settings,
     SettingsError,
@@ -13,6 +13,7 @@ from pipeline.settings import (
     bot_token,
     env_name,
     is_table_name,
+    model_access,
     read_settings,
 )
 
@@ -94,6 +95,7 @@ BAD = [
     ("allowed_chats", "1,x"),
     ("on_unknown", "maybe"),
     ("format", "markdown"),
+    ("model_source", "bedrock"),
 ]
 
 
@@ -153,20 +155,21 @@ def test_a_table_is_a_name_or_a_path(place: str, named: bool) -> None:
 
 def test_the_models_access_has_its_key_and_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-    access = read_settings({"openai_base_url": "http://127.0.0.1:8000/v1/"}).model_access()
+    access = model_access(read_settings({"openai_base_url": "http://127.0.0.1:8000/v1/"}))
     assert (access.base_url, access.bearer.get_secret_value()) == ("http://127.0.0.1:8000/v1", "test-key")
 
 
 def test_a_server_of_ones_own_needs_no_key_and_openais_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_settings({"openai_base_url": "http://127.0.0.1:8000/v1"}).model_access().bearer == SecretStr("none")
+    own = read_settings({"openai_base_url": "http://127.0.0.1:8000/v1"})
+    assert model_access(own).bearer == SecretStr("none")
     with pytest.raises(CredentialError, match=r"^OPENAI_API_KEY is not set: "):
-        read_settings().model_access()
+        model_access(read_settings())
 
 
 def test_a_token_is_read_with_the_bot_that_it_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", f" {TOKEN}\n")
-    assert bot_token() == SecretStr(TOKEN)
-    assert bot_id_of(bot_token()) == 42
+    assert bot_token(read_settings()) == SecretStr(TOKEN)
+    assert bot_id_of(bot_token(read_settings())) == 42
 
 
 @pytest.mark.parametrize(
@@ -175,17 +178,50 @@ def test_a_token_is_read_with_the_bot_that_it_belongs_to(monkeypatch: pytest.Mon
 def test_what_is_no_token_is_one_line_that_does_not_show_it(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", bad)
     with pytest.raises(CredentialError, match=r"^TELEGRAM_BOT_TOKEN is not a token: ") as caught:
-        bot_token()
+        bot_token(read_settings())
     assert bad not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_token_names_both_ways_to_give_it() -> None:
     with pytest.raises(CredentialError, match="TELEGRAM_BOT_TOKEN is not set: set it, or TELEGRAM_BOT_TOKEN_FILE"):
-        bot_token()
+        bot_token(read_settings())
+
+
+@pytest.fixture
+def scope(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """The secrets of scopes; what is in the environment must not matter beside them."""
+    secrets: dict[tuple[str, str], str] = {}
+    monkeypatch.setattr("pipeline.settings.scope_secret", lambda *place: SecretStr(secrets[place]))
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "41:" + "e" * 35)
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-environment")
+    return secrets
+
+
+def test_with_a_scope_its_secrets_are_read_and_read_anew_each_time(scope: dict[tuple[str, str], str]) -> None:
+    settings = read_settings({"secret_scope": "bot"})
+    for number in ("1", "2"):
+        scope["bot", "telegram-token"] = f"42:token-{number}"
+        scope["bot", "llm-api-key"] = f"key-{number}"
+        assert bot_token(settings) == SecretStr(f"42:token-{number}")
+        assert model_access(settings).bearer == SecretStr(f"key-{number}")
+
+
+def test_what_is_no_token_in_a_scope_is_named_by_its_place_there(scope: dict[tuple[str, str], str]) -> None:
+    scope["bot", "telegram-token"] = "secretsecret"
+    with pytest.raises(CredentialError, match=r"^secret bot/telegram-token is not a token: ") as caught:
+        bot_token(read_settings({"secret_scope": "bot"}))
+    assert "secretsecret" not in str(caught.value)
+
+
+def test_the_workspaces_endpoints_need_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ModelAccess("https://workspace.example.org/serving-endpoints", SecretStr("bearer"))
+    monkeypatch.setattr("pipeline.settings.endpoint_access", lambda: given)
+    assert model_access(read_settings({"model_source": "databricks", "secret_scope": "bot"})) is given
 
 
 def test_no_setting_is_a_secret() -> None:
     assert [name for name in Settings.model_fields if "token" in name or "key" in name or "secret" in name] == [
-        "max_tokens"
+        "secret_scope",
+        "max_tokens",
     ]

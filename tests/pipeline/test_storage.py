@@ -90,6 +90,20 @@ def test_content_is_forced_to_disk_before_it_is_visible_and_its_name_after(
     assert seen == [("file", False), ("folder", True)]
 
 
+def test_on_a_volume_a_file_is_one_put_under_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_there(*_: Any) -> None:
+        raise OSError("a volume renames by copying, and has no fsync")
+
+    monkeypatch.setattr("pipeline.storage.on_volume", lambda _: True)
+    monkeypatch.setattr(Path, "rename", not_there)
+    monkeypatch.setattr(os, "fsync", not_there)
+    monkeypatch.setattr(os, "utime", not_there)
+    for content in (b"first", b"second"):
+        write_durably(tmp_path / "x", content, modified_at=1.0)
+        assert (tmp_path / "x").read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [("/Volumes/c/s/v/x", True), ("/volumes/x", False), ("/data/Volumes/x", False), ("Volumes/x", False), ("/", False)],
