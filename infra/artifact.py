@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -14,6 +15,8 @@ from pipeline.errors import OperatorError
 ROOT = Path(__file__).resolve().parents[1]
 
 _DIGITS_OF_HASH = 12
+_DATE = "SOURCE_DATE_EPOCH"
+"""The files' date where a build system sets one: each machine's wheel would have its own bytes."""
 
 
 class BuildError(OperatorError):
@@ -46,13 +49,14 @@ def build_wheel(root: Path = ROOT) -> Wheel:
     """Build the wheel of the sources in `root`. Raises BuildError."""
     from hatchling.build import build_wheel as build
 
-    here = Path.cwd()
+    date = os.environ.pop(_DATE, None)
     with tempfile.TemporaryDirectory(prefix="wheel-") as folder:
         try:
-            os.chdir(root)  # a build backend builds what it stands in (PEP 517)
-            name = build(folder)
+            with contextlib.chdir(root):  # a build backend builds what it stands in (PEP 517)
+                name = build(folder)
         except Exception as error:
             raise BuildError(f"the wheel of {root.name} can't be built ({type(error).__name__}: {error})") from error
         finally:
-            os.chdir(here)
+            if date is not None:
+                os.environ[_DATE] = date
         return Wheel((Path(folder) / name).read_bytes(), name)

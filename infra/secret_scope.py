@@ -55,7 +55,8 @@ class SecretScope(pulumi.ComponentResource):
                 scope=scope.name,
                 key=TELEGRAM_TOKEN,
                 string_value=args.first_token,
-                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stringValue"], retain_on_delete=args.protect),
+                # Once rotation has taken over, the setting may go: what is then in the scope is the token in use.
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stringValue"], retain_on_delete=True),
             )
         self.scope = scope.name
         self.register_outputs({"scope": self.scope})
