@@ -38,6 +38,8 @@ class CatalogArgs:
     readers: pulumi.Input[str]
     has_operators: bool
     has_readers: bool
+    new_principal: bool
+    """Whether the job's principal was made for this deployment, and so holds nothing yet."""
     storage_root: str = ""
     warehouse_id: str = ""
     """An existing one; empty: it is made."""
@@ -197,7 +199,9 @@ class Catalog(pulumi.ComponentResource):
             self._grant("readers-silver", args.readers, ["SELECT"], table=tables[SILVER.name].id)
 
     def _enter(self, who: str, principal: pulumi.Input[str], schema: databricks.Schema) -> None:
-        self._grant(f"{who}-catalog", principal, ["USE_CATALOG"], catalog=self.catalog)
+        # A grant replaces whatever its principal holds there: in a catalog of others only a new one gets it from here.
+        if self._args.make or (who == "job" and self._args.new_principal):
+            self._grant(f"{who}-catalog", principal, ["USE_CATALOG"], catalog=self.catalog)
         self._grant(f"{who}-schema", principal, ["USE_SCHEMA"], schema=schema.id)
 
     def _grant(
@@ -211,7 +215,7 @@ class Catalog(pulumi.ComponentResource):
         table: pulumi.Input[str] | None = None,
         volume: pulumi.Input[str] | None = None,
     ) -> None:
-        """One principal on one securable: what others hold on it is left alone."""
+        """One principal on one securable: what other principals hold on it is left alone."""
         grant = databricks.Grant(
             f"{self._stem}-grant-{name}",
             principal=principal,

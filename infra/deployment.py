@@ -51,9 +51,9 @@ def deploy(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
     catalog = Catalog(
         "catalog",
         CatalogArgs(
-            name=settings.catalog or f"telegram_lakehouse_{settings.environment}".replace("-", "_"),
+            name=settings.catalog or settings.own_catalog,
             make=not settings.catalog,
-            schema=settings.schema_name,
+            schema=settings.schema_there,
             warehouse_name=settings.name,
             tags=settings.all_tags,
             protect=settings.protect,
@@ -62,6 +62,7 @@ def deploy(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
             readers=identity.readers,
             has_operators=has_operators,
             has_readers=has_readers,
+            new_principal=not settings.service_principal,
             storage_root=settings.catalog_storage,
             warehouse_id=settings.warehouse_id,
         ),
@@ -253,8 +254,9 @@ class _Deployer:
 
 def _deployer(settings: Settings, inside: pulumi.InvokeOutputOptions) -> _Deployer:
     me = databricks.get_current_user_output(opts=inside)
-    folder = me.home.apply(lambda home: f"/Workspace{home or '/Users'}/{settings.name}")
+    home = me.home.apply(lambda home: f"/Workspace{home or '/Users'}")
     return _Deployer(
         principal=f"groups/{settings.deployers}" if settings.deployers else me.acl_principal_id,
-        folder=settings.folder or folder,
+        # A folder of the deployment's own: the one it is in stays when the deployment goes.
+        folder=pulumi.Output.concat(settings.folder or home, "/", settings.name),
     )

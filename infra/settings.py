@@ -70,12 +70,14 @@ class Settings(BaseModel):
     deployers: str = _setting("", "Account group that deploys. Empty: whoever runs `up`.")
 
     folder: str = _setting(
-        "", "Workspace folder for dashboard and alerts. Empty: in the deployer's home, so set it if several deploy."
+        "", "Workspace folder to make the reports' in. Empty: the deployer's home, so set it if several deploy."
     )
 
-    catalog: str = _setting("", "An existing catalog to use. Empty: telegram_lakehouse_<stack> is made.")
+    catalog: str = _setting(
+        "", "An existing catalog, in which given groups and principals have USE CATALOG. Empty: one is made."
+    )
     catalog_storage: str = _setting("", "Storage root of a catalog to make, where the metastore has none.")
-    schema_name: str = _setting("telegram", "The schema to make in the catalog.")
+    schema_name: str = _setting("", "The schema to make. Empty: telegram, or in an existing catalog telegram_<stack>.")
     warehouse_id: str = _setting("", "An existing SQL warehouse. Empty: a 2X-Small serverless one is made.")
 
     mode: Literal["continuous", "triggered"] = _setting("continuous", "Serve all the time, or on the schedule.")
@@ -194,6 +196,16 @@ class Settings(BaseModel):
         pairs = [pair.partition("=") for pair in self.tags.split(",") if pair]
         own = {key.strip(): value.strip() for key, _, value in pairs}
         return dict(sorted({**own, "product": PROJECT, "environment": self.environment}.items()))
+
+    @property
+    def own_catalog(self) -> str:
+        return f"telegram_lakehouse_{self.environment}".replace("-", "_")
+
+    @property
+    def schema_there(self) -> str:
+        """The schema's name, which carries the environment where the catalog does not."""
+        shared = f"telegram_{self.environment}".replace("-", "_")
+        return self.schema_name or (shared if self.catalog else "telegram")
 
     @property
     def model_source(self) -> Literal["databricks", "openai"]:

@@ -79,7 +79,8 @@ class StreamingJob(pulumi.ComponentResource):
             path=pulumi.Output.concat(args.artifacts, "/", args.wheel.name),
             # Not a path to the file: that differs from machine to machine, and each would upload it again.
             content_base64=args.wheel.base64,
-            opts=within,
+            # A run that is under way may still retry with the wheel before this one.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         trigger, continuous = args.trigger, not args.trigger.schedule
         paused = "PAUSED" if trigger.paused else "UNPAUSED"

@@ -138,4 +138,6 @@ QUARANTINE = Table(
     ),
 )
 
+# New columns come last, and alone: the provider alters a table by position, and refuses to add a column and to change
+# another's comment at once.
 TABLES = (BRONZE, SILVER, QUARANTINE)

@@ -25,6 +25,7 @@ WHOLE = CatalogArgs(
     readers="readers",
     has_operators=True,
     has_readers=True,
+    new_principal=True,
 )
 TABLE_NAMES = [f"lake_dev.telegram.{table.name}" for table in TABLES]
 
@@ -225,8 +226,11 @@ def test_an_existing_catalog_is_used_and_not_declared() -> None:
     assert run.one("Schema").inputs["catalogName"] == "lake_dev"
     assert run.outputs["catalog"] == "lake_dev"
     assert {one.name for one in run.resources if one.protect} == HOLDING_DATA - {"catalog-catalog"}
-    # To enter it is granted all the same.
-    assert grants(run) == JOB | OPERATORS | READERS
+    # A grant would replace what the groups hold on a catalog of others; the principal is new there.
+    mine = {grant for grant in JOB | OPERATORS | READERS if grant[1] != "catalog lake_dev" or grant[0] == APPLICATION}
+    assert grants(run) == mine
+    given = declared(make=False, new_principal=False)
+    assert [grant for grant in given.of("Grant") if "catalog" in grant.inputs] == []
 
 
 def test_a_catalog_is_put_where_the_settings_say(whole: Run) -> None:
@@ -297,7 +301,8 @@ def test_a_look_up_that_fails_ends_the_program_before_a_table_is_declared(text: 
 def test_a_preview_before_anything_exists_declares_everything(make: bool) -> None:
     run = declared(preview=True, make=make)
     assert {table.inputs["name"] for table in run.of("SqlTable")} == {"bronze", "silver", "quarantine"}
-    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS)
+    # On a catalog of others, the two groups get nothing.
+    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if make else 2)
 
 
 def test_in_a_workspace_that_is_still_to_be_made_no_table_is_looked_for() -> None:

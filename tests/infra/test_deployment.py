@@ -161,8 +161,10 @@ def test_deployers_may_be_a_group() -> None:
 def test_the_reports_are_in_the_deployers_home_unless_a_folder_is_named(whole: Run) -> None:
     assert whole.one("Directory").inputs["path"] == "/Users/ada@example.org/telegram-lakehouse-dev"
     elsewhere = deployed({"folder": "/Workspace/Teams/bot"})
-    assert elsewhere.one("Directory").inputs["path"] == "/Teams/bot"
-    assert {alert.inputs["parentPath"] for alert in elsewhere.of("AlertV2")} == {"/Workspace/Teams/bot"}
+    assert elsewhere.one("Directory").inputs["path"] == "/Teams/bot/telegram-lakehouse-dev"
+    assert {alert.inputs["parentPath"] for alert in elsewhere.of("AlertV2")} == {
+        "/Workspace/Teams/bot/telegram-lakehouse-dev"
+    }
 
 
 @pytest.mark.parametrize("groups", ["true", "false"])
@@ -182,7 +184,7 @@ def test_in_the_first_preview_of_a_created_workspace_nothing_is_asked_of_it() ->
 
 
 def test_tables_that_exist_are_adopted_by_the_whole_program() -> None:
-    full = [f"main.telegram.{name}" for name in ("bronze", "silver", "quarantine")]
+    full = [f"main.telegram_dev.{name}" for name in ("bronze", "silver", "quarantine")]
     run = deployed({"catalog": "main"}, calls={"getTables": {"ids": full}})
     assert {one.import_id for one in run.resources if one.import_id} == set(full)
     assert run.of("Catalog") == []

@@ -260,7 +260,8 @@ def test_what_holds_data_is_protected_in_production_and_nowhere_else(case: tuple
     expected = holding if stack == "prod" else set()
     assert {one.name for one in run.resources if one.protect} == expected
     kept = {one.name for one in run.resources if one.retain_on_delete}
-    assert kept - {"secrets-first-token"} == expected
+    # The first token goes with its scope, and wheels with their volume.
+    assert kept - {"secrets-first-token", "job-wheel"} == expected
 
 
 def test_the_mode_is_the_jobs(case: tuple[str, str, str, bool]) -> None:

@@ -1,0 +1,155 @@
+"""The smoke tests of a local run, on a storage as a run leaves it; test_smoke in tests/e2e has a real one."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import local_checks
+import pytest
+from checks import Result, Verdict, results
+from interruption import Interruption
+from local_lake import LocalLake
+
+from pipeline.errors import OperatorError
+from pipeline.record import Record
+from pipeline.sandbox.bot_api import create_app
+from pipeline.sandbox.scripted_model import Rule, ScriptedModel
+from pipeline.sandbox.server import serve
+from pipeline.sandbox.telegram import Telegram
+from pipeline.settings import read_settings
+from pipeline.storage import Storage
+from pipeline.tables import BRONZE, SILVER, TABLES
+from tests.support.delta_rows import append
+
+_TOKEN = "42:" + "token-of-the-local-bot-------------"
+
+
+@dataclass
+class Local:
+    storage: Storage
+    telegram: Telegram
+    model: ScriptedModel
+
+    def tell(self, **changes: Any) -> None:
+        """Have the run say this of itself."""
+        said = {"state": "serving", "pid": 1, "host": "here", "bot_id": 42, "said_at": datetime.now(UTC)}
+        record = Record.model_validate(said | changes)
+        (self.storage.root / "record.json").write_text(record.model_dump_json())
+
+    def waiting(self) -> list[str]:
+        return sorted(path.name for path in self.storage.landing.iterdir())
+
+
+@pytest.fixture(name="local")
+def _local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
+    telegram, model = Telegram(_TOKEN), ScriptedModel()
+    with serve(create_app(telegram)) as bot_api, serve(model.app) as model_server:
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN", _TOKEN)
+        monkeypatch.setenv("TELEGRAM_API_URL", bot_api.url)
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{model_server.url}/v1")
+        monkeypatch.setenv("PIPELINE_MODEL", "scripted")
+        monkeypatch.setenv("PIPELINE_STORAGE", str(tmp_path / "lake"))
+        storage = read_settings().places
+        storage.prepare()
+        storage.claim(42)
+        for table in TABLES:
+            append(table, Path(storage.table(table)))
+        local = Local(storage, telegram, model)
+        local.tell()
+        yield local
+
+
+def outcome(*names: str) -> dict[str, Result]:
+    interruption = Interruption()
+    checks = local_checks.local_checks(read_settings(), interruption, 1.0)
+    chosen = [check for check in checks if not names or check.name in names]
+    return {result.name: result for result in results(chosen, interruption, lambda error: None)}
+
+
+def test_what_has_a_meaning_here_passes_and_the_rest_says_why_it_has_none(local: Local) -> None:
+    found = outcome("workspace", "tables", "volumes", "scope", "telegram", "model", "job", "backlog")
+    assert {name for name, result in found.items() if result.verdict is Verdict.SKIPPED} == {"workspace", "scope"}
+    assert not [result for result in found.values() if result.verdict is Verdict.FAILED]
+    assert found["workspace"].finding == "a local run has no workspace"
+    assert local.waiting() == []
+
+
+def _without_landing(local: Local) -> None:
+    local.storage.landing.rmdir()
+    local.storage.landing.write_text("no folder")
+
+
+def _without_column(local: Local) -> None:
+    shutil.rmtree(local.storage.silver)
+    fewer = type(SILVER)(SILVER.name, SILVER.comment, SILVER.columns[:-1])
+    append(fewer, Path(local.storage.silver))
+
+
+def _unread(local: Local) -> None:
+    seq = int((time.time() - 900) * 1e6)
+    (local.storage.landing / f"{seq}-1-1.jsonl").write_text("{}\n")
+
+
+def _unanswered(local: Local) -> None:
+    received = datetime.now(UTC) - timedelta(minutes=20)
+    row = {"bot_id": 42, "update_id": 1, "chat_id": 7, "message_id": 5, "disposition": "answer"}
+    append(BRONZE, Path(local.storage.bronze), {**row, "received_at": received})
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "finding"),
+    [
+        ("tables", lambda m: shutil.rmtree(m.storage.quarantine), "quarantine does not exist at"),
+        ("tables", _without_column, f"silver lacks the columns {SILVER.column_names[-1]}"),
+        ("volumes", _without_landing, "landing is not writable"),
+        ("telegram", lambda m: m.telegram.rotate_token(f"{_TOKEN[:-1]}1"), "Telegram rejects the token"),
+        ("model", lambda m: m.model.add_rule(Rule(status=500)), "scripted: 500"),
+        ("job", lambda m: (m.storage.root / "record.json").unlink(), "no run has said anything in this storage"),
+        (
+            "job",
+            lambda m: m.tell(state="stopped", last_error={"reason": "run: no disk", "since": datetime.now(UTC)}),
+            "the run stopped 0 s ago; its last error: run: no disk",
+        ),
+        (
+            "job",
+            lambda m: m.tell(said_at=datetime.now(UTC) - timedelta(seconds=90)),
+            "process 1 on here has said nothing for 90 s",
+        ),
+        (
+            "job",
+            lambda m: m.tell(problems={"telegram": {"reason": "429", "since": datetime.now(UTC)}}),
+            "telegram is out",
+        ),
+        ("backlog", _unread, "1 landed files wait to be read, the oldest for 900 s"),
+        ("backlog", _unanswered, "a message has waited for its reply for 1200 s"),
+        ("message", lambda m: m.tell(state="stopped"), "no pipeline runs that would take it"),
+        ("message", lambda m: None, "it was not in silver within 1 s: not read, and taken back"),
+    ],
+)
+def test_a_check_fails_on_its_fault_and_says_the_mend(
+    local: Local, name: str, broken: Callable[[Local], object], finding: str
+) -> None:
+    broken(local)
+    result = outcome(name)[name]
+    assert result.verdict is Verdict.FAILED
+    assert finding in result.finding
+    assert result.mend
+    if name == "message":
+        assert local.waiting() == []
+
+
+def test_a_storage_that_is_not_there_or_is_in_a_catalog_is_said_in_one_line(
+    local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_SILVER", "lake.bot.silver")
+    with pytest.raises(OperatorError, match="PIPELINE_SILVER is a table of a catalog: give --stack"):
+        LocalLake(read_settings().places)
+    monkeypatch.setenv("PIPELINE_STORAGE", "nowhere")
+    with pytest.raises(OperatorError, match="nowhere does not exist: give the storage of a run"):
+        LocalLake(read_settings().places)
