@@ -117,7 +117,8 @@ class Alerts(pulumi.ComponentResource):
             ),
             # Otherwise it stays in the trash for a month.
             purge_on_delete=True,
-            opts=within,
+            # The API moves no alert, and a folder that still has one can't be deleted.
+            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["parentPath"]),
         )
         if args.has_operators:
             databricks.Permissions(

@@ -19,7 +19,7 @@ _VOLUMES = {
     ARTIFACTS: "The wheels that the job runs.",
 }
 _HOLD_DATA = (LANDING, STATE)
-_ABSENT = re.compile(r"(?i)does not exist|DOES_NOT_EXIST|not found|NOT_FOUND")
+_ABSENT = re.compile(r"(?i)does not exist|DOES_NOT_EXIST|not found|NOT_FOUND|no such (catalog|schema)")
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,9 @@ class Settings(BaseModel):
     @field_validator("catalog", "schema_name")
     @classmethod
     def _sql_name(cls, value: str) -> str:
-        return value and _matching(_SQL_NAME, value, "give a name of letters, digits, dashes and underscores")
+        # Unity Catalog keeps names in lower case. A table whose id in the state were other than its name here would be
+        # imported again by each `up`, and then dropped as the one that it replaces.
+        return value and _matching(_SQL_NAME, value, "give a name of letters, digits, dashes and underscores").lower()
 
     @field_validator("folder")
     @classmethod

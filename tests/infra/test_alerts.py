@@ -85,6 +85,10 @@ def test_an_alert_watches_the_column_that_its_query_has() -> None:
         assert f"count(*) AS {column}" in alert.inputs["queryText"]
 
 
+def test_an_alert_of_another_folder_is_made_anew_since_none_can_be_moved() -> None:
+    assert {alert.replaced_on for alert in _alerts().values()} == {("parentPath",)}
+
+
 def test_paused_alerts_are_declared_and_not_evaluated() -> None:
     statuses = [alert.inputs["schedule"]["pauseStatus"] for alert in _alerts(replace(ARGS, paused=True)).values()]
     assert statuses == ["PAUSED", "PAUSED"]

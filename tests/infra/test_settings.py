@@ -76,6 +76,8 @@ def test_settings_of_other_projects_are_left_alone() -> None:
         ("allowed_chats", "1, -100  3", (1, -100, 3)),
         ("catalog", "main", "main"),
         ("schema_name", "tele-gram_2", "tele-gram_2"),
+        ("schema_name", "Telegram", "telegram"),
+        ("catalog", "Main", "main"),
         ("folder", "/Workspace/Shared/bot/", "/Workspace/Shared/bot"),
         ("schedule", "0 0 8 ? * MON-FRI 2027", "0 0 8 ? * MON-FRI 2027"),
         ("mode", "triggered", "triggered"),

@@ -36,6 +36,7 @@ class Declared:
     retain_on_delete: bool
     import_id: str
     ignored: tuple[str, ...]
+    replaced_on: tuple[str, ...]
     parent: str
     depends_on: tuple[str, ...]
     secret_inputs: frozenset[str]
@@ -181,6 +182,7 @@ class Monitor(MockMonitor):
                     retain_on_delete=request.retainOnDelete,
                     import_id=request.importId,
                     ignored=tuple(request.ignoreChanges),
+                    replaced_on=tuple(request.replaceOnChanges),
                     parent=request.parent,
                     depends_on=tuple(request.dependencies),
                     secret_inputs=frozenset(key for key, value in inputs.items() if _is_secret(value)),
