@@ -1,0 +1,61 @@
+"""A deployment to rotate the secrets of, the script called in this process, and moto's AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import rotate
+import rotation_lock
+from moto.server import ThreadedMotoServer
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from pipeline.errors import OperatorError
+from tests.support.rotating import Rotating, rotating
+from tests.support.workspace.server import Workspace, workspace
+
+Call = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(name="workspace")
+def _workspace() -> Iterator[Workspace]:
+    with workspace() as made:
+        yield made
+
+
+@pytest.fixture(name="deployment")
+def _deployment(tmp_path: Path, workspace: Workspace) -> Iterator[Rotating]:
+    with rotating(tmp_path, workspace) as made:
+        yield made
+
+
+@pytest.fixture(scope="session", name="aws_url")
+def _aws_url() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(name="call")
+def _call(deployment: Rotating, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Calls the script in this process: `call("telegram-token", given=…)` gives its exit code and what it printed."""
+    monkeypatch.setattr(rotation_lock, "_SETTLES", 0.1)
+    monkeypatch.setattr(rotation_lock, "_LOOKS_EVERY", 0.05)
+
+    def call(*words: str, given: str = "") -> tuple[int, str]:
+        for name, value in deployment.environment.items():
+            monkeypatch.setenv(name, value)
+        # Standard input is a file descriptor there, which only a process of its own can have.
+        monkeypatch.setattr(rotate, "_piped", lambda: SecretStr(given) if given else None)
+        result = CliRunner().invoke(rotate.app, deployment.words(*words), env={"COLUMNS": "150"})
+        if isinstance(result.exception, OperatorError):
+            return 2, f"{result.output}{result.exception}"
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return call
