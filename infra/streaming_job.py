@@ -25,6 +25,9 @@ _SPARK = {
     "spark.sql.session.timeZone": "UTC",
 }
 
+_LONGEST_CONTINUOUS_RUN = 30 * 86_400
+"""Seconds. A cluster gets its runtime's patches when it begins anew: a run that lives for longer is worth a restart."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -183,18 +186,14 @@ def _cluster(cluster: Cluster, tags: dict[str, str]) -> databricks.JobJobCluster
 
 
 def _health(args: StreamingJobArgs) -> list[databricks.JobHealthRuleArgs]:
-    rules = [
-        databricks.JobHealthRuleArgs(metric="STREAMING_BACKLOG_SECONDS", op="GREATER_THAN", value=args.backlog_seconds)
-    ]
-    if args.trigger.schedule:
-        # A continuous run has no length to warn of.
-        rules.insert(
-            0,
-            databricks.JobHealthRuleArgs(
-                metric="RUN_DURATION_SECONDS", op="GREATER_THAN", value=args.trigger.max_run_seconds
-            ),
+    longest = args.trigger.max_run_seconds if args.trigger.schedule else _LONGEST_CONTINUOUS_RUN
+    return [
+        databricks.JobHealthRuleArgs(metric=metric, op="GREATER_THAN", value=value)
+        for metric, value in (
+            ("RUN_DURATION_SECONDS", longest),
+            ("STREAMING_BACKLOG_SECONDS", args.backlog_seconds),
         )
-    return rules
+    ]
 
 
 def _notifications(args: StreamingJobArgs) -> databricks.JobEmailNotificationsArgs | None:
@@ -204,5 +203,5 @@ def _notifications(args: StreamingJobArgs) -> databricks.JobEmailNotificationsAr
     return databricks.JobEmailNotificationsArgs(
         on_failures=emails,
         on_streaming_backlog_exceededs=emails,
-        on_duration_warning_threshold_exceededs=emails if args.trigger.schedule else None,
+        on_duration_warning_threshold_exceededs=emails,
     )

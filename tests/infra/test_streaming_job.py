@@ -138,19 +138,16 @@ def test_another_wheel_is_another_file_and_another_library() -> None:
     assert task_of(run.one("Job"))["libraries"] == [{"whl": run.one("File").inputs["path"]}]
 
 
-def test_a_continuous_job_warns_of_its_backlog_and_of_failures(continuous: Run) -> None:
-    inputs = continuous.one("Job").inputs
-    assert inputs["health"] == {"rules": [{"metric": "STREAMING_BACKLOG_SECONDS", "op": "GREATER_THAN", "value": 300}]}
-    assert inputs["emailNotifications"] == {"onFailures": EMAILS, "onStreamingBacklogExceededs": EMAILS}
-    assert inputs["notificationSettings"] == {"noAlertForCanceledRuns": True, "noAlertForSkippedRuns": True}
-
-
-def test_a_triggered_job_warns_of_its_duration_too(triggered: Run) -> None:
-    inputs = triggered.one("Job").inputs
+@pytest.mark.parametrize(("mode", "longest"), [("continuous", 2_592_000), ("triggered", 3600)])
+def test_a_job_warns_of_its_backlog_of_a_run_too_long_and_of_failures(
+    mode: str, longest: int, request: pytest.FixtureRequest
+) -> None:
+    inputs = request.getfixturevalue(mode).one("Job").inputs
     assert inputs["health"]["rules"] == [
-        {"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": 3600},
+        {"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": longest},
         {"metric": "STREAMING_BACKLOG_SECONDS", "op": "GREATER_THAN", "value": 300},
     ]
+    assert inputs["notificationSettings"] == {"noAlertForCanceledRuns": True, "noAlertForSkippedRuns": True}
     assert inputs["emailNotifications"] == {
         "onFailures": EMAILS,
         "onStreamingBacklogExceededs": EMAILS,
