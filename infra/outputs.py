@@ -76,7 +76,8 @@ def read_outputs(stack: str, file: Path | None = None) -> Outputs:
         ) from None
     except ValueError:
         raise OutputsError(f"{source} holds no JSON: give what `pulumi stack output --json` printed") from None
-    if outputs.environment != stack:
+    # A stack may be named with its organisation, as acme/dev.
+    if outputs.environment != stack.rpartition("/")[2]:
         raise OutputsError(f"{source} is of {outputs.environment!r}, not of {stack!r}: give the outputs of that stack")
     return outputs
 

@@ -21,6 +21,7 @@ _URL = re.compile(r"^https?://[^\s@]+$")
 _SQL_NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")
 _FOLDER = re.compile(r"^/Workspace/[^/].*$")
 _EMAIL = re.compile(r"^[^@\s,]+@[^@\s,]+$")
+_CHAT = re.compile(r"-?[1-9]\d{0,18}", re.ASCII)
 _TAG = re.compile(r"^[\w .:/+-]{1,127}$")
 _QUARTZ_FIELDS = (6, 7)
 _FOUNDATION = "databricks-"
@@ -165,6 +166,11 @@ class Settings(BaseModel):
             raise ValueError("give a Quartz cron expression of six fields, as 0 0/15 * * * ?")
         return value
 
+    @field_validator("smoke_chat")
+    @classmethod
+    def _chat(cls, value: str) -> str:
+        return value and _matching(_CHAT, value, "give a chat's id, a number other than 0")
+
     @field_validator("alert_emails")
     @classmethod
     def _emails(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -244,7 +250,8 @@ def _place(settings: Settings) -> None:
     if settings.workspace == "existing":
         if not settings.host:
             raise _Unfit("host", "set it to the workspace's address, or set workspace to create")
-        for key in ("region", "metastore_id", "aws_role_arn", "aws_root_bucket", "vpc_id"):
+        created = ("region", "metastore_id", "aws_role_arn", "aws_root_bucket", "vpc_id", "subnet_ids")
+        for key in (*created, "security_group_ids"):
             if getattr(settings, key):
                 raise _Unfit(key, "it is for a workspace to create: leave it out, or set workspace to create")
         return

@@ -92,14 +92,13 @@ class Credential(Generic[_T]):
             left = (getattr(self._value, "expires_at", None) or math.inf) - time.time()
             due = left < _RENEW_BEFORE and time.monotonic() >= self._renew_at
             if self._value is None or left <= 0 or due:
-                if self._value is not None:
-                    # One that can't be renewed yet still holds for a while, and others wait for the lock.
-                    self._renew_at = time.monotonic() + _RENEW_EVERY
                 try:
                     self._value = self._resolve()
                 except CredentialError:
                     if self._value is None or left <= 0:
                         raise
+                    # It still holds for a while, and others wait for the lock, which a slow failure has held long.
+                    self._renew_at = time.monotonic() + _RENEW_EVERY
             return self._value
 
     def refresh(self, refused: _T) -> bool:

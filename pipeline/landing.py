@@ -13,6 +13,7 @@ is landed again, in this file or another, acts once. A file that is still there 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -40,7 +41,7 @@ _MOST_ID = 2**63 - 1
 def file_seq(name: str) -> int:
     """The first seq of a landing file, by its name; 0 where it has none."""
     head = name.partition("-")[0]
-    return int(head) if head.isdigit() else 0
+    return int(head) if head.isascii() and head.isdigit() else 0
 
 
 class ForeignFile(NamedTuple):
@@ -149,13 +150,13 @@ class Landing:
         day = self._folder / _DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:
             path = self._folder / name
-            if not path.exists():
-                continue
             if path.stem.endswith("-tick"):
                 path.unlink(missing_ok=True)
-            else:
+            elif path.exists():
                 day.mkdir(parents=True, exist_ok=True)
-                path.rename(day / name)
+                # Whoever landed a file from outside may take it back at this very moment.
+                with contextlib.suppress(FileNotFoundError):
+                    path.rename(day / name)
 
     def expire(self) -> None:
         """Remove finished files older than KEEP_DONE."""

@@ -19,6 +19,7 @@ from pipeline.storage import Storage
 from pipeline.workspace import endpoint_access, scope_secret
 
 _TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
+_KEY = re.compile(r"^[!-~]+$")
 _TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
 
 TOKEN_KEY = "TELEGRAM_BOT_TOKEN"
@@ -161,6 +162,11 @@ def model_access(settings: Settings) -> ModelAccess:
         key = secret_source(MODEL_KEY)()
     if key is None and settings.openai_base_url.host == "api.openai.com":
         raise CredentialError(f"{MODEL_KEY} is not set: set it, or {MODEL_KEY}_FILE, or OPENAI_BASE_URL to your server")
+    if key is not None and not _KEY.match(key.get_secret_value()):
+        # No request can carry it: each message would take the client's fault for its own.
+        raise CredentialError(
+            f"{settings.key_name} has blanks or characters beyond ASCII: give the key as its issuer shows it"
+        )
     return ModelAccess(str(settings.openai_base_url).rstrip("/"), key or Secret("none"))
 
 

@@ -16,13 +16,15 @@ from quartz import last_due
 
 from infra.outputs import Outputs
 from pipeline.errors import OperatorError
-from pipeline.record import Record
+from pipeline.record import Problem, Record
 
 EVERYBODY = frozenset({"users", "account users"})
 
 _STARTING = frozenset({"PENDING", "QUEUED", "BLOCKED", "WAITING", "WAITING_FOR_RETRY"})
 _MANAGING = frozenset({"CAN_MANAGE", "CAN_MANAGE_RUN", "IS_OWNER"})
 _SAID_WITHIN = timedelta(minutes=2)
+_A_MOMENT = 60.0
+"""Seconds. What is out for less is no fault: a single poll that failed, or a model that was busy."""
 _LOOK_EVERY = 5.0
 
 
@@ -36,6 +38,7 @@ class StreamingJob:
         self._lake = lake
         self._startup = startup
         self._deploy = deploy
+        self._until = 0.0
         if not outputs.job_id.isdecimal():
             raise OperatorError(f"the output job_id is {outputs.job_id!r}, no number: {deploy}")
         self._id = int(outputs.job_id)
@@ -80,40 +83,53 @@ class StreamingJob:
             raise Fault("the job is not continuous", self._deploy)
         _refuse_paused(settings.continuous.pause_status, self._deploy)
         run, record = self.serving()
-        if record.problems:
-            service, problem = next(iter(record.problems.items()))
+        if lasting := self._lasting(record):
+            service, problem = lasting
             raise Fault(f"{service} is out: {problem.reason}", "see the checks telegram and model, then the run's log")
         return f"runs as its principal, serving since {_began(run):%Y-%m-%d %H:%M} UTC"
 
+    def _lasting(self, record: Record) -> tuple[str, Problem] | None:
+        """What is out, and has been for more than a moment."""
+        until = time.monotonic() + min(_A_MOMENT, self._startup)
+        while (first := next(iter(record.problems.items()), None)) is not None:
+            # Both times are of the run's own clock.
+            lasts = (record.said_at - first[1].since).total_seconds() if record.said_at else _A_MOMENT
+            if lasts >= _A_MOMENT or time.monotonic() >= until:
+                return first
+            time.sleep(_LOOK_EVERY)
+            record = self._lake.record() or record
+        return None
+
     def serving(self) -> tuple[BaseRun, Record]:
         """The run that serves now, and its own record. One that is only just starting is waited for. Raises Fault."""
-        until = time.monotonic() + self._startup
+        # Of all that ask, the first one waits.
+        until = self._until = self._until or time.monotonic() + self._startup
+        before: Record | None = None
+        looks = 0
         while True:
             run = self._active()
-            if run is None:
+            if run is not None:
+                record = self._lake.record()
+                if record is not None and _serves(run, record, before):
+                    return run, record
+                before, looks = record, looks + 1
+                # One that fails is retried within the run: until it serves, it may be about to.
+                hangs = record is not None and record.state == "serving" and not _of_another(run, record)
+                young = _state(run) in _STARTING or _ago(_began(run)) < self._startup or not hangs
+                # Looked at twice: what is said anew in between is alive, whatever the caller's clock says.
+                if looks > 1 and (not young or time.monotonic() >= until):
+                    raise Fault(_not_serving(run, record), f"see {run.run_page_url or self._outputs.job_url}")
+            elif not self._between_runs() or time.monotonic() >= until:
                 last = self._last()
                 how = f"; the last one ended {_ended(last)}" if last else ""
                 raise Fault(f"no run is active{how}", f"see {self._outputs.job_url}")
-            record = self._serving(run)
-            if record is not None:
-                return run, record
-            young = _state(run) in _STARTING or datetime.now(UTC) - _began(run) < timedelta(seconds=self._startup)
-            if not young or time.monotonic() >= until:
-                raise Fault(self._not_serving(run), f"see {run.run_page_url or self._outputs.job_url}")
             time.sleep(_LOOK_EVERY)
 
-    def _serving(self, run: BaseRun) -> Record | None:
-        """The pipeline's own record, if it says now that it serves."""
-        record = None if _state(run) in _STARTING else self._lake.record()
-        if record is None or record.state != "serving" or record.said_at is None:
-            return None
-        return record if datetime.now(UTC) - record.said_at < _SAID_WITHIN else None
-
-    def _not_serving(self, run: BaseRun) -> str:
-        record = self._lake.record()
-        if record is None or record.said_at is None:
-            return f"a run is {_state(run)}, and the pipeline has said nothing yet"
-        return f"a run is {_state(run)}, but the pipeline is {record.state} and last said so {ago(record.said_at)}"
+    def _between_runs(self) -> bool:
+        """Whether the next run may be about to begin: after an end, as of a deployment's, that takes up to a minute."""
+        last = self._last()
+        since = (last.end_time or last.start_time) if last else self.get().created_time
+        return _ago(datetime.fromtimestamp((since or 0) / 1e3, UTC)) < self._startup
 
     def _triggered(self, job: Job) -> str:
         schedule = job.settings.schedule if job.settings else None
@@ -121,14 +137,16 @@ class StreamingJob:
             raise Fault("the job has no schedule", self._deploy)
         _refuse_paused(schedule.pause_status, self._deploy)
         last, active = self._last(), self._active()
-        if last is None and active is None:
-            raise Fault("the job has never run", f"start it: {self._outputs.job_url}")
         if last is not None and _result(last) != "SUCCESS":
             raise Fault(f"the last run ended {_ended(last)}", f"see {last.run_page_url or self._outputs.job_url}")
-        due = self._due(job, datetime.now(UTC))
+        due, created = self._due(job, datetime.now(UTC)), (job.created_time or 0) / 1e3
+        if last is None and active is None:
+            if not due or due[-1].timestamp() > created:
+                raise Fault("the job has never run", f"start it: {self._outputs.job_url}")
+            return "runs as its principal on its schedule, which is yet to begin"
         begun = max(r.start_time or 0 for r in (last, active) if r is not None) / 1e3
         # The newest due time may be a moment ago: the one before it must have been kept.
-        if len(due) == 2 and begun < due[1].timestamp() and (job.created_time or 0) / 1e3 < due[1].timestamp():
+        if len(due) == 2 and max(begun, created) < due[1].timestamp():
             raise Fault(
                 f"a run was due at {due[1]:%Y-%m-%d %H:%M} {schedule.timezone_id}, and none has begun since",
                 f"see {self._outputs.job_url}",
@@ -182,6 +200,29 @@ def _result(run: BaseRun) -> str:
         return run.state.result_state.value
     details = run.status.termination_details if run.status else None
     return details.code.value if details and details.code else "without a result"
+
+
+def _serves(run: BaseRun, record: Record, before: Record | None) -> bool:
+    """Whether the pipeline's own record says now, and of this run, that it serves. `before`: as it was a look ago."""
+    if _state(run) in _STARTING or record.state != "serving" or record.said_at is None or _of_another(run, record):
+        return False
+    said_anew = before is not None and before.said_at != record.said_at
+    return said_anew or abs(_ago(record.said_at)) < _SAID_WITHIN.total_seconds()
+
+
+def _of_another(run: BaseRun, record: Record) -> bool:
+    """Whether a record is of a run before this one, which had no time to say that it stops."""
+    return record.started_at is not None and record.started_at < _began(run) - timedelta(seconds=_A_MOMENT)
+
+
+def _not_serving(run: BaseRun, record: Record | None) -> str:
+    if record is None or record.said_at is None or _of_another(run, record):
+        return f"a run is {_state(run)}, and its pipeline has said nothing yet"
+    return f"a run is {_state(run)}, but the pipeline is {record.state} and last said so {ago(record.said_at)}"
+
+
+def _ago(then: datetime) -> float:
+    return (datetime.now(UTC) - then).total_seconds()
 
 
 def _began(run: BaseRun) -> datetime:

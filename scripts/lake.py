@@ -180,12 +180,12 @@ class Lake(ABC):
         return SilverRow.model_validate(rows[0]) if rows else None
 
     def in_bronze(self, origins: Sequence[str]) -> set[str]:
-        """Those of these origins that a micro-batch has read."""
+        """Those of these origins that a micro-batch has read and taken over, to be answered."""
         found: set[str] = set()
         for some in _portions(origins):
             values = {f"origin{i}": origin for i, origin in enumerate(some)}
             wanted = ", ".join(f":{name}" for name in values)
-            text = f"SELECT DISTINCT origin FROM $bronze WHERE origin IN ({wanted})"  # noqa: S608
+            text = f"SELECT DISTINCT origin FROM $bronze WHERE disposition = 'answer' AND origin IN ({wanted})"  # noqa: S608
             found |= {row["origin"] for row in self.ask(Query(text, values))}
         return found
 

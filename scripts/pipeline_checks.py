@@ -110,6 +110,8 @@ class Synthetic:
     """Where it is answered; None: nowhere."""
     ready: Callable[[], object] = lambda: None
     """Called before anything is landed. Raises Fault where nothing would take it."""
+    first: Callable[[], object] = lambda: None
+    """Called while the storage belongs to no bot yet: has a pipeline that never ran run."""
     nudge: Callable[[], object] = lambda: None
     """Called at each look: has the pipeline run, where it does not run all the time."""
 
@@ -117,13 +119,14 @@ class Synthetic:
 def message(lake: Lake, how: Synthetic, interruption: Interruption) -> str:
     """One message goes from landing to silver. It is marked in its envelope, and stays as a marked row."""
     how.ready()
+    until = time.monotonic() + how.deadline
+    bot_id = _owner(lake, how, until)
     began = datetime.now(UTC)
     probe = Probe(id=f"smoke-{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}", deliver=how.chat is not None)
     update = probe_update(_QUESTION, began, NO_CHAT if how.chat is None else how.chat)
-    name, content = foreign_file([(probe, update)], lake.bot_id(), began)
+    name, content = foreign_file([(probe, update)], bot_id, began)
     interruption.leaves(name, lambda: lake.take_back(name))
     lake.land(name, content)
-    until = time.monotonic() + how.deadline
     while (row := lake.reply_to(probe.name)) is None:
         how.nudge()
         if time.monotonic() >= until:
@@ -140,6 +143,18 @@ def message(lake: Lake, how: Synthetic, interruption: Interruption) -> str:
         )
     where = "not sent to anybody" if how.chat is None else "sent to the smoke chat"
     return f"in silver after {took:.1f} s, answered by {row.model_name}, {where}"
+
+
+def _owner(lake: Lake, how: Synthetic, until: float) -> int:
+    """The bot that the storage belongs to, which the first run says. Raises LakeError."""
+    while True:
+        try:
+            return lake.bot_id()
+        except LakeError:
+            if time.monotonic() >= until:
+                raise
+        how.first()
+        time.sleep(min(how.every, max(0.0, until - time.monotonic())))
 
 
 def _late(lake: Lake, probe: Probe, name: str, how: Synthetic, interruption: Interruption) -> Fault:

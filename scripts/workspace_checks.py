@@ -136,6 +136,7 @@ class _Deployment:
             _LOOK_EVERY,
             chat=self._smoke_chat(),
             ready=self.job.serving if continuous else lambda: None,
+            first=(lambda: None) if continuous else self.job.starter(),
             nudge=(lambda: None) if continuous else self.job.starter(),
         )
         return pipeline_checks.message(self._lake, how, self._interruption)
@@ -157,8 +158,10 @@ class _Deployment:
             ("volume", f"{catalog}.{schema}.{name}", {"READ_VOLUME", "WRITE_VOLUME"}),
         ):
             held = self._held(kind, full_name)
-            lacking = needed - held.get(principal, set())
-            if lacking and "ALL_PRIVILEGES" not in held.get(principal, set()):
+            # What everybody has the principal has too, as in a catalog of others it may.
+            has = set().union(*(held.get(who, set()) for who in (principal, *EVERYBODY)))
+            lacking = needed - has
+            if lacking and "ALL_PRIVILEGES" not in has:
                 raise Fault(
                     f"the job's principal lacks {', '.join(sorted(lacking))} on {kind} {full_name}",
                     f"{self._deploy}; or {_AS_OWNER}",

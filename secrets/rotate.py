@@ -172,11 +172,13 @@ def _new_value(secret: str, found: Found) -> SecretStr | None:
     """The new value; None where none is given, which goes on with what is unfinished."""
     if not _at_a_terminal():
         return _piped()
-    if found.unfinished:
+    if found.staged is not None:
         print("  a rotation is unfinished: going on with it")
         return None
+    # The current version may be dead before the job ever read it: then only another one helps.
+    hint = "; none goes on with the unfinished rotation" if found.unfinished else ""
     try:
-        value = getpass.getpass(f"new {secret} (it is not shown): ").strip()
+        value = getpass.getpass(f"new {secret} (it is not shown{hint}): ").strip()
     except EOFError:
         return None
     return SecretStr(value) if value else None

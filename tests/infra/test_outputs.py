@@ -88,6 +88,13 @@ def test_outputs_of_another_stack_are_refused(tmp_path: Path) -> None:
     assert refused("prod", file) == f"{file} is of 'dev', not of 'prod': give the outputs of that stack"
 
 
+def test_a_stack_named_with_its_organisation_is_that_stack(tmp_path: Path) -> None:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps(VALUES))
+    assert read_outputs("acme/dev", file).environment == "dev"
+    assert refused("acme/prod", file) == f"{file} is of 'dev', not of 'acme/prod': give the outputs of that stack"
+
+
 def test_outputs_that_are_lacking_are_named_without_the_values_of_the_others(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps({key: value for key, value in VALUES.items() if key not in ("host", "silver")}))

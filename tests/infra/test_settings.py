@@ -154,7 +154,15 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
     ({**CREATION, "metastore_id": ""}, "metastore_id is not set: a workspace to create needs it: set it"),
     *(
         ({key: "x"}, f"{key} is 'x': it is for a workspace to create: leave it out, or set workspace to create")
-        for key in ("region", "metastore_id", "aws_role_arn", "aws_root_bucket", "vpc_id")
+        for key in (
+            "region",
+            "metastore_id",
+            "aws_role_arn",
+            "aws_root_bucket",
+            "vpc_id",
+            "subnet_ids",
+            "security_group_ids",
+        )
     ),
     (
         {**CREATION, "vpc_id": "vpc-1", "subnet_ids": "subnet-1", "security_group_ids": "sg-1"},
@@ -247,6 +255,8 @@ SINGLE = [
     ("input_price", "-1", "it should be greater than or equal to 0"),
     ("output_price", "cheap", "it should be a valid number"),
     ("allowed_chats", "1,x", "it should be a valid integer"),
+    ("smoke_chat", "@chat", "give a chat's id, a number other than 0"),
+    ("smoke_chat", "0", "give a chat's id, a number other than 0"),
 ]
 
 

@@ -134,6 +134,25 @@ def test_a_credential_that_can_not_be_renewed_holds_until_it_expires(monkeypatch
     assert credential.current() == access("b")
 
 
+def test_a_renewal_that_fails_slowly_is_not_begun_again_by_each_who_waited_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("pipeline.credentials.time.monotonic", lambda: clock[0])
+    tried: list[float] = []
+
+    def resolve() -> ModelAccess:
+        tried.append(clock[0])
+        if len(tried) == 1:
+            return access("a", 60.0)
+        clock[0] += 14.0
+        raise CredentialError("no answer")
+
+    credential = Credential(resolve)
+    assert [credential.current() for _ in range(5)] == [access("a")] * 5
+    assert len(tried) == 2
+
+
 def test_a_bearer_with_a_later_expiry_is_no_other_value_to_try() -> None:
     credential = Credential(Resolving(access("a", 300.0), access("a", 600.0)))
     assert credential.refresh(credential.current()) is False

@@ -140,6 +140,23 @@ def test_finished_files_move_out_of_the_listed_folder(landing: Landing, tmp_path
     landing.finish([path.name])
 
 
+def test_a_file_that_is_taken_back_while_it_is_finished_stops_nobody(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, other = tmp_path / "1-foreign-x.jsonl", landing.land([raw_update()])
+    taken.touch()
+    rename = Path.rename
+
+    def late(path: Path, target: Path) -> Path:
+        taken.unlink(missing_ok=True)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    assert other is not None
+    landing.finish([taken.name, other.name])
+    assert landing.waiting() == []
+
+
 def test_a_tick_is_a_line_without_an_update_and_is_removed_when_done(landing: Landing, tmp_path: Path) -> None:
     landing.tick()
     (tick,) = landing.waiting()
@@ -225,6 +242,8 @@ def test_hidden_files_and_folders_are_not_waiting(landing: Landing, tmp_path: Pa
     assert landing.waiting() == []
 
 
-@pytest.mark.parametrize(("name", "seq"), [("17-1-2.jsonl", 17), ("17-tick.jsonl", 17), ("x.jsonl", 0), ("", 0)])
+@pytest.mark.parametrize(
+    ("name", "seq"), [("17-1-2.jsonl", 17), ("17-tick.jsonl", 17), ("x.jsonl", 0), ("²-x.jsonl", 0), ("", 0)]
+)
 def test_a_files_seq_is_the_head_of_its_name(name: str, seq: int) -> None:
     assert file_seq(name) == seq

@@ -166,6 +166,17 @@ def test_a_server_of_ones_own_needs_no_key_and_openais_does(monkeypatch: pytest.
         model_access(read_settings())
 
 
+@pytest.mark.parametrize("bad", ["sk-abc…def", "sk-abc def", "sk-abc\nsk-def"])
+def test_a_key_that_no_request_can_carry_is_one_line_that_does_not_show_it(
+    monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", bad)
+    with pytest.raises(CredentialError, match=r"^OPENAI_API_KEY has blanks or characters beyond ASCII: ") as caught:
+        model_access(read_settings())
+    assert bad not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_token_is_read_with_the_bot_that_it_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", f" {TOKEN}\n")
     assert bot_token(read_settings()) == SecretStr(TOKEN)

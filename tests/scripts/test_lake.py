@@ -62,7 +62,7 @@ def _storage(tmp_path: Path) -> Storage:
     storage = Settings(storage=tmp_path / "lake").places
     storage.prepare()
     append(BRONZE, Path(storage.bronze), *(_bronze(n) for n in range(1, 5)), _bronze(2, origin="replay:a"),
-           _bronze(5, disposition="edit"))  # fmt: skip
+           _bronze(2, origin="replay:b", disposition="chat_not_allowed"), _bronze(5, disposition="edit"))  # fmt: skip
     append(
         SILVER,
         Path(storage.silver),

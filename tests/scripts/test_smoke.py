@@ -291,6 +291,77 @@ def test_a_run_that_is_only_just_starting_is_waited_for(made: Deployed) -> None:
     assert outcome(made, "job", startup=20)["job"].verdict is Verdict.PASSED
 
 
+def test_a_run_that_failed_for_want_of_its_first_token_is_waited_for_and_by_one_check_alone(made: Deployed) -> None:
+    made.workspace.files.files.pop(f"{made.outputs.storage}/record.json")
+    _run(made, "RUNNING", age=3600)
+    began = time.monotonic()
+    found = outcome(made, "job", "message", startup=1)
+    assert {result.finding for result in found.values()} == {"a run is RUNNING, and its pipeline has said nothing yet"}
+    assert 1 <= time.monotonic() - began < 2
+
+    def start(call: Call) -> None:
+        if call.path.endswith("/runs/list"):
+            made.tell(started_at=datetime.now(UTC), said_at=datetime.now(UTC))
+
+    made.workspace.after.append(start)
+    assert outcome(made, "job", startup=20)["job"].verdict is Verdict.PASSED
+
+
+def test_the_moment_between_two_runs_of_a_continuous_job_is_waited_for(made: Deployed) -> None:
+    _run(made, "TERMINATED", "CANCELED", age=10)
+    looks: list[Call] = []
+
+    def start(call: Call) -> None:
+        if call.path.endswith("/runs/list"):
+            looks.append(call)
+        if len(looks) == 3:
+            made.workspace.jobs.began(JOB, age=1)
+            looks.append(call)
+
+    made.workspace.before.append(start)
+    assert outcome(made, "job", startup=20)["job"].verdict is Verdict.PASSED
+
+
+def test_a_record_that_the_run_before_left_behind_is_not_taken_for_this_run_s(made: Deployed) -> None:
+    _run(made, "RUNNING", age=30)
+    now = datetime.now(UTC)
+    made.tell(started_at=now - timedelta(hours=3), said_at=now - timedelta(seconds=50))
+    assert outcome(made, "job")["job"].finding == "a run is RUNNING, and its pipeline has said nothing yet"
+
+
+def test_what_is_out_for_a_moment_is_no_fault_and_what_lasts_is_told_at_once(made: Deployed) -> None:
+    now = datetime.now(UTC)
+    looks: list[Call] = []
+
+    def mend(call: Call) -> None:
+        if call.path.endswith("/record.json"):
+            looks.append(call)
+        if len(looks) == 3:
+            made.tell(problems={})
+
+    made.tell(problems={"intake": {"reason": "502 Bad Gateway", "since": now - timedelta(minutes=3)}})
+    assert outcome(made, "job", startup=20)["job"].finding == "intake is out: 502 Bad Gateway"
+    made.tell(problems={"intake": {"reason": "502 Bad Gateway", "since": now - timedelta(seconds=3)}})
+    made.workspace.before.append(mend)
+    assert outcome(made, "job", startup=20)["job"].verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_a_run_that_goes_on_saying_so_serves_whatever_the_callers_clock_says(made: Deployed, minutes: int) -> None:
+    def say(call: Call) -> None:
+        if call.path.endswith("/record.json"):
+            made.tell(said_at=datetime.now(UTC) + timedelta(minutes=minutes))
+
+    made.workspace.before.append(say)
+    assert outcome(made, "job")["job"].verdict is Verdict.PASSED
+
+
+def test_what_the_principal_has_as_one_of_everybody_it_need_not_have_itself(made: Deployed) -> None:
+    made.workspace.catalog.grants["lake"].pop(PRINCIPAL)
+    made.workspace.catalog.grant("lake", "account users", "USE_CATALOG")
+    assert outcome(made, "volumes")["volumes"].verdict is Verdict.PASSED
+
+
 def test_landed_files_that_the_tables_have_are_no_backlog(made: Deployed) -> None:
     names = [f"{int((time.time() - 900 - age) * 1e6)}-1-1.jsonl" for age in range(5)]
     for name in names:
@@ -347,6 +418,24 @@ def test_a_triggered_job_is_run_once_for_the_message_and_not_while_another_run_i
     made.workspace.jobs.runs[0]["state"] = {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}
     assert outcome(made, "message")["message"].verdict is Verdict.FAILED
     assert len(made.workspace.jobs.runs) == 3
+
+
+def test_a_triggered_job_that_was_not_due_since_it_was_deployed_is_well_and_is_run_for_the_message(
+    made: Deployed,
+) -> None:
+    _triggered(made)
+    made.workspace.jobs.jobs[JOB]["created_time"] = int(time.time() * 1000)
+    made.workspace.jobs.runs.clear()
+    claim = made.workspace.files.files.pop(f"{made.outputs.storage}/bot.json")
+
+    def run(call: Call) -> None:
+        if call.path.endswith("/run-now"):
+            made.workspace.files.files[f"{made.outputs.storage}/bot.json"] = claim
+
+    made.workspace.after.append(run)
+    found = outcome(made, "job", "message", deadline=20)
+    assert found["job"].finding == "runs as its principal on its schedule, which is yet to begin"
+    assert found["message"].verdict is Verdict.PASSED
 
 
 def test_what_waits_for_the_next_scheduled_run_is_no_backlog(made: Deployed) -> None:

@@ -6,6 +6,7 @@ import json
 import uuid
 
 import pytest
+import rotate
 from aws_store import AwsStore
 from pydantic import SecretStr
 from rotation import StoreError, Version
@@ -85,6 +86,22 @@ def test_a_pending_version_of_another_bot_loses_its_stage_and_nothing_else_chang
     assert "the pending value was dropped, nothing else has changed" in said
     assert in_aws.staged_in_aws() == {"AWSCURRENT": OLD}
     assert in_aws.held()["telegram-token"] == OLD
+
+
+def test_a_current_version_that_died_before_the_job_read_it_is_replaced_at_a_terminal(
+    in_aws: Rotating, secret: str, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread, new = f"42:{'b' * 35}", f"42:{'c' * 35}"
+    in_aws.aws.put_secret_value(SecretId=secret, SecretString=unread, VersionStages=["AWSCURRENT"])
+    in_aws.telegram.rotate_token(new)
+    typed = iter(["", new])
+    monkeypatch.setattr(rotate, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
+    code, said = call("telegram-token")
+    assert (code, "give a new value" in said) == (1, True)
+    code, said = call("telegram-token")
+    assert code == 0, said
+    assert in_aws.held()["telegram-token"] == new
 
 
 def test_a_current_version_that_the_job_does_not_read_is_proved_and_published(
