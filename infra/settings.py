@@ -25,6 +25,7 @@ _CHAT = re.compile(r"-?[1-9]\d{0,18}", re.ASCII)
 _TAG = re.compile(r"^[\w .:/+-]{1,127}$")
 _QUARTZ_FIELDS = (6, 7)
 _FOUNDATION = "databricks-"
+_AWS_ACCOUNTS = "https://accounts.cloud.databricks.com"
 
 
 class SettingsError(OperatorError):
@@ -55,7 +56,7 @@ class Settings(BaseModel):
     )
     host: str = _setting("", "Address of the existing workspace, https://…")
     account_id: str = _setting("", "The Databricks account's id, from the account console.")
-    account_host: str = _setting("https://accounts.cloud.databricks.com", "Address of the account console.")
+    account_host: str = _setting(_AWS_ACCOUNTS, "Address of the account console.")
     region: str = _setting("", "AWS region of a workspace to create.")
     metastore_id: str = _setting("", "Unity Catalog metastore to assign to a workspace to create.")
     aws_role_arn: str = _setting("", "Cross-account role for a workspace to create. Empty: it is made.")
@@ -275,6 +276,8 @@ def _people(settings: Settings) -> None:
         for key in ("account_id", "operators", "readers"):
             if not getattr(settings, key):
                 raise _Unfit(key, "create_groups needs it: set it, or set create_groups to false")
+        if settings.cloud != "aws" and settings.account_host == _AWS_ACCOUNTS:
+            raise _Unfit("account_host", "the groups are made in the account: give the address of your cloud's console")
     if settings.operators and settings.operators == settings.readers:
         raise _Unfit("readers", "operators and readers must be two groups: name another")
 

@@ -261,7 +261,9 @@ class SilverStream:
         decided = [
             (update, file, disposition(update, self._bot, self._allowed_chats)) for update, file in batch.updates
         ]
-        in_doubt = batch_id <= self._planned or bool(batch.files & self._left_files)
+        # A file that is older than this run, by its name, may have been put back from those that are done.
+        put_back = any(file_seq(file) < self._landing.began for file in batch.files)
+        in_doubt = batch_id <= self._planned or bool(batch.files & self._left_files) or put_back
         in_bronze, in_silver = self._known(spark, batch, in_doubt)
         questions = [
             question_of(update, self._bot)

@@ -55,6 +55,24 @@ def test_a_kill_in_the_middle_of_a_burst_loses_nothing_and_repeats_nothing(world
     assert max(world.asked().values()) <= 2
 
 
+def test_a_landing_file_that_is_put_back_while_a_later_run_serves_repeats_nothing(world: World) -> None:
+    texts = world.burst(5, chats=5)
+    world.run_once()
+    landing = world.storage / "landing"
+    done = next(file for file in landing.rglob("*.jsonl") if "message" in file.read_text())
+    content = done.read_bytes()
+    job = world.serving(world.run())
+    # Under another name: the file source knows the old one, and would not even read it.
+    seq, _, rest = done.name.partition("-")
+    (landing / f"{int(seq) + 1}-{rest}").write_bytes(content)
+    texts += world.burst(1, chats=1, text="later")
+    wait_until(lambda: len(world.sent()) == len(texts), 60, lambda: job.log)
+    job.terminate()
+    world.run_once()
+    _assert_each_once(world, texts)
+    assert set(world.asked().values()) == {1}
+
+
 @pytest.mark.parametrize("keep_checkpoint", [True, False], ids=["checkpoint kept", "checkpoint deleted"])
 def test_a_kill_between_silver_commit_and_checkpoint_commit_repeats_nothing(
     world: World, keep_checkpoint: bool

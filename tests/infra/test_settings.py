@@ -185,6 +185,15 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
         for key in ("account_id", "operators", "readers")
     ),
     (
+        {
+            "create_groups": "true",
+            "operators": "ops",
+            "readers": "rd",
+            "host": "https://adb-1.2.azuredatabricks.net",
+        },
+        "account_host is not set: the groups are made in the account: give the address of your cloud's console",
+    ),
+    (
         {"operators": "team", "readers": "team"},
         "readers is 'team': operators and readers must be two groups: name another",
     ),
