@@ -127,39 +127,7 @@ def deploy(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
         ),
     )
     tables = catalog.tables
-    dashboard = Dashboard(
-        "dashboard",
-        DashboardArgs(
-            name=settings.name,
-            host=workspace.host,
-            silver=tables[SILVER.name],
-            warehouse_id=catalog.warehouse_id,
-            folder=deployer.folder,
-            prices=Prices(settings.input_price, settings.output_price),
-            operators=identity.operators,
-            readers=identity.readers,
-            has_operators=has_operators,
-            has_readers=has_readers,
-        ),
-        inside,
-    )
-    Alerts(
-        "alerts",
-        AlertsArgs(
-            name=settings.name,
-            bronze=tables[BRONZE.name],
-            silver=tables[SILVER.name],
-            warehouse_id=catalog.warehouse_id,
-            folder=dashboard.folder,
-            backlog_seconds=settings.backlog_seconds,
-            every_minutes=settings.alert_minutes,
-            emails=settings.alert_emails,
-            paused=settings.paused,
-            operators=identity.operators,
-            has_operators=has_operators,
-        ),
-        inside,
-    )
+    dashboard = _reports(settings, workspace, identity, catalog, deployer, inside) if settings.reports else None
     return {
         "environment": settings.environment,
         "host": workspace.host,
@@ -179,7 +147,7 @@ def deploy(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
         "storage": catalog.volumes[STATE],
         "artifacts": catalog.volumes[ARTIFACTS],
         "warehouse_id": catalog.warehouse_id,
-        "dashboard_url": dashboard.url,
+        "dashboard_url": dashboard.url if dashboard else "",
         "model": settings.model,
         "model_source": settings.model_source,
         "model_url": settings.model_url or pulumi.Output.concat(workspace.host, "/serving-endpoints"),
@@ -260,3 +228,47 @@ def _deployer(settings: Settings, inside: pulumi.InvokeOutputOptions) -> _Deploy
         # A folder of the deployment's own: the one it is in stays when the deployment goes.
         folder=pulumi.Output.concat(settings.folder or home, "/", settings.name),
     )
+
+
+def _reports(
+    settings: Settings,
+    workspace: Workspace,
+    identity: Identity,
+    catalog: Catalog,
+    deployer: _Deployer,
+    inside: pulumi.ResourceOptions,
+) -> Dashboard:
+    dashboard = Dashboard(
+        "dashboard",
+        DashboardArgs(
+            name=settings.name,
+            host=workspace.host,
+            silver=catalog.tables[SILVER.name],
+            warehouse_id=catalog.warehouse_id,
+            folder=deployer.folder,
+            prices=Prices(settings.input_price, settings.output_price),
+            operators=identity.operators,
+            readers=identity.readers,
+            has_operators=bool(settings.operators),
+            has_readers=bool(settings.readers),
+        ),
+        inside,
+    )
+    Alerts(
+        "alerts",
+        AlertsArgs(
+            name=settings.name,
+            bronze=catalog.tables[BRONZE.name],
+            silver=catalog.tables[SILVER.name],
+            warehouse_id=catalog.warehouse_id,
+            folder=dashboard.folder,
+            backlog_seconds=settings.backlog_seconds,
+            every_minutes=settings.alert_minutes,
+            emails=settings.alert_emails,
+            paused=settings.paused,
+            operators=identity.operators,
+            has_operators=bool(settings.operators),
+        ),
+        inside,
+    )
+    return dashboard

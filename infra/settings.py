@@ -91,6 +91,7 @@ class Settings(BaseModel):
     workers: int = _setting(0, "Workers of the cluster; 0 is a single node.", ge=0, le=100)
     distribute_above: int = _setting(0, "Answer on the workers above this many questions in a batch; 0: never.", ge=0)
     backlog_seconds: int = _setting(300, "A backlog of more seconds alerts.", ge=60)
+    reports: bool = _setting(True, "Make the dashboard and the alerts, which a workspace's edition or region may lack.")
     alert_minutes: Literal[5, 10, 15, 20, 30, 60] = _setting(
         60, "Minutes between two looks of the alerts: 5, 10, 15, 20, 30 or 60. Each wakes the warehouse."
     )

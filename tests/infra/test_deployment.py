@@ -224,3 +224,10 @@ def test_two_processes_declare_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     one, other = declared("1"), declared("2")
     assert len(one) > 40
     assert one == other
+
+
+def test_without_reports_there_is_neither_dashboard_nor_alert() -> None:
+    run = deployed({"reports": "false"})
+    assert [one.name for one in run.resources if one.kind in {"Dashboard", "AlertV2", "Alerts", "Directory"}] == []
+    assert run.outputs["dashboard_url"] == ""
+    assert run.one("Job")
