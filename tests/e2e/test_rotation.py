@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
-from tests.support.rotating import NEW, NEW_KEY, OLD, OLD_KEY, Rotating, rotating
+from tests.support.rotating import NEW, NEW_KEY, OLD, OLD_KEY, Rotating, moto_aws, rotating
 from tests.support.workspace.server import Call, Workspace, workspace
 from tests.support.world import KEY, TOKEN, World, repeated, wait_until
 
@@ -41,11 +40,8 @@ def _deployment(tmp_path: Path, workspace: Workspace) -> Iterator[Rotating]:
 
 @pytest.fixture(scope="module", name="aws_url")
 def _aws_url() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_aws() as url:
+        yield url
 
 
 def test_tokens_and_keys_rotated_under_traffic_lose_no_message_and_answer_none_twice(

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import rotate
 import rotation_lock
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from pipeline.errors import OperatorError
-from tests.support.rotating import Rotating, rotating
+from tests.support.rotating import Rotating, moto_aws, rotating
 from tests.support.workspace.server import Workspace, workspace
 
 Call = Callable[..., tuple[int, str]]
@@ -33,11 +32,8 @@ def _deployment(tmp_path: Path, workspace: Workspace) -> Iterator[Rotating]:
 
 @pytest.fixture(scope="session", name="aws_url")
 def _aws_url() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_aws() as url:
+        yield url
 
 
 @pytest.fixture(name="call")

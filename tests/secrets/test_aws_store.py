@@ -30,6 +30,14 @@ def _secret(in_aws: Rotating) -> str:
     return name
 
 
+@pytest.fixture(name="store")
+def _store(in_aws: Rotating, monkeypatch: pytest.MonkeyPatch) -> AwsStore:
+    for name, value in in_aws.environment.items():
+        monkeypatch.setenv(name, value)
+    published = Published(Scope(signed_in(in_aws.workspace.url), "bot-prod"), "telegram-token")
+    return AwsStore(in_aws.changes["aws_secrets"], REGION, "prod", published)
+
+
 def stage(deployment: Rotating, secret: str, value: str) -> str:
     """Make a version pending, as somebody else would; its id."""
     version = str(uuid.uuid4())
@@ -136,12 +144,8 @@ def test_a_rollback_makes_the_previous_version_current_by_its_own_id(in_aws: Rot
 
 
 def test_of_two_who_move_the_current_stage_at_once_the_later_is_refused(
-    in_aws: Rotating, secret: str, monkeypatch: pytest.MonkeyPatch
+    in_aws: Rotating, secret: str, store: AwsStore
 ) -> None:
-    for name, value in in_aws.environment.items():
-        monkeypatch.setenv(name, value)
-    published = Published(Scope(signed_in(in_aws.workspace.url), "bot-prod"), "telegram-token")
-    store = AwsStore(in_aws.changes["aws_secrets"], REGION, "prod", published)
     store.create(SecretStr(NEW), None)
     found = store.read()
     assert found.pending is not None
@@ -179,12 +183,8 @@ def test_a_version_that_holds_no_text_is_said_by_its_id(in_aws: Rotating, secret
 
 
 def test_a_version_is_not_written_again_where_it_is_there_already(
-    in_aws: Rotating, secret: str, monkeypatch: pytest.MonkeyPatch
+    in_aws: Rotating, secret: str, store: AwsStore
 ) -> None:
-    for name, value in in_aws.environment.items():
-        monkeypatch.setenv(name, value)
-    published = Published(Scope(signed_in(in_aws.workspace.url), "bot-prod"), "telegram-token")
-    store = AwsStore(in_aws.changes["aws_secrets"], REGION, "prod", published)
     current = store.read().current
     assert current is not None
     store.create(current.value, Version(current.value, current.id))

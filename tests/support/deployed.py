@@ -19,6 +19,7 @@ from pipeline.sandbox.telegram import Telegram
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES
 from pipeline.update import Update, read_line
 from tests.support.delta_rows import append, rows_of
+from tests.support.deployment import outputs
 from tests.support.serving import serving
 from tests.support.workspace.server import CALLER, TOKEN, Call, Workspace
 
@@ -123,16 +124,13 @@ def deployed(folder: Path) -> Iterator[Deployed]:
     """A continuous deployment, well in every respect, until the block ends."""
     telegram, model = Telegram(BOT_TOKEN), ScriptedModel(api_key=TOKEN)
     with serve(create_app(telegram)) as bot_api, serving(model) as workspace:
-        outputs = Outputs(
-            environment="prod",
+        of_lake = outputs(
             host=workspace.url,
             job_id=str(JOB),
             job_url=f"{workspace.url}/jobs/{JOB}",
-            trigger="continuous",
             service_principal=PRINCIPAL,
             operators=OPERATORS,
             readers=READERS,
-            secret_scope="bot-prod",
             catalog="lake",
             schema_name="bot",
             bronze="lake.bot.bronze",
@@ -143,15 +141,11 @@ def deployed(folder: Path) -> Iterator[Deployed]:
             artifacts="/Volumes/lake/bot/artifacts",
             warehouse_id=workspace.statements.warehouse_id,
             dashboard_url="",
-            model="scripted",
             model_source="databricks",
             model_url=f"{workspace.url}/serving-endpoints",
             telegram_api_url=bot_api.url,
-            aws_secrets="",
-            aws_region="",
-            smoke_chat="",
         )
-        made = Deployed(workspace, telegram, model, outputs, folder)
+        made = Deployed(workspace, telegram, model, of_lake, folder)
         _fill(made)
         workspace.after.append(made.take)
         yield made

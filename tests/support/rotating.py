@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import requests
+from moto.server import ThreadedMotoServer
 
 from infra.outputs import Outputs
 from pipeline.sandbox.bot_api import create_app
@@ -141,3 +142,15 @@ def rotating(folder: Path, workspace: Workspace) -> Iterator[Rotating]:
     workspace.secrets.give("bot-prod", CALLER, telegram_token=OLD, llm_api_key=OLD_KEY)
     with serve(create_app(telegram)) as bot_api, serve(model.app) as model_server:
         yield Rotating(folder, workspace, telegram, bot_api.url, model, model_server.url)
+
+
+@contextmanager
+def moto_aws() -> Iterator[str]:
+    """The address of an AWS of moto's, until the block ends."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
