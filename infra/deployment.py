@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_databricks as databricks
 
-from infra.alerts import Alerts, AlertsArgs
 from infra.artifact import build_wheel
-from infra.catalog import ARTIFACTS, LANDING, STATE, Catalog, CatalogArgs
-from infra.dashboard import Dashboard, DashboardArgs
-from infra.identity import Identity, IdentityArgs
-from infra.model_access import ModelAccess, ModelAccessArgs
+from infra.components.alerts import Alerts, AlertsArgs
+from infra.components.catalog import ARTIFACTS, LANDING, STATE, Catalog, CatalogArgs
+from infra.components.dashboard import Dashboard, DashboardArgs
+from infra.components.identity import Identity, IdentityArgs
+from infra.components.model_access import ModelAccess, ModelAccessArgs
+from infra.components.secret_scope import SecretScope, SecretScopeArgs
+from infra.components.streaming_job import Cluster, StreamingJob, StreamingJobArgs, Trigger
+from infra.components.workspace import Creation, Workspace, WorkspaceArgs
 from infra.outputs import Outputs
 from infra.reports.queries import Prices
-from infra.secret_scope import SecretScope, SecretScopeArgs
 from infra.settings import Settings
-from infra.streaming_job import Cluster, StreamingJob, StreamingJobArgs, Trigger
-from infra.workspace import Creation, Workspace, WorkspaceArgs
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
 
 

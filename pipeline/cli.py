@@ -12,9 +12,9 @@ import typer
 from pipeline import __version__
 from pipeline.errors import OperatorError, RunFailed
 from pipeline.options import with_settings
+from pipeline.platform.databricks import on_databricks
 from pipeline.redaction import scrub
 from pipeline.settings import Settings
-from pipeline.workspace import on_databricks
 
 app = typer.Typer(
     name="pipeline",
@@ -59,7 +59,7 @@ def run(
     1: cut short or failed; 2: something must be set right first.
     """
     from pipeline.log import configure_logs
-    from pipeline.supervisor import Supervisor, stopping_on_signals
+    from pipeline.run.supervisor import Supervisor, stopping_on_signals
 
     if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise OperatorError(f"--log-level is {log_level!r}: it should be debug, info, warning or error")
@@ -77,7 +77,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what each stage holds, how far it lags, the last error, and replies of unknown outcome."""
-    from pipeline.status import print_status, status_of
+    from pipeline.view.status import print_status, status_of
 
     print_status(status_of(settings.places), as_json=as_json)
 

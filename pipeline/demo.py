@@ -23,11 +23,11 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from pipeline.errors import OperatorError
-from pipeline.record import read_record
 from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.embedded_model import EmbeddedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram import DEFAULT_TOKEN, Telegram, UserMessage
+from pipeline.storage.record import read_record
 
 _CHAT = 1
 _READY_WITHIN = 180.0

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from pipeline.platform.databricks import on_databricks
 from pipeline.redaction import scrub
-from pipeline.workspace import on_databricks
 
 
 def _scrubbed(value: Any) -> Any:

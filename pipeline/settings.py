@@ -11,14 +11,14 @@ from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
 from pydantic import SecretStr as Secret
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pipeline.credentials import CredentialError, ModelAccess, secret_source
 from pipeline.errors import OperatorError
+from pipeline.platform.credentials import CredentialError, ModelAccess, secret_source
+from pipeline.platform.databricks import endpoint_access, scope_secret
+from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
 from pipeline.redaction import scrub
-from pipeline.scope import LLM_API_KEY, TELEGRAM_TOKEN
-from pipeline.storage import Storage
-from pipeline.workspace import endpoint_access, scope_secret
+from pipeline.storage.places import Storage
+from pipeline.tables import is_table_name
 
-_TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
 _KEY = re.compile(r"^[!-~]+$")
 _TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
 
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     @field_validator("bronze", "silver", "quarantine")
     @classmethod
     def _path_or_name(cls, value: str | None) -> str | None:
-        if value is not None and not _TABLE_NAME.match(value) and "/" not in value:
+        if value is not None and not is_table_name(value) and "/" not in value:
             raise ValueError("a table is a path with a slash in it, or catalog.schema.table")
         return value
 
@@ -128,11 +128,6 @@ class Settings(BaseSettings):
     def key_name(self) -> str:
         """What an operator knows the model's key by."""
         return f"secret {self.secret_scope}/{LLM_API_KEY}" if self.secret_scope else MODEL_KEY
-
-
-def is_table_name(table: str) -> bool:
-    """Whether a table is named in Unity Catalog; otherwise it is a path."""
-    return _TABLE_NAME.match(table) is not None
 
 
 def bot_token(settings: Settings) -> Secret:

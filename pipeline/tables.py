@@ -6,6 +6,7 @@ Importing this module needs neither Spark nor Pulumi. Types are written exactly 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -141,3 +142,11 @@ QUARANTINE = Table(
 # New columns come last, and alone: the provider alters a table by position, and refuses to add a column and to change
 # another's comment at once.
 TABLES = (BRONZE, SILVER, QUARANTINE)
+
+
+_TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
+
+
+def is_table_name(table: str) -> bool:
+    """Whether a table is named in Unity Catalog; otherwise it is a path."""
+    return _TABLE_NAME.match(table) is not None

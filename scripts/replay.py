@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from lake import Lake
-from replay_plan import MODES, Item, Mode, origin_name, planned, selection
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from pipeline.errors import OperatorError
-from pipeline.landing import foreign_file
 from pipeline.redaction import scrub
+from pipeline.storage.landing import foreign_file
+from pipeline.view.data import Lake
+from scripts.replays.plan import MODES, Item, Mode, origin_name, planned, selection
 
 _AT_ONCE = 100
 """Lines of one landing file, as many as a poll brings."""
@@ -69,14 +69,12 @@ def main(
 
 def _lake(stack: str, outputs: Path | None, local: bool) -> Lake:
     if local:
-        from local_lake import LocalLake
-
         from pipeline.settings import read_settings
+        from pipeline.view.local import LocalLake
 
         return LocalLake(read_settings().places)
-    from workspace_lake import WorkspaceLake, sign_in
-
     from infra.outputs import read_outputs
+    from scripts.checks.workspace_view import WorkspaceLake, sign_in
 
     told = read_outputs(stack, outputs)
     return WorkspaceLake(sign_in(told.host), told)
@@ -128,7 +126,7 @@ def run() -> None:
 
 
 def _explained(error: Exception) -> str:
-    from workspace_lake import explain
+    from scripts.checks.workspace_view import explain
 
     fault = explain(error)
     return f"{fault.finding}: {fault.mend}" if fault else f"{type(error).__name__}: an error that was not foreseen"

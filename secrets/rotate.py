@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from audit import Audit, default_file
-from deployment import Deployment
 from pydantic import SecretStr
-from rotation import MEANING, Found, Rotation, RotationFailed, Step, StoreError, plan, rollback_plan
-from rotation_lock import LASTS, Holder, Lock, caller, holder_of
-from standing_table import as_json, show
+from rotation.audit import Audit, default_file
+from rotation.deployment import Deployment
+from rotation.lock import LASTS, Holder, Lock, caller, holder_of
+from rotation.standing_table import as_json, show
+from rotation.steps import MEANING, Found, Rotation, RotationFailed, Step, StoreError, plan, rollback_plan
 
 from infra.outputs import read_outputs
 from pipeline.errors import OperatorError
+from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
 from pipeline.redaction import scrub
-from pipeline.scope import LLM_API_KEY, TELEGRAM_TOKEN
 
 _LONGEST = 8192
 _STDIN_PATIENCE = 10.0

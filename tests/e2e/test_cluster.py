@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 DEPLOYED = """
 import sys
 from pathlib import Path
-from pipeline.local_spark import session
+from pipeline.platform.local_spark import session
 from pipeline.tables import TABLES
 spark, lake = session("local[2]", Path({lake!r}) / "logs"), {lake!r}
 spark.sql("CREATE SCHEMA bot")

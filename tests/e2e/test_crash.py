@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 _DIE_AFTER_SILVER = """
 import os, signal
-from pipeline.delta import DeltaTable
+from pipeline.stream.delta import DeltaTable
 append = DeltaTable.append
 def append_and_die(self, spark, rows, query_id, batch_id):
     append(self, spark, rows, query_id, batch_id)
@@ -112,7 +112,7 @@ def test_a_replayed_batch_after_an_orderly_end_repeats_nothing(world: World) -> 
 
 
 _FAIL_ONCE = """
-from pipeline.delta import DeltaTable
+from pipeline.stream.delta import DeltaTable
 append, failed = DeltaTable.append, []
 def append_or_fail(self, spark, rows, query_id, batch_id):
     if rows and not failed:
@@ -121,7 +121,7 @@ def append_or_fail(self, spark, rows, query_id, batch_id):
     append(self, spark, rows, query_id, batch_id)
 DeltaTable.append = append_or_fail
 """
-_WORN = "import pipeline.silver\npipeline.silver._WORN_FROM = 0\n"
+_WORN = "import pipeline.stream.query\npipeline.stream.query._WORN_FROM = 0\n"
 
 
 def test_a_failed_append_and_a_checkpoint_begun_anew_change_nothing(world: World) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.answer import AnswerStatus
-from pipeline.landing import foreign_file
-from pipeline.origin import Origin, Probe, Replay, StoredAnswer, probe_update
-from pipeline.storage import write_durably
+from pipeline.messages.answer import AnswerStatus
+from pipeline.messages.origin import Origin, Probe, Replay, StoredAnswer, probe_update
+from pipeline.storage.durable import write_durably
+from pipeline.storage.landing import foreign_file
 from tests.support.world import World, repeated, wait_until
 
 pytestmark = pytest.mark.e2e
 
 _TAKE_BACK_WHAT_IS_LISTED = """
 from pathlib import Path
-from pipeline.silver import SilverStream
+from pipeline.stream.query import SilverStream
 process = SilverStream._process_batch
 def process_without_it(self, *batch):
     for path in self._storage.landing.glob("*-foreign-*"):

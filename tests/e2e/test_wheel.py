@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local_spark import java_home
+from pipeline.platform.local_spark import java_home
 from tests.support.serving import serving
 from tests.support.workspace.server import CALLER
 from tests.support.workspace.server import TOKEN as WORKSPACE_TOKEN
@@ -37,7 +37,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
 from pipeline import __file__ as installed
-from pipeline.local_spark import session
+from pipeline.platform.local_spark import session
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
 
 spark = session("local[2]", Path("cluster"))
@@ -117,7 +117,7 @@ def _runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 python,
                 "-P",
                 "-c",
-                "from pipeline.local_spark import fetch_jars; fetch_jars()",
+                "from pipeline.platform.local_spark import fetch_jars; fetch_jars()",
                 JAVA_HOME=str(java_home()),
             )
             stamp.write_text(made_of)

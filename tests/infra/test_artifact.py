@@ -94,7 +94,7 @@ def test_another_process_builds_the_same_wheel_whatever_its_environment(wheel: W
 
 
 def test_a_changed_source_is_another_wheel(wheel: Wheel, copy: Path) -> None:
-    source = copy / "pipeline" / "scope.py"
+    source = copy / "pipeline" / "platform" / "scope.py"
     source.write_text(source.read_text() + "\nCHANGED = True\n")
     assert build_wheel(copy).name != wheel.name
 

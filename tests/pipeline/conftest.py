@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipeline.credentials import ModelAccess
+from pipeline.platform.credentials import ModelAccess
 from pipeline.sandbox.scripted_model import ScriptedModel
 from pipeline.sandbox.server import serve
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline import __version__, cli
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.supervisor import Supervisor
+from pipeline.run.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "42:" + "x" * 35

@@ -5,17 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipeline.credentials import CredentialError, ModelAccess
-from pipeline.settings import (
-    Settings,
-    SettingsError,
-    bot_id_of,
-    bot_token,
-    env_name,
-    is_table_name,
-    model_access,
-    read_settings,
-)
+from pipeline.platform.credentials import CredentialError, ModelAccess
+from pipeline.settings import Settings, SettingsError, bot_id_of, bot_token, env_name, model_access, read_settings
+from pipeline.tables import is_table_name
 
 TOKEN = "42:" + "x" * 35
 

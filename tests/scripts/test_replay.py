@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import replay
 
+from scripts import replay
 from tests.support.deployed import BOT_TOKEN, Deployed, deployed
 from tests.support.updates import raw_message, raw_update
 from tests.support.workspace.server import TOKEN

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import job_check
 import pytest
-import workspace_checks
-from checks import NAMES, Result, Verdict, results
-from interruption import Interruption
-from workspace_checks import Patience
-from workspace_lake import explain, sign_in
 
+from scripts.checks import job as job_check
+from scripts.checks import workspace as workspace_checks
+from scripts.checks.interruption import Interruption
+from scripts.checks.suite import NAMES, Result, Verdict, results
+from scripts.checks.workspace import Patience
+from scripts.checks.workspace_view import explain, sign_in
 from tests.support.deployed import JOB, OPERATORS, PRINCIPAL, READERS, Deployed, deployed
 from tests.support.workspace.errors import ApiError
 from tests.support.workspace.secrets import Secret
@@ -198,7 +198,7 @@ FAULTS: list[tuple[str, Callable[[Deployed], object], str]] = [
 def test_a_check_fails_on_its_fault_and_says_the_mend(
     made: Deployed, name: str, broken: Callable[[Deployed], object], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workspace_lake._RETRY_WITHIN", 1)
+    monkeypatch.setattr("scripts.checks.workspace_view._RETRY_WITHIN", 1)
     broken(made)
     result = outcome(made, name)[name]
     assert result.verdict is Verdict.FAILED
@@ -266,10 +266,10 @@ def test_with_a_smoke_chat_the_message_is_delivered_there(made: Deployed) -> Non
 
 def test_a_warehouse_that_only_just_starts_is_waited_for(made: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     made.workspace.statements.looks_until_done = 2
-    monkeypatch.setattr("workspace_lake._LOOK_EVERY", 0.01)
+    monkeypatch.setattr("scripts.checks.workspace_view._LOOK_EVERY", 0.01)
     assert outcome(made, "backlog")["backlog"].verdict is Verdict.PASSED
     made.workspace.statements.looks_until_done = 1000
-    monkeypatch.setattr("workspace_lake._STATEMENT_WITHIN", 0.1)
+    monkeypatch.setattr("scripts.checks.workspace_view._STATEMENT_WITHIN", 0.1)
     result = outcome(made, "backlog")["backlog"]
     assert result.finding == "the SQL warehouse warehouse1 did not answer within 0 s"
     assert made.workspace.statements.cancelled

@@ -12,8 +12,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import smoke as smoke_tests
 
+from scripts import smoke as smoke_tests
 from tests.support.deployed import BOT_TOKEN, Deployed, deployed
 from tests.support.waiting import eventually
 from tests.support.workspace.server import TOKEN, Call

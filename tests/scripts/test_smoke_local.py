@@ -10,21 +10,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import local_checks
 import pytest
-from checks import Result, Verdict, results
-from interruption import Interruption
-from local_lake import LocalLake
 
 from pipeline.errors import OperatorError
-from pipeline.record import Record
 from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.scripted_model import Rule, ScriptedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram import Telegram
 from pipeline.settings import read_settings
-from pipeline.storage import Storage
+from pipeline.storage.places import Storage
+from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, SILVER, TABLES
+from pipeline.view.local import LocalLake
+from scripts.checks import local as local_checks
+from scripts.checks.interruption import Interruption
+from scripts.checks.suite import Result, Verdict, results
 from tests.support.delta_rows import append
 
 _TOKEN = "42:" + "token-of-the-local-bot-------------"

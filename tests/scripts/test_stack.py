@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stack
-from stack import StackError, Verb, command_line, deploy, needs_passphrase, settings_file
 
 from infra.settings import SettingsError
+from scripts import stack
+from scripts.stack import StackError, Verb, command_line, deploy, needs_passphrase, settings_file
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKSPACE_ID = "/api/2.0/preview/scim/v2/Me"

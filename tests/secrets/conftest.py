@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import rotate
-import rotation_lock
 from pydantic import SecretStr
+from rotation import lock as rotation_lock
 from typer.testing import CliRunner
 
 from pipeline.errors import OperatorError

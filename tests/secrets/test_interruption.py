@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import rotation_lock
 from botocore.client import BaseClient
 from databricks.sdk.core import ApiClient
+from rotation import lock as rotation_lock
 
 from tests.secrets.conftest import Call
 from tests.support.rotating import Rotating

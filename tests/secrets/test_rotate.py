@@ -238,7 +238,7 @@ def test_while_telegram_can_not_tell_the_job_keeps_its_token_and_the_next_call_g
     deployment: Rotating, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment.telegram.rotate_token(NEW)
-    monkeypatch.setattr("proof._PATIENCE", 0.0)
+    monkeypatch.setattr("rotation.proof._PATIENCE", 0.0)
 
     def break_it(asked: Asked) -> None:
         if asked.path.endswith("/secrets/put") and b'"telegram-token.pending"' in asked.body:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from infra.outputs import Outputs
-from pipeline.record import Record
 from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.scripted_model import Rule, ScriptedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram import Telegram
+from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES
-from pipeline.update import Update, read_line
+from pipeline.telegram.update import Update, read_line
 from tests.support.delta_rows import append, rows_of
 from tests.support.deployment import outputs
 from tests.support.serving import serving

@@ -5,11 +5,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.answering import Done
-from pipeline.bot_api import BotApi, BotApiError
-from pipeline.disposition import Bot
-from pipeline.outcome import Outcome, Verdict
-from pipeline.reply import Question
+from pipeline.messages.question import Question
+from pipeline.model.answering import Done
+from pipeline.model.outcome import Outcome, Verdict
+from pipeline.telegram.client import BotApi, BotApiError
+from pipeline.telegram.routing import Bot
 
 
 class Sent(NamedTuple):

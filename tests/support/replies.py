@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.answer import Answer, AnswerStatus
-from pipeline.reply import Part, PartState, Question, Reply
+from pipeline.messages.answer import Answer, AnswerStatus
+from pipeline.messages.question import Question
+from pipeline.replies.reply import Part, PartState, Reply
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

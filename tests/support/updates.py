@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from pipeline.disposition import Bot
-from pipeline.update import Update, read_line
+from pipeline.telegram.routing import Bot
+from pipeline.telegram.update import Update, read_line
 
 Json = dict[str, Any]
 

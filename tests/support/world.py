@@ -16,11 +16,11 @@ from typing import Any
 import requests
 from deltalake import DeltaTable
 
-from pipeline.record import read_record
 from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.scripted_model import Rule, ScriptedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram import Telegram, UserMessage
+from pipeline.storage.record import read_record
 
 TOKEN = "42:" + "first-token-of-the-simulated-bot---"
 KEY = "key-of-the-scripted-model"

@@ -12,8 +12,8 @@ import pytest
 
 from infra.reports import layout, queries
 from infra.reports.queries import Prices
-from pipeline import local_spark
-from pipeline.delta import DeltaTable
+from pipeline.platform import local_spark
+from pipeline.stream.delta import DeltaTable
 from pipeline.tables import BRONZE, SILVER, Table
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Questions, answers and what identifies them: plain values."""

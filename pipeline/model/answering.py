@@ -1,0 +1,38 @@
+"""Asking the model about many questions: on the driver in threads, or over the executors of a cluster.
+
+Both strategies make one attempt at each question and hand every outcome on as it comes. What is then to be done
+(deliver, ask again, wait, fall back) is decided in `lanes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pipeline.messages.question import Question
+from pipeline.model.client import Model
+from pipeline.model.outcome import Outcome, Verdict
+from pipeline.platform.credentials import ModelAccess
+
+REFUSALS = frozenset({Verdict.UNAUTHORISED, Verdict.FORBIDDEN})
+"""Verdicts after which the credential is resolved anew: some servers answer 403 to one that has expired."""
+
+Done = Callable[[Question, Outcome], None]
+
+
+class Answering(Protocol):
+    """A way to ask the model. `submit` returns at once; `done` is called once for each question, from any thread."""
+
+    def submit(self, questions: Sequence[Question], done: Done) -> None: ...
+
+    def withdraw(self) -> list[Question]:
+        """Take back the questions that have not been asked yet; `done` is not called for them."""
+        ...
+
+
+def ask_once(model: Model, access: ModelAccess, text: str) -> Outcome:
+    """One attempt, whatever happens."""
+    try:
+        return model.ask(access, text)
+    except Exception as error:  # one message's trouble must not end the thread that others wait for
+        return Outcome(verdict=Verdict.FAILING, reason=f"asking failed: {type(error).__name__}")

@@ -1,0 +1,113 @@
+"""Asking the model on the driver: threads, each answer handed on the moment it is there."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from pipeline.messages.question import Question
+from pipeline.model.answering import REFUSALS, Done, ask_once
+from pipeline.model.client import Model
+from pipeline.model.outcome import Outcome, Verdict
+from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
+
+
+class Stragglers:
+    """Which of the calls under way count against the concurrency.
+
+    A call that takes several times as long as calls do here no longer holds its place, so that a few slow answers
+    don't slow down the others; at most as many stragglers are let go as there are places. For one thread at a time.
+    """
+
+    def __init__(self, places: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._places = places
+        self._clock = clock
+        self._started: dict[int, float] = {}
+        self._recent: deque[float] = deque(maxlen=200)
+
+    def begin(self, call: int) -> None:
+        self._started[call] = self._clock()
+
+    def end(self, call: int) -> None:
+        self._recent.append(self._clock() - self._started.pop(call))
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a call is a straggler."""
+        return max(1.0, 4 * statistics.median(self._recent)) if len(self._recent) >= 10 else 5.0
+
+    @property
+    def free(self) -> int:
+        """How many calls may begin now."""
+        before = self._clock() - self.patience
+        slow = min(sum(1 for started in self._started.values() if started < before), self._places)
+        return self._places - (len(self._started) - slow)
+
+
+class DriverAnswering:
+    """Threads on the driver: an answer is handed on the moment it is there."""
+
+    def __init__(self, model: Model, access: Credential[ModelAccess], concurrency: int) -> None:
+        self._model = model
+        self._access = access
+        self._stragglers = Stragglers(concurrency)
+        self._waiting: deque[tuple[Question, Done]] = deque()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._calls = 0
+        threading.Thread(target=self._admit, name="answering", daemon=True).start()
+
+    def submit(self, questions: Sequence[Question], done: Done) -> None:
+        with self._changed:
+            self._waiting.extend((question, done) for question in questions)
+            self._changed.notify()
+
+    def withdraw(self) -> list[Question]:
+        with self._changed:
+            waiting = [question for question, _ in self._waiting]
+            self._waiting.clear()
+        return waiting
+
+    def stop(self) -> None:
+        """Begin no further call; those under way are left to themselves."""
+        with self._changed:
+            self._stopped = True
+            self._waiting.clear()
+            self._changed.notify()
+
+    def _admit(self) -> None:
+        while True:
+            with self._changed:
+                while not self._stopped and not (self._waiting and self._stragglers.free > 0):
+                    # A call may become a straggler, and so free its place, without anything else happening.
+                    self._changed.wait(0.1 if self._waiting else None)
+                if self._stopped:
+                    return
+                question, done = self._waiting.popleft()
+                self._calls += 1
+                self._stragglers.begin(self._calls)
+                call = self._calls
+            # A daemon thread of its own: a call that is abandoned at a stop must not hold the process.
+            threading.Thread(target=self._ask, args=(call, question, done), name="ask", daemon=True).start()
+
+    def _ask(self, call: int, question: Question, done: Done) -> None:
+        try:
+            outcome = self._ask_with_present_access(question.text)
+        finally:
+            with self._changed:
+                self._stragglers.end(call)
+                self._changed.notify()
+        done(question, outcome)
+
+    def _ask_with_present_access(self, text: str) -> Outcome:
+        try:
+            access = self._access.current()
+            outcome = ask_once(self._model, access, text)
+            if outcome.verdict in REFUSALS and self._access.refresh(access):
+                outcome = ask_once(self._model, self._access.current(), text)
+        except CredentialError as error:
+            return Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
+        return outcome

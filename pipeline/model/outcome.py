@@ -1,0 +1,150 @@
+"""What came of asking the model once, and what is to be done about it. Plain decisions; nothing is called here."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from pipeline.messages.text import holdable
+
+
+class Verdict(StrEnum):
+    """What one attempt says, about the message or about the model."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    """The model refuses this message, and will again."""
+    UNREADABLE = "unreadable"
+    """An answer came that can't be read; another attempt may do."""
+    FAILING = "failing"
+    """The model failed on this attempt: 5xx, or no answer in time."""
+    BUSY = "busy"
+    """429: the model wants us to wait."""
+    UNREACHABLE = "unreachable"
+    UNAUTHORISED = "unauthorised"
+    FORBIDDEN = "forbidden"
+    """403 and its like: the credential is not enough, or a gateway dislikes the message."""
+    UNKNOWN_MODEL = "unknown_model"
+    """404: no such model, or no such address."""
+
+
+OUTAGES = frozenset({Verdict.BUSY, Verdict.UNREACHABLE, Verdict.UNAUTHORISED})
+"""Verdicts that are never one message's fault: the message waits."""
+
+SUSPICIOUS = frozenset({Verdict.FAILING, Verdict.FORBIDDEN, Verdict.UNKNOWN_MODEL})
+"""Verdicts that are one message's fault only if the model answers others meanwhile."""
+
+
+class Outcome(BaseModel):
+    """What one attempt brought; crosses process borders as JSON."""
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Verdict
+    text: str = ""
+    """The answer, where there is one."""
+    as_asked: bool = False
+    """Whether the answer came as the JSON that was asked for, and not in another form that could be read."""
+    reason: str = ""
+    model: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    retry_after: float | None = None
+    """Seconds that the model asks us to wait."""
+    seconds: float = 0.0
+    """How long the call took."""
+
+    @field_validator("text", "reason", "model", mode="before")
+    @classmethod
+    def _holdable(cls, value: object) -> object:
+        return holdable(value) if isinstance(value, str) else value
+
+    @field_validator("prompt_tokens", "completion_tokens")
+    @classmethod
+    def _countable(cls, value: int | None) -> int | None:
+        """A count that no bigint can hold is none."""
+        return value if value is not None and 0 <= value < 2**63 else None
+
+
+class Next(StrEnum):
+    """What to do with a message after an attempt."""
+
+    DELIVER = "deliver"
+    FALL_BACK = "fall_back"
+    ASK_AGAIN = "ask_again"
+    WAIT = "wait"
+    """Until the model is back: this attempt doesn't count."""
+
+
+def counts(outcome: Outcome, others_answered: bool) -> bool:
+    """Whether an attempt counts against its message. One made in an outage does not, however often it is made."""
+    return outcome.verdict is Verdict.UNREADABLE or (outcome.verdict in SUSPICIOUS and others_answered)
+
+
+def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answered: bool) -> Next:
+    """Decide after an attempt. `attempts` are those that count, this one included.
+
+    `others_answered`: whether the model answered another message since this one's last failure, or, at its first,
+    since it was asked. Only then may a failing model be this message's fault; otherwise it is an outage, and no
+    message is lost to one.
+    """
+    if outcome.verdict is Verdict.ANSWERED:
+        return Next.DELIVER
+    if outcome.verdict is Verdict.REJECTED:
+        return Next.FALL_BACK
+    if not counts(outcome, others_answered):
+        return Next.WAIT
+    return Next.ASK_AGAIN if attempts < most_attempts else Next.FALL_BACK
+
+
+_FENCE = re.compile(r"^```[A-Za-z]*\s*\n?(.*?)\n?```$", re.DOTALL)
+
+
+def read_answer(content: Any) -> str | None:
+    """The answer in a completion's content, or None where there is none that can be read.
+
+    Takes `{"answer": …}` as asked for, bare or in a fence, a plain string, and a list of content blocks, of which the
+    text blocks count (gpt-oss serves reasoning blocks too). JSON that is cut off or of another shape is unreadable.
+    """
+    text = _words(content)
+    if text is None:
+        return None
+    if text[:1] in ("{", "["):
+        try:
+            value = json.loads(text, strict=False)
+        except RecursionError:
+            return None
+        except ValueError:
+            return None if text[0] == "{" else _clean(text)
+        answer = value.get("answer") if isinstance(value, dict) else None
+        return _clean(answer) if isinstance(answer, str) else None
+    return _clean(text)
+
+
+def is_json_answer(content: Any) -> bool:
+    """Whether a content was read as the JSON that was asked for, and not in another form."""
+    text = _words(content)
+    return text is not None and text[:1] == "{" and read_answer(content) is not None
+
+
+def _words(content: Any) -> str | None:
+    """The text of a content, its blocks put together and its fence taken off."""
+    if isinstance(content, list):
+        texts = [
+            block["text"]
+            for block in content
+            if isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
+        ]
+        content = "".join(texts)
+    if not isinstance(content, str):
+        return None
+    text = content.strip()
+    fenced = _FENCE.match(text)
+    return fenced[1].strip() if fenced else text
+
+
+def _clean(text: str) -> str | None:
+    return holdable(text).strip() or None

@@ -1,0 +1,1 @@
+"""What a run stands on: Databricks, its credentials, Spark on this machine."""

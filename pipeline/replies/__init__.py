@@ -1,0 +1,1 @@
+"""Replies on their way from an accepted question to a terminal state."""

@@ -1,0 +1,147 @@
+"""A reply from question to delivery: its states, and the decisions that move it from one to the next.
+
+A reply is `accepted`, `answered` once its answer is there, and then each of its parts goes
+`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are. A probe's that is not
+to be delivered has its parts `withheld` from the start.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.messages.answer import Answer
+from pipeline.messages.question import Question
+
+OnUnknown = Literal["hold", "resend"]
+
+
+class PartState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DEAD = "dead"
+    WITHHELD = "withheld"
+    """Not to be sent at all."""
+
+
+MOST_RESENDS = 2
+"""A reader may see a reply at most once more than this, where every response is lost."""
+
+OPEN_STATES = frozenset({PartState.PENDING, PartState.SENDING})
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Part(_Value):
+    """One message of the reply: the journal's unit, as Telegram's limit splits a long answer."""
+
+    text: str
+    html: bool = False
+    state: PartState = PartState.PENDING
+    message_id: int | None = None
+    error: str | None = None
+    resends: int = 0
+    """How often it was sent again after an unknown outcome."""
+
+
+class Reply(_Value):
+    question: Question
+    chat_id: int
+    """Where to send: the question's chat, or the supergroup that it was upgraded to."""
+    answer: Answer | None = None
+    parts: tuple[Part, ...] = ()
+    delivered_at: datetime | None = None
+
+    @classmethod
+    def accepted(cls, question: Question) -> Self:
+        return cls(question=question, chat_id=question.chat_id)
+
+    @property
+    def key(self) -> str:
+        return self.question.key
+
+    @property
+    def terminal(self) -> bool:
+        return self.answer is not None and all(part.state not in OPEN_STATES for part in self.parts)
+
+    @property
+    def next_part(self) -> int | None:
+        """Index of the part to send next."""
+        return next((i for i, part in enumerate(self.parts) if part.state in OPEN_STATES), None)
+
+    @property
+    def stage(self) -> str:
+        if self.answer is None:
+            return "accepted"
+        if self.terminal:
+            return self.delivery_status
+        sending = any(part.state is PartState.SENDING for part in self.parts)
+        return "sending" if sending else "answered"
+
+    @property
+    def delivery_status(self) -> str:
+        """sent, unknown, dead or withheld: the worst that can be said of any part, an unknown one first."""
+        states = {part.state for part in self.parts}
+        for state in (PartState.UNKNOWN, PartState.DEAD, PartState.WITHHELD):
+            if state in states:
+                return state.value
+        return PartState.SENT.value
+
+    @property
+    def error(self) -> str | None:
+        reasons = [self.answer.reason if self.answer else None, *(part.error for part in self.parts)]
+        # The parts of a reply that was refused share one reason.
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or None
+
+    def with_answer(self, answer: Answer, parts: tuple[Part, ...]) -> Self:
+        if self.question.withheld:
+            parts = tuple(part.model_copy(update={"state": PartState.WITHHELD}) for part in parts)
+        return self.model_copy(update={"answer": answer, "parts": parts})
+
+    def with_part(self, index: int, **changes: object) -> Self:
+        part = self.parts[index].model_copy(update=changes)
+        return self.model_copy(update={"parts": (*self.parts[:index], part, *self.parts[index + 1 :])})
+
+    def sending(self, index: int) -> Self:
+        return self.with_part(index, state=PartState.SENDING)
+
+    def sent(self, index: int, message_id: int, at: datetime) -> Self:
+        done = self.with_part(index, state=PartState.SENT, message_id=message_id)
+        return done.model_copy(update={"delivered_at": at})
+
+    def not_sent(self, index: int) -> Self:
+        """The request never took effect: the part is to be sent again."""
+        return self.with_part(index, state=PartState.PENDING)
+
+    def unknown(self, index: int, reason: str, on_unknown: OnUnknown) -> Self:
+        """Nobody can know whether the part arrived. Held, it stays so; otherwise it is sent again, a few times."""
+        resends = self.parts[index].resends
+        if on_unknown == "resend" and resends < MOST_RESENDS:
+            return self.with_part(index, state=PartState.PENDING, resends=resends + 1)
+        return self.with_part(index, state=PartState.UNKNOWN, error=reason)
+
+    def dead(self, reason: str) -> Self:
+        """Telegram refused for good: no part that is still open can arrive."""
+        parts = tuple(
+            part.model_copy(update={"state": PartState.DEAD, "error": reason}) if part.state in OPEN_STATES else part
+            for part in self.parts
+        )
+        return self.model_copy(update={"parts": parts})
+
+    def moved(self, chat_id: int) -> Self:
+        return self.model_copy(update={"chat_id": chat_id})
+
+    def resumed(self, on_unknown: OnUnknown) -> Self:
+        """The reply as a restart finds it: a request that was under way has an outcome that nobody can know."""
+        reply = self
+        for index, part in enumerate(self.parts):
+            if part.state is PartState.SENDING:
+                reply = reply.unknown(index, "the process ended between the request and its response", on_unknown)
+        return reply

@@ -1,0 +1,109 @@
+"""The lease: one running pipeline to a storage, so that no message is answered by two.
+
+On a local disk the operating system's lock decides, and ends with its process. On a volume there is no lock: there a
+record that its holder renews decides, and one that is not renewed for a minute counts as left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.errors import OperatorError
+from pipeline.storage.durable import on_volume, write_durably
+
+_RENEW_EVERY = 15.0
+_STALE_AFTER = 60.0
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where the record alone decides
+    fcntl = None  # type: ignore[assignment]
+
+
+class LeaseHeld(OperatorError):
+    """Another pipeline runs on this storage."""
+
+
+class Lease:
+    """Held from `acquire` to `release`."""
+
+    def __init__(self, root: Path) -> None:
+        self._record = root / "lease.json"
+        self._lock_path = None if on_volume(root) or fcntl is None else root / ".lease.lock"
+        self._lock: IO[bytes] | None = None
+        self._owner = uuid.uuid4().hex
+        self._released = threading.Event()
+        self.lost = False
+        """Whether another pipeline has taken the lease from us: a run must then stop."""
+
+    def acquire(self, patience: float = _STALE_AFTER) -> None:
+        """Take the lease; on a volume, watch for `patience` seconds whether its holder lives. Raises LeaseHeld."""
+        if self._lock_path is not None:
+            self._lock = self._lock_path.open("ab")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._lock.close()
+                self._lock = None
+                raise LeaseHeld(_line(self._record.parent, self._read())) from None
+        else:
+            self._wait_until_left(patience)
+        self._write()
+        if self._lock is None:
+            # Of two that found the record left at the same moment, the last to write holds the lease.
+            time.sleep(1.0)
+            if self._read().get("owner") != self._owner:
+                raise LeaseHeld(_line(self._record.parent, self._read()))
+            threading.Thread(target=self._renew, name="lease", daemon=True).start()
+
+    def release(self) -> None:
+        self._released.set()
+        if self._read().get("owner") == self._owner:
+            self._record.unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _wait_until_left(self, patience: float) -> None:
+        until = time.monotonic() + patience
+        seen = self._read()
+        while seen and time.time() - float(seen.get("renewed_at", 0)) < _STALE_AFTER:
+            now = self._read()
+            if (now and now.get("renewed_at") != seen.get("renewed_at")) or time.monotonic() >= until:
+                raise LeaseHeld(_line(self._record.parent, now))
+            if not now:
+                return
+            time.sleep(1.0)
+
+    def _renew(self) -> None:
+        while not self._released.wait(_RENEW_EVERY):
+            try:
+                if self._read().get("owner") not in (self._owner, None):
+                    self.lost = True
+                    return
+                self._write()
+            except OSError:
+                continue
+
+    def _write(self) -> None:
+        holder = {"owner": self._owner, "host": socket.gethostname(), "pid": os.getpid(), "renewed_at": time.time()}
+        write_durably(self._record, json.dumps(holder).encode())
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            holder = json.loads(self._record.read_text())
+        except (OSError, ValueError):
+            return {}
+        return holder if isinstance(holder, dict) and isinstance(holder.get("renewed_at"), (int, float)) else {}
+
+
+def _line(root: Path, holder: dict[str, Any]) -> str:
+    who = f"process {holder['pid']} on {holder['host']}" if {"pid", "host"} <= holder.keys() else "another process"
+    return f"PIPELINE_STORAGE {root} is in use by {who}: stop that pipeline, or give another storage"

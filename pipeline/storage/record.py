@@ -1,0 +1,107 @@
+"""The run's own record: what a running pipeline says of itself, in one small file that anybody may read."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from pipeline.storage.durable import write_durably
+
+_FILE = "record.json"
+
+
+class Problem(BaseModel):
+    reason: str
+    since: datetime
+
+
+class Record(BaseModel):
+    """What the last or present run says. Times are UTC."""
+
+    state: Literal["starting", "serving", "stopped"] = "starting"
+    pid: int = 0
+    host: str = ""
+    bot_id: int | None = None
+    bot_username: str | None = None
+    started_at: datetime | None = None
+    said_at: datetime | None = None
+    landed_at: datetime | None = None
+    landed: int = 0
+    batch_id: int | None = None
+    batch_at: datetime | None = None
+    problems: dict[str, Problem] = {}
+    """What is out now, by service."""
+    last_error: Problem | None = None
+    conflict_at: datetime | None = None
+    """When another poller of the same bot was last noticed."""
+
+
+def read_record(root: Path) -> Record | None:
+    """The record in a storage, if there is one that can be read."""
+    try:
+        return Record.model_validate_json((root / _FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+class Recorder:
+    """Keeps the record of this run. Thread-safe; `save` is called from time to time by the supervisor."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / _FILE
+        self._lock = threading.Lock()
+        before = read_record(root)
+        self._record = Record(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=datetime.now(UTC),
+            last_error=before.last_error if before else None,
+            conflict_at=before.conflict_at if before else None,
+        )
+        self._changed = True
+
+    def set(self, **values: object) -> None:
+        with self._lock:
+            self._record = self._record.model_copy(update=values)
+            self._changed = True
+
+    def tell(self, service: str, reason: str | None) -> None:
+        """A service is out, for this reason, or (None) back."""
+        with self._lock:
+            problems = dict(self._record.problems)
+            if reason is None:
+                problems.pop(service, None)
+                self._record = self._record.model_copy(update={"problems": problems})
+            else:
+                problem = Problem(reason=reason, since=datetime.now(UTC))
+                problems.setdefault(service, problem)
+                last = Problem(reason=f"{service}: {reason}", since=problem.since)
+                self._record = self._record.model_copy(update={"problems": problems, "last_error": last})
+                if reason.startswith("409"):
+                    self._record = self._record.model_copy(update={"conflict_at": problem.since})
+            self._changed = True
+
+    def landed(self, count: int) -> None:
+        with self._lock:
+            changes = {"landed": self._record.landed + count, "landed_at": datetime.now(UTC)}
+            self._record = self._record.model_copy(update=changes)
+            self._changed = True
+
+    def save(self, always: bool = False) -> None:
+        """Write the record if it has changed."""
+        with self._lock:
+            if not (self._changed or always):
+                return
+            self._changed = False
+            content = self._record.model_copy(update={"said_at": datetime.now(UTC)}).model_dump_json(indent=1)
+        try:
+            write_durably(self._path, content.encode())
+        except OSError:
+            self._changed = True
+            raise

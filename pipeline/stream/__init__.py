@@ -1,0 +1,1 @@
+"""The checkpointed stream from the landing into the tables."""

@@ -1,0 +1,1 @@
+"""Telegram: the Bot API, what it delivers, and its limits."""

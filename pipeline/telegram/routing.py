@@ -1,0 +1,117 @@
+"""Whether an update is ours to answer, and if not, why: the `disposition` column of bronze."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.messages.origin import Probe
+from pipeline.telegram.update import Entity, Message, Update
+
+_ANONYMOUS_PERSONS = frozenset({1087968824, 136817688})
+"""GroupAnonymousBot and Channel_Bot: placeholders in `from` for a person who writes as a chat, not bots that talk."""
+
+_SERVICE_FIELDS = frozenset(
+    {
+        "new_chat_members", "left_chat_member", "new_chat_title", "new_chat_photo", "delete_chat_photo",
+        "group_chat_created", "supergroup_chat_created", "channel_chat_created", "message_auto_delete_timer_changed",
+        "migrate_to_chat_id", "migrate_from_chat_id", "pinned_message", "successful_payment", "refunded_payment",
+        "users_shared", "chat_shared", "connected_website", "write_access_allowed", "passport_data",
+        "proximity_alert_triggered", "boost_added", "chat_background_set", "forum_topic_created",
+        "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened", "general_forum_topic_hidden",
+        "general_forum_topic_unhidden", "giveaway_created", "giveaway_completed", "video_chat_scheduled",
+        "video_chat_started", "video_chat_ended", "video_chat_participants_invited", "web_app_data",
+    }
+)  # fmt: skip
+
+
+class Disposition(StrEnum):
+    ANSWER = "answer"
+    EDIT = "edit"
+    SERVICE_MESSAGE = "service_message"
+    FROM_BOT = "from_bot"
+    NO_TEXT = "no_text"
+    NOT_ADDRESSED = "not_addressed"
+    CHAT_NOT_ALLOWED = "chat_not_allowed"
+    NOT_A_MESSAGE = "not_a_message"
+
+
+@dataclass(frozen=True)
+class Bot:
+    """Who we are, as getMe says."""
+
+    id: int
+    username: str
+
+
+def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -> Disposition:
+    """What is to be done with an update. An empty `allowed_chats` allows every chat; a probe's is always allowed."""
+    message = update.message
+    if message is None:
+        return Disposition.NOT_A_MESSAGE
+    if update.kind not in ("message", "channel_post"):
+        return Disposition.EDIT if update.kind.startswith("edited_") else Disposition.NOT_A_MESSAGE
+    if update.fields & _SERVICE_FIELDS:
+        return Disposition.SERVICE_MESSAGE
+    if _from_bot(message):
+        return Disposition.FROM_BOT
+    if not (message.words or "").strip():
+        return Disposition.NO_TEXT
+    if allowed_chats and message.chat.id not in allowed_chats and not isinstance(update.origin, Probe):
+        return Disposition.CHAT_NOT_ALLOWED
+    if message.chat.type in ("group", "supergroup") and not addressed(message, bot):
+        return Disposition.NOT_ADDRESSED
+    return Disposition.ANSWER
+
+
+def addressed(message: Message, bot: Bot) -> bool:
+    """Whether a group message commands, mentions or replies to the bot."""
+    replied = message.reply_to_message
+    if replied and replied.sender and replied.sender.id == bot.id and replied.forum_topic_created is None:
+        # A message in a topic formally replies to the message that made the topic.
+        return True
+    words, name = message.words or "", bot.username.casefold()
+    if message.marks is None:
+        # Some clients and bridges send no entities; the text itself then decides.
+        command = re.match(r"/\w+(?:@(\w+))?(?:\s|$)", words)
+        if command and (command[1] is None or command[1].casefold() == name):
+            return True
+        return re.search(rf"(?<![\w@/])(?:/\w+)?@{re.escape(name)}(?!\w|\.\w)", words.casefold()) is not None
+    return any(_names_bot(mark, words, bot) for mark in message.marks)
+
+
+def command(words: str, bot: Bot) -> str | None:
+    """The command that a text begins with, in lower case, if it is for this bot: `/start@our_bot x` is start."""
+    match = re.match(r"/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s|$)", words)
+    if match is None or (match[2] is not None and match[2].casefold() != bot.username.casefold()):
+        return None
+    return match[1].lower()
+
+
+def _from_bot(message: Message) -> bool:
+    if message.via_bot is not None:
+        return True
+    sender = message.sender
+    if sender is None or not sender.is_bot:
+        return False
+    return not (sender.id in _ANONYMOUS_PERSONS and message.sender_chat is not None)
+
+
+def _names_bot(mark: Entity, words: str, bot: Bot) -> bool:
+    if mark.type == "text_mention":
+        return mark.user is not None and mark.user.id == bot.id
+    marked = utf16_slice(words, mark.offset, mark.length).casefold()
+    if mark.type == "mention":
+        return marked == f"@{bot.username.casefold()}"
+    if mark.type == "bot_command":
+        _, at, target = marked.partition("@")
+        return target == bot.username.casefold() if at else mark.offset == 0
+    return False
+
+
+def utf16_slice(text: str, offset: int, length: int) -> str:
+    """The part of a text that Telegram addresses in UTF-16 code units; a half character at an edge is replaced."""
+    units = text.encode("utf-16-le")
+    return units[2 * max(offset, 0) : 2 * max(offset + length, 0)].decode("utf-16-le", "replace")

@@ -1,0 +1,1 @@
+"""The pipeline's data as seen from outside a run, without Spark."""

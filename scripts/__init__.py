@@ -1,0 +1,1 @@
+"""Commands for operators; what they do is in the packages beside them."""

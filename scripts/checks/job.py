@@ -1,0 +1,239 @@
+"""The check of the job: that it is there, runs as its principal, and does so well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound, PermissionDenied
+from databricks.sdk.service.jobs import BaseRun, Job
+
+from infra.outputs import Outputs
+from pipeline.errors import OperatorError
+from pipeline.storage.record import Problem, Record
+from pipeline.view.data import Lake
+from scripts.checks.data_path import ago
+from scripts.checks.quartz import last_due
+from scripts.checks.suite import Fault
+
+EVERYBODY = frozenset({"users", "account users"})
+
+_STARTING = frozenset({"PENDING", "QUEUED", "BLOCKED", "WAITING", "WAITING_FOR_RETRY"})
+_MANAGING = frozenset({"CAN_MANAGE", "CAN_MANAGE_RUN", "IS_OWNER"})
+_SAID_WITHIN = timedelta(minutes=2)
+_A_MOMENT = 60.0
+"""Seconds. What is out for less is no fault: a single poll that failed, or a model that was busy."""
+_LOOK_EVERY = 5.0
+
+
+class StreamingJob:
+    """The job of a deployment."""
+
+    def __init__(self, client: WorkspaceClient, outputs: Outputs, lake: Lake, startup: float, deploy: str) -> None:
+        """`startup`: seconds to wait for a run that is only just starting. `deploy`: how what is missing is made."""
+        self._client = client
+        self._outputs = outputs
+        self._lake = lake
+        self._startup = startup
+        self._deploy = deploy
+        self._until = 0.0
+        if not outputs.job_id.isdecimal():
+            raise OperatorError(f"the output job_id is {outputs.job_id!r}, no number: {deploy}")
+        self._id = int(outputs.job_id)
+
+    def look(self) -> str:
+        job = self.get()
+        outputs = self._outputs
+        if job.run_as_user_name != outputs.service_principal:
+            raise Fault(f"the job runs as {job.run_as_user_name}, not as {outputs.service_principal}", self._deploy)
+        seen = self._rights()
+        well = self._continuous(job) if outputs.trigger == "continuous" else self._triggered(job)
+        return well if seen else f"{well}; who may run it can't be seen by the caller"
+
+    def get(self) -> Job:
+        try:
+            return self._client.jobs.get(self._id)
+        except NotFound:
+            raise Fault(f"job {self._id} does not exist", self._deploy) from None
+
+    def _rights(self) -> bool:
+        """Raises Fault where everybody or readers may run the job, or the operators may not. False: not to be seen."""
+        try:
+            entries = self._client.jobs.get_permissions(str(self._id)).access_control_list or []
+        except PermissionDenied:
+            return False
+        rights: dict[str, set[str]] = {}
+        for entry in entries:
+            who = entry.group_name or entry.user_name or entry.service_principal_name or ""
+            levels = {p.permission_level.value for p in entry.all_permissions or [] if p.permission_level}
+            rights.setdefault(who, set()).update(levels)
+        for group in {self._outputs.readers, *EVERYBODY} - {""}:
+            if too_much := rights.get(group, set()) & _MANAGING:
+                raise Fault(f"{group} has {', '.join(sorted(too_much))} on the job", f"revoke it; {self._deploy}")
+        operators = self._outputs.operators
+        if operators and not rights.get(operators, set()) & _MANAGING:
+            raise Fault(f"{operators} may not run the job", self._deploy)
+        return True
+
+    def _continuous(self, job: Job) -> str:
+        settings = job.settings
+        if settings is None or settings.continuous is None:
+            raise Fault("the job is not continuous", self._deploy)
+        _refuse_paused(settings.continuous.pause_status, self._deploy)
+        run, record = self.serving()
+        if lasting := self._lasting(record):
+            service, problem = lasting
+            raise Fault(f"{service} is out: {problem.reason}", "see the checks telegram and model, then the run's log")
+        return f"runs as its principal, serving since {_began(run):%Y-%m-%d %H:%M} UTC"
+
+    def _lasting(self, record: Record) -> tuple[str, Problem] | None:
+        """What is out, and has been for more than a moment."""
+        until = time.monotonic() + min(_A_MOMENT, self._startup)
+        while (first := next(iter(record.problems.items()), None)) is not None:
+            # Both times are of the run's own clock.
+            lasts = (record.said_at - first[1].since).total_seconds() if record.said_at else _A_MOMENT
+            if lasts >= _A_MOMENT or time.monotonic() >= until:
+                return first
+            time.sleep(_LOOK_EVERY)
+            record = self._lake.record() or record
+        return None
+
+    def serving(self) -> tuple[BaseRun, Record]:
+        """The run that serves now, and its own record. One that is only just starting is waited for. Raises Fault."""
+        # Of all that ask, the first one waits.
+        until = self._until = self._until or time.monotonic() + self._startup
+        before: Record | None = None
+        looks = 0
+        while True:
+            run = self._active()
+            if run is not None:
+                record = self._lake.record()
+                if record is not None and _serves(run, record, before):
+                    return run, record
+                before, looks = record, looks + 1
+                # One that fails is retried within the run: until it serves, it may be about to.
+                hangs = record is not None and record.state == "serving" and not _of_another(run, record)
+                young = _state(run) in _STARTING or _ago(_began(run)) < self._startup or not hangs
+                # Looked at twice: what is said anew in between is alive, whatever the caller's clock says.
+                if looks > 1 and (not young or time.monotonic() >= until):
+                    raise Fault(_not_serving(run, record), f"see {run.run_page_url or self._outputs.job_url}")
+            elif not self._between_runs() or time.monotonic() >= until:
+                last = self._last()
+                how = f"; the last one ended {_ended(last)}" if last else ""
+                raise Fault(f"no run is active{how}", f"see {self._outputs.job_url}")
+            time.sleep(_LOOK_EVERY)
+
+    def _between_runs(self) -> bool:
+        """Whether the next run may be about to begin: after an end, as of a deployment's, that takes up to a minute."""
+        last = self._last()
+        since = (last.end_time or last.start_time) if last else self.get().created_time
+        return _ago(datetime.fromtimestamp((since or 0) / 1e3, UTC)) < self._startup
+
+    def _triggered(self, job: Job) -> str:
+        schedule = job.settings.schedule if job.settings else None
+        if schedule is None:
+            raise Fault("the job has no schedule", self._deploy)
+        _refuse_paused(schedule.pause_status, self._deploy)
+        last, active = self._last(), self._active()
+        if last is not None and _result(last) != "SUCCESS":
+            raise Fault(f"the last run ended {_ended(last)}", f"see {last.run_page_url or self._outputs.job_url}")
+        due, created = self._due(job, datetime.now(UTC)), (job.created_time or 0) / 1e3
+        if last is None and active is None:
+            if not due or due[-1].timestamp() > created:
+                raise Fault("the job has never run", f"start it: {self._outputs.job_url}")
+            return "runs as its principal on its schedule, which is yet to begin"
+        begun = max(r.start_time or 0 for r in (last, active) if r is not None) / 1e3
+        # The newest due time may be a moment ago: the one before it must have been kept.
+        if len(due) == 2 and max(begun, created) < due[1].timestamp():
+            raise Fault(
+                f"a run was due at {due[1]:%Y-%m-%d %H:%M} {schedule.timezone_id}, and none has begun since",
+                f"see {self._outputs.job_url}",
+            )
+        ended = f"the last one ended {_ended(last)}" if last else "the first one is under way"
+        return f"runs as its principal on its schedule, {ended}"
+
+    def _due(self, job: Job, now: datetime) -> list[datetime]:
+        schedule = job.settings.schedule if job.settings else None
+        if schedule is None:
+            return []
+        return last_due(schedule.quartz_cron_expression, schedule.timezone_id, now) or []
+
+    def interval(self) -> float:
+        """Seconds between two runs on the schedule; 0 where that can't be told."""
+        due = self._due(self.get(), datetime.now(UTC))
+        return (due[0] - due[1]).total_seconds() if len(due) == 2 else 0.0
+
+    def starter(self) -> Callable[[], None]:
+        """Has the job run once, as soon as no other run is active; called again it does no more."""
+        started = False
+
+        def start() -> None:
+            nonlocal started
+            if not started and self._active() is None:
+                self._client.jobs.run_now(self._id)
+                started = True
+
+        return start
+
+    def _active(self) -> BaseRun | None:
+        return _first(self._client.jobs.list_runs(job_id=self._id, active_only=True, limit=1))
+
+    def _last(self) -> BaseRun | None:
+        return _first(self._client.jobs.list_runs(job_id=self._id, completed_only=True, limit=1))
+
+
+def _first(runs: Iterable[BaseRun]) -> BaseRun | None:
+    return next(iter(runs), None)
+
+
+def _state(run: BaseRun) -> str:
+    """Where a run is; newer workspaces tell it in another member."""
+    if run.state and run.state.life_cycle_state:
+        return run.state.life_cycle_state.value
+    return run.status.state.value if run.status and run.status.state else "unknown"
+
+
+def _result(run: BaseRun) -> str:
+    if run.state and run.state.result_state:
+        return run.state.result_state.value
+    details = run.status.termination_details if run.status else None
+    return details.code.value if details and details.code else "without a result"
+
+
+def _serves(run: BaseRun, record: Record, before: Record | None) -> bool:
+    """Whether the pipeline's own record says now, and of this run, that it serves. `before`: as it was a look ago."""
+    if _state(run) in _STARTING or record.state != "serving" or record.said_at is None or _of_another(run, record):
+        return False
+    said_anew = before is not None and before.said_at != record.said_at
+    return said_anew or abs(_ago(record.said_at)) < _SAID_WITHIN.total_seconds()
+
+
+def _of_another(run: BaseRun, record: Record) -> bool:
+    """Whether a record is of a run before this one, which had no time to say that it stops."""
+    return record.started_at is not None and record.started_at < _began(run) - timedelta(seconds=_A_MOMENT)
+
+
+def _not_serving(run: BaseRun, record: Record | None) -> str:
+    if record is None or record.said_at is None or _of_another(run, record):
+        return f"a run is {_state(run)}, and its pipeline has said nothing yet"
+    return f"a run is {_state(run)}, but the pipeline is {record.state} and last said so {ago(record.said_at)}"
+
+
+def _ago(then: datetime) -> float:
+    return (datetime.now(UTC) - then).total_seconds()
+
+
+def _began(run: BaseRun) -> datetime:
+    return datetime.fromtimestamp((run.start_time or 0) / 1e3, UTC)
+
+
+def _ended(run: BaseRun) -> str:
+    when = datetime.fromtimestamp((run.end_time or run.start_time or 0) / 1e3, UTC)
+    return f"{_result(run)} {ago(when)}"
+
+
+def _refuse_paused(status: object, deploy: str) -> None:
+    if status is not None and getattr(status, "value", status) == "PAUSED":
+        raise Fault("the job is paused", f"set paused to false, then {deploy}")

@@ -1,0 +1,74 @@
+"""How verdicts are told: a table for people, JSON for machines, JUnit for a CI."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.errors import OperatorError
+from scripts.checks.suite import Result, Verdict
+
+_COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.SKIPPED: "yellow"}
+
+
+def print_results(results: Sequence[Result], where: str) -> None:
+    grid = Table("check", "verdict", "seconds", "finding", title=f"smoke tests of {where}", title_justify="left")
+    for result in results:
+        mend = f"\n→ {escape(result.mend)}" if result.mend else ""
+        colour = _COLOURS[result.verdict]
+        verdict = f"[{colour}]{result.verdict}[/{colour}]"
+        grid.add_row(result.name, verdict, f"{result.seconds:.1f}", escape(result.finding) + mend)
+    console = Console(highlight=False)
+    console.print(grid)
+    counts = Counter(result.verdict for result in results)
+    console.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
+
+
+def as_json(results: Sequence[Result], where: str) -> str:
+    checks = [
+        {
+            "name": result.name,
+            "verdict": result.verdict,
+            "seconds": round(result.seconds, 3),
+            "finding": result.finding,
+            "mend": result.mend or None,
+        }
+        for result in results
+    ]
+    return json.dumps({"of": where, "passed": passed(results), "checks": checks}, indent=2, ensure_ascii=False)
+
+
+def passed(results: Sequence[Result]) -> bool:
+    """Whether all passed that could be made here."""
+    return all(result.verdict is not Verdict.FAILED for result in results)
+
+
+def write_junit(results: Sequence[Result], where: str, file: Path) -> None:
+    """Raises OperatorError where the file can't be written."""
+    counts = {
+        "tests": str(len(results)),
+        "failures": str(sum(result.verdict is Verdict.FAILED for result in results)),
+        "skipped": str(sum(result.verdict is Verdict.SKIPPED for result in results)),
+        "time": f"{sum(result.seconds for result in results):.3f}",
+    }
+    suite = ElementTree.Element("testsuite", {"name": f"smoke {where}", **counts})
+    for result in results:
+        name = {"classname": f"smoke.{where}", "name": result.name, "time": f"{result.seconds:.3f}"}
+        case = ElementTree.SubElement(suite, "testcase", name)
+        if result.verdict is Verdict.FAILED:
+            ElementTree.SubElement(case, "failure", {"message": result.finding}).text = result.mend
+        elif result.verdict is Verdict.SKIPPED:
+            ElementTree.SubElement(case, "skipped", {"message": result.finding})
+        else:
+            ElementTree.SubElement(case, "system-out").text = result.finding
+    try:
+        ElementTree.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise OperatorError(f"--junit {file} can't be written ({error.strerror}): give another path") from None

@@ -1,0 +1,1 @@
+"""Rotating the secrets of a deployment while its job runs."""

@@ -1,0 +1,113 @@
+"""The proof of a new value: it is used as the job will use it, before the job can see it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import httpx
+import openai
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import SecretStr
+
+from pipeline.platform.credentials import Credential
+from pipeline.redaction import scrub
+from pipeline.telegram.client import BotApi, BotApiError
+from pipeline.telegram.client import Refused as TelegramRefused
+from rotation.steps import Prove, Refused, Undecided
+
+_TOKEN = re.compile(r"(\d{1,20}):[A-Za-z0-9_-]{16,}", re.ASCII)
+_KEY = re.compile(r"[!-~]+")
+_TIMEOUT = 10.0
+_PATIENCE = 20.0
+"""Seconds to go on trying while the other side can't tell."""
+_PAUSE = 2.0
+
+
+def bot_of(token: SecretStr) -> int | None:
+    """The bot that a token is of; None where it has not the form of a token."""
+    match = _TOKEN.fullmatch(token.get_secret_value())
+    return int(match[1]) if match else None
+
+
+def telegram(url: str, bot_id: int | None) -> Prove:
+    """Proves a bot's token by getMe. `bot_id`: the deployment's bot, as far as it is known."""
+
+    def prove(token: SecretStr) -> str:
+        own = bot_of(token)
+        if own is None:
+            raise Refused("it is no token: BotFather's are a number, a colon and 35 characters")
+        if bot_id is not None and own != bot_id:
+            raise Refused(f"it is a token of bot {own}, and this deployment's bot is {bot_id}")
+        api = BotApi(url, Credential(lambda: token), _TIMEOUT)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                me = api.get_me()
+            except TelegramRefused as error:
+                if error.token_rejected:
+                    raise Refused(
+                        f"Telegram does not accept it ({error.code}): it is mistyped, or revoked, as each token is "
+                        "when BotFather issues the next"
+                    ) from None
+                reason = f"{error.code} {scrub(error.description)}"
+            except BotApiError as error:
+                reason = scrub(str(error))
+            else:
+                break
+            if time.monotonic() + _PAUSE > until:
+                raise Undecided(f"Telegram can't be asked ({reason})")
+            time.sleep(_PAUSE)
+        if me.id != own or bot_id not in (None, me.id):
+            raise Refused(f"getMe shows bot {me.id}, and this deployment's bot is {bot_id or own}")
+        return f"@{me.username}, bot {me.id}"
+
+    return prove
+
+
+def model_key(url: str, model: str) -> Prove:
+    """Proves a key by asking the model for one token."""
+
+    def prove(key: SecretStr) -> str:
+        if not _KEY.fullmatch(key.get_secret_value()):
+            raise Refused("it is no key: a key has no blanks and nothing beyond ASCII")
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                answered = _ask(url, model, key)
+            except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+                raise Refused(f"the model's server does not accept it ({error.status_code})") from None
+            except openai.NotFoundError:
+                raise Undecided(f"the server knows no model {model!r}") from None
+            except openai.APIStatusError as error:
+                reason = f"it answered {error.status_code}"
+            except openai.APIError as error:
+                reason = type(error).__name__
+            else:
+                if answered:
+                    return f"{model} answered"
+                reason = "it answered with no completion"
+            if time.monotonic() + _PAUSE > until:
+                raise Undecided(f"the model can't be asked ({reason})")
+            time.sleep(_PAUSE)
+
+    return prove
+
+
+def _ask(url: str, model: str, key: SecretStr) -> bool:
+    """Ask for one completion of one token; whether one came. Raises openai.APIError."""
+    message: ChatCompletionMessageParam = {"role": "user", "content": "ping"}
+    with openai.OpenAI(
+        base_url=url,
+        api_key=key.get_secret_value(),
+        timeout=httpx.Timeout(_TIMEOUT, connect=5.0),
+        max_retries=0,
+    ) as client:
+        completions = client.chat.completions
+        try:
+            completion = completions.create(model=model, messages=[message], max_tokens=1)
+        except openai.BadRequestError as error:
+            if "max_completion_tokens" not in str(error):
+                raise
+            completion = completions.create(model=model, messages=[message], max_completion_tokens=1)
+    return bool(getattr(completion, "choices", None))

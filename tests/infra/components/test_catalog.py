@@ -1,0 +1,322 @@
+"""The catalog: what is declared in Unity Catalog, and who may do what with it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pulumi
+import pulumi_databricks as databricks
+import pytest
+
+from infra.components.catalog import Catalog, CatalogArgs
+from pipeline.tables import TABLES, Table
+from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
+
+WHOLE = CatalogArgs(
+    name="lake_dev",
+    make=True,
+    schema="telegram",
+    warehouse_name="telegram-lakehouse-dev",
+    tags={"environment": "dev", "product": "telegram-lakehouse"},
+    protect=False,
+    service_principal=APPLICATION,
+    operators="operators",
+    readers="readers",
+    has_operators=True,
+    has_readers=True,
+    new_principal=True,
+)
+TABLE_NAMES = [f"lake_dev.telegram.{table.name}" for table in TABLES]
+
+
+def declared(
+    calls: dict[str, Any] | None = None, *, preview: bool = False, run: Run | None = None, **changes: Any
+) -> Run:
+    def program(opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[Any]]:
+        catalog = Catalog("catalog", CatalogArgs(**{**vars(WHOLE), **changes}), opts)
+        return {
+            "catalog": catalog.catalog,
+            "schema": catalog.schema,
+            "warehouse_id": catalog.warehouse_id,
+            **catalog.tables,
+            **catalog.volumes,
+        }
+
+    return run_component(program, calls=calls, preview=preview, run=run)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Run:
+    return declared()
+
+
+def grants(run: Run) -> set[tuple[str, str, tuple[str, ...]]]:
+    """(principal, securable, privileges) of every grant."""
+    securables = ("catalog", "schema", "table", "volume")
+    found = []
+    for grant in run.of("Grant"):
+        on = [f"{kind} {grant.inputs[kind]}" for kind in grant.inputs if kind not in ("principal", "privileges")]
+        assert [text.split()[0] for text in on if text.split()[0] not in securables] == []
+        assert len(on) == 1, grant.name
+        found.append((grant.inputs["principal"], on[0], tuple(sorted(grant.inputs["privileges"]))))
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+JOB = {
+    (APPLICATION, "catalog lake_dev", ("USE_CATALOG",)),
+    (APPLICATION, "schema lake_dev.telegram", ("USE_SCHEMA",)),
+    (APPLICATION, "table lake_dev.telegram.bronze", ("MODIFY", "SELECT")),
+    (APPLICATION, "table lake_dev.telegram.silver", ("MODIFY", "SELECT")),
+    (APPLICATION, "table lake_dev.telegram.quarantine", ("MODIFY", "SELECT")),
+    (APPLICATION, "volume lake_dev.telegram.landing", ("READ_VOLUME", "WRITE_VOLUME")),
+    (APPLICATION, "volume lake_dev.telegram.state", ("READ_VOLUME", "WRITE_VOLUME")),
+    (APPLICATION, "volume lake_dev.telegram.artifacts", ("READ_VOLUME",)),
+}
+OPERATORS = {
+    ("operators", "catalog lake_dev", ("USE_CATALOG",)),
+    ("operators", "schema lake_dev.telegram", ("USE_SCHEMA",)),
+    ("operators", "table lake_dev.telegram.bronze", ("SELECT",)),
+    ("operators", "table lake_dev.telegram.silver", ("SELECT",)),
+    ("operators", "table lake_dev.telegram.quarantine", ("SELECT",)),
+    ("operators", "volume lake_dev.telegram.landing", ("READ_VOLUME", "WRITE_VOLUME")),
+    ("operators", "volume lake_dev.telegram.state", ("READ_VOLUME", "WRITE_VOLUME")),
+}
+READERS = {
+    ("readers", "catalog lake_dev", ("USE_CATALOG",)),
+    ("readers", "schema lake_dev.telegram", ("USE_SCHEMA",)),
+    ("readers", "table lake_dev.telegram.silver", ("SELECT",)),
+}
+
+
+def test_each_principal_is_granted_what_it_needs_and_nothing_else(whole: Run) -> None:
+    assert grants(whole) == JOB | OPERATORS | READERS
+
+
+def test_without_groups_the_job_alone_is_granted_something() -> None:
+    run = declared(has_operators=False, has_readers=False, operators="", readers="")
+    assert grants(run) == JOB
+    assert run.of("Permissions") == []
+
+
+def test_one_group_does_not_need_the_other() -> None:
+    assert grants(declared(has_readers=False, readers="")) == JOB | OPERATORS
+    assert grants(declared(has_operators=False, operators="")) == JOB | READERS
+
+
+def test_no_resource_replaces_what_others_were_granted(whole: Run) -> None:
+    # Grants is authoritative over a securable, and would take the deployer's own rights.
+    assert whole.of("Grants") == []
+    everything = {privilege for _, _, privileges in grants(whole) for privilege in privileges}
+    assert everything == {"USE_CATALOG", "USE_SCHEMA", "SELECT", "MODIFY", "READ_VOLUME", "WRITE_VOLUME"}
+
+
+def test_the_grants_without_which_a_run_fails_are_told() -> None:
+    found: list[list[pulumi.Resource]] = []
+
+    def program(opts: pulumi.ResourceOptions) -> None:
+        found.append(Catalog("catalog", WHOLE, opts).granted)
+
+    run = run_component(program)
+    names = {grant._name for grant in found[0]}
+    assert names == {grant.name for grant in run.of("Grant") if grant.inputs["principal"] == APPLICATION}
+
+
+HOLDING_DATA = {
+    "catalog-catalog",
+    "catalog-schema",
+    "catalog-landing",
+    "catalog-state",
+    "catalog-bronze",
+    "catalog-silver",
+    "catalog-quarantine",
+}
+
+
+def test_where_data_is_protected_exactly_what_holds_it_is_protected_and_kept() -> None:
+    run = declared(protect=True)
+    assert {resource.name for resource in run.resources if resource.protect} == HOLDING_DATA
+    assert {resource.name for resource in run.resources if resource.retain_on_delete} == HOLDING_DATA
+    assert [resource.name for resource in run.resources if resource.inputs.get("forceDestroy")] == []
+
+
+def test_where_data_is_not_protected_everything_can_be_destroyed(whole: Run) -> None:
+    assert [one.name for one in whole.resources if one.protect or one.retain_on_delete] == []
+    # A schema in which the run left files or tables could not be removed otherwise.
+    assert (whole.one("Catalog").inputs["forceDestroy"], whole.one("Schema").inputs["forceDestroy"]) == (True, True)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_table_is_declared_as_the_pipeline_writes_it(whole: Run, table: Table) -> None:
+    inputs = dict(whole.named(f"catalog-{table.name}").inputs)
+    assert inputs.pop("columns") == [
+        {"name": column.name, "type": column.type, "comment": column.comment} for column in table.columns
+    ]
+    assert inputs.pop("clusterKeys", []) == list(table.cluster_by)
+    assert inputs.pop("properties") == dict(table.properties)
+    assert inputs == {
+        "catalogName": "lake_dev",
+        "schemaName": "telegram",
+        "name": table.name,
+        "comment": table.comment,
+        "tableType": "MANAGED",
+        "dataSourceFormat": "DELTA",
+        # Without a warehouse the provider would start a cluster to make the table.
+        "warehouseId": "catalog-warehouse-id",
+    }
+
+
+def test_there_are_the_tables_of_the_pipeline_and_no_others(whole: Run) -> None:
+    assert {table.inputs["name"] for table in whole.of("SqlTable")} == {"bronze", "silver", "quarantine"}
+    # Table makes no Delta log.
+    assert whole.of("Table") == []
+
+
+def test_the_volumes_are_managed_and_their_paths_are_told(whole: Run) -> None:
+    volumes = {volume.inputs["name"]: volume.inputs for volume in whole.of("Volume")}
+    assert set(volumes) == {"landing", "state", "artifacts"}
+    assert {(v["volumeType"], v["catalogName"], v["schemaName"]) for v in volumes.values()} == {
+        ("MANAGED", "lake_dev", "telegram")
+    }
+    assert {name: whole.outputs[name] for name in volumes} == {
+        name: f"/Volumes/lake_dev/telegram/{name}" for name in volumes
+    }
+
+
+def test_the_tables_are_told_by_their_full_names(whole: Run) -> None:
+    assert [whole.outputs[table.name] for table in TABLES] == TABLE_NAMES
+
+
+def test_the_warehouse_made_is_small_serverless_and_stops_by_itself(whole: Run) -> None:
+    inputs = whole.one("SqlEndpoint").inputs
+    assert inputs == {
+        "name": "telegram-lakehouse-dev",
+        "clusterSize": "2X-Small",
+        "maxNumClusters": 1,
+        "autoStopMins": 1,
+        "enableServerlessCompute": True,
+        "warehouseType": "PRO",
+        "tags": {
+            "customTags": [
+                {"key": "environment", "value": "dev"},
+                {"key": "product", "value": "telegram-lakehouse"},
+            ]
+        },
+    }
+    assert whole.one("Permissions").inputs == {
+        "sqlEndpointId": "catalog-warehouse-id",
+        "accessControls": [
+            {"groupName": "operators", "permissionLevel": "CAN_USE"},
+            {"groupName": "readers", "permissionLevel": "CAN_USE"},
+        ],
+    }
+
+
+def test_a_given_warehouse_is_used_and_its_permissions_are_left_alone() -> None:
+    run = declared(warehouse_id="w1")
+    assert (run.of("SqlEndpoint"), run.of("Permissions")) == ([], [])
+    assert {table.inputs["warehouseId"] for table in run.of("SqlTable")} == {"w1"}
+    assert run.outputs["warehouse_id"] == "w1"
+
+
+def test_an_existing_catalog_is_used_and_not_declared() -> None:
+    run = declared(make=False, protect=True)
+    assert run.of("Catalog") == []
+    assert run.one("Schema").inputs["catalogName"] == "lake_dev"
+    assert run.outputs["catalog"] == "lake_dev"
+    assert {one.name for one in run.resources if one.protect} == HOLDING_DATA - {"catalog-catalog"}
+    # A grant would replace what the groups hold on a catalog of others; the principal is new there.
+    mine = {grant for grant in JOB | OPERATORS | READERS if grant[1] != "catalog lake_dev" or grant[0] == APPLICATION}
+    assert grants(run) == mine
+    given = declared(make=False, new_principal=False)
+    assert [grant for grant in given.of("Grant") if "catalog" in grant.inputs] == []
+
+
+def test_a_catalog_is_put_where_the_settings_say(whole: Run) -> None:
+    assert "storageRoot" not in whole.one("Catalog").inputs
+    assert declared(storage_root="s3://bucket/lake").one("Catalog").inputs["storageRoot"] == "s3://bucket/lake"
+
+
+def imports(run: Run) -> dict[str, str]:
+    return {resource.name: resource.import_id for resource in run.resources if resource.import_id}
+
+
+def test_tables_that_exist_are_adopted_by_their_full_names() -> None:
+    run = declared({"getTables": {"ids": [*TABLE_NAMES, "lake_dev.telegram.another"]}})
+    assert imports(run) == {f"catalog-{table.name}": f"lake_dev.telegram.{table.name}" for table in TABLES}
+    assert len(run.of("SqlTable")) == 3
+
+
+def test_a_table_that_is_absent_is_made_beside_one_that_is_adopted() -> None:
+    run = declared({"getTables": {"ids": ["lake_dev.telegram.silver", "lake_dev.telegram.bronze_old"]}})
+    assert imports(run) == {"catalog-silver": "lake_dev.telegram.silver"}
+    assert len(run.of("SqlTable")) == 3
+
+
+def test_a_name_is_recognised_in_whatever_case_it_was_set() -> None:
+    run = declared({"getTables": {"ids": ["lake_dev.telegram.silver"]}}, name="Lake_Dev", make=False)
+    assert imports(run) == {"catalog-silver": "Lake_Dev.telegram.silver"}
+
+
+def test_the_tables_are_looked_up_in_their_own_workspace_and_schema(whole: Run) -> None:
+    (call,) = [call for call in whole.calls if call.token.endswith(":getTables")]
+    assert call.args == {"catalogName": "lake_dev", "schemaName": "telegram"}
+    assert f"::{WORKSPACE}::" in call.provider
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot read tables: Catalog 'lake_dev' does not exist.",
+        "1 error occurred:\n\t* Schema 'lake_dev.telegram' does not exist",
+        "CATALOG_DOES_NOT_EXIST",
+        "SCHEMA_NOT_FOUND",
+    ],
+)
+def test_where_the_schema_is_not_there_yet_all_tables_are_made(text: str) -> None:
+    run = declared({"getTables": RuntimeError(text)})
+    assert imports(run) == {}
+    assert len(run.of("SqlTable")) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cannot read tables: User does not have USE SCHEMA on Schema 'lake_dev.telegram'",
+        "default auth: cannot configure default credentials",
+        "request timed out after 1m0s of inactivity",
+    ],
+)
+def test_a_look_up_that_fails_ends_the_program_before_a_table_is_declared(text: str) -> None:
+    # A table that is there but could not be seen would be made anew, and so be emptied.
+    run = Run()
+    with pytest.raises(Exception, match=re.escape(text)):
+        declared({"getTables": RuntimeError(text)}, run=run)
+    assert [call.token.rsplit(":", 1)[-1] for call in run.calls] == ["getTables"]
+    assert run.of("SqlTable") == []
+
+
+@pytest.mark.parametrize("make", [True, False])
+def test_a_preview_before_anything_exists_declares_everything(make: bool) -> None:
+    run = declared(preview=True, make=make)
+    assert {table.inputs["name"] for table in run.of("SqlTable")} == {"bronze", "silver", "quarantine"}
+    # On a catalog of others, the two groups get nothing.
+    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if make else 2)
+
+
+def test_in_a_workspace_that_is_still_to_be_made_no_table_is_looked_for() -> None:
+    def program() -> None:
+        made = databricks.Schema("stands-for-a-workspace", catalog_name="c")
+        provider = databricks.Provider("later", host=made.id)
+        Catalog("catalog", WHOLE, pulumi.ResourceOptions(providers=[provider]))
+
+    run = run_program(program, preview=True)
+    assert imports(run) == {}
+    assert len(run.of("SqlTable")) == 3
+
+
+def test_everything_is_in_the_given_workspace(whole: Run) -> None:
+    inside = [one for one in whole.resources if one.custom and one.package == "databricks"]
+    assert len(inside) > 20
+    assert {one.provider_name for one in inside} == {WORKSPACE}

@@ -1,0 +1,89 @@
+"""The dashboard's component, under mocks: what it declares, and what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pulumi
+import pulumi_databricks as databricks
+import pytest
+
+from infra.components.dashboard import Dashboard, DashboardArgs
+from infra.reports import layout
+from infra.reports.queries import Prices
+from tests.support.program import Run, run_program
+
+ARGS = DashboardArgs(
+    name="telegram-lakehouse-dev",
+    host="https://dbc-1.cloud.databricks.com",
+    silver="cat.telegram.silver",
+    warehouse_id="w1",
+    folder="/Workspace/reports/dev",
+    prices=Prices(0.5, 1.5),
+    operators="ops",
+    readers="readers",
+    has_operators=True,
+    has_readers=True,
+)
+
+
+def _run(args: DashboardArgs = ARGS) -> Run:
+    def program() -> Mapping[str, pulumi.Input[str]]:
+        made = Dashboard(
+            "dashboard",
+            args,
+            pulumi.ResourceOptions(
+                providers=[databricks.Provider("inside", host="https://dbc-1.cloud.databricks.com")]
+            ),
+        )
+        return {"url": made.url, "folder": made.folder}
+
+    return run_program(program)
+
+
+def test_it_is_published_in_its_own_folder_for_viewers_with_grants_of_their_own() -> None:
+    run = _run()
+    assert run.one("Directory").inputs == {"path": "/reports/dev"}
+    assert run.one("Dashboard").inputs == {
+        "displayName": "telegram-lakehouse-dev",
+        "parentPath": "/reports/dev",
+        "warehouseId": "w1",
+        "embedCredentials": False,
+        "serializedDashboard": layout.serialized("cat.telegram.silver", Prices(0.5, 1.5)),
+    }
+
+
+def test_operators_manage_it_and_readers_only_read() -> None:
+    assert _run().one("Permissions").inputs == {
+        "dashboardId": "d4sh",
+        "accessControls": [
+            {"groupName": "ops", "permissionLevel": "CAN_MANAGE"},
+            {"groupName": "readers", "permissionLevel": "CAN_READ"},
+        ],
+    }
+
+
+@pytest.mark.parametrize(("operators", "readers", "level"), [(True, False, "CAN_MANAGE"), (False, True, "CAN_READ")])
+def test_a_group_that_there_is_not_is_given_nothing(operators: bool, readers: bool, level: str) -> None:
+    run = _run(replace(ARGS, has_operators=operators, has_readers=readers))
+    [given] = run.one("Permissions").inputs["accessControls"]
+    assert given["permissionLevel"] == level
+
+
+def test_without_groups_nobody_is_given_anything() -> None:
+    run = _run(replace(ARGS, has_operators=False, has_readers=False))
+    assert run.of("Permissions") == []
+
+
+def test_it_tells_its_address_and_the_folder_as_alerts_read_it_back() -> None:
+    assert _run().outputs == {
+        "url": "https://dbc-1.cloud.databricks.com/dashboardsv3/d4sh/published",
+        "folder": "/Workspace/reports/dev",
+    }
+
+
+def test_everything_of_it_has_the_provider_that_it_was_given() -> None:
+    resources = [resource for resource in _run().resources if resource.custom and resource.package == "databricks"]
+    assert [resource.kind for resource in resources] == ["Directory", "Dashboard", "Permissions"]
+    assert all("::inside::" in resource.provider for resource in resources)

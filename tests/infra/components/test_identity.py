@@ -1,0 +1,109 @@
+"""Who acts: the job's principal, who may run jobs as it, and the groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pulumi_databricks as databricks
+import pytest
+
+from infra.components.identity import Identity, IdentityArgs
+from tests.support.program import APPLICATION, WORKSPACE, Run, run_component
+
+MADE = IdentityArgs(name="telegram-lakehouse-dev", account_id="acc", deployer="users/ada@example.org")
+
+
+def declared(*, in_account: bool = False, **changes: Any) -> tuple[Run, Identity]:
+    made: list[Identity] = []
+
+    def program(opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[Any]]:
+        account = databricks.Provider("account", host="https://accounts.example.org") if in_account else None
+        identity = Identity("identity", IdentityArgs(**{**vars(MADE), "account": account, **changes}), opts)
+        made.append(identity)
+        return {
+            "service_principal": identity.service_principal,
+            "operators": identity.operators,
+            "readers": identity.readers,
+        }
+
+    return run_component(program), made[0]
+
+
+def test_a_principal_is_made_that_can_enter_the_workspace_and_make_no_cluster() -> None:
+    run, _ = declared()
+    assert run.one("ServicePrincipal").inputs == {
+        "api": "workspace",
+        "displayName": "telegram-lakehouse-dev",
+        "workspaceAccess": True,
+        "allowClusterCreate": False,
+    }
+    assert run.outputs["service_principal"] == APPLICATION
+    # No secret is made for it: the job needs none, and the state would hold it.
+    assert {one.kind for one in run.resources if one.custom and one.package == "databricks"} == {
+        "ServicePrincipal",
+        "AccessControlRuleSet",
+    }
+
+
+def test_the_deployer_may_run_jobs_as_the_principal_and_goes_on_managing_it() -> None:
+    run, identity = declared()
+    rules = run.one("AccessControlRuleSet")
+    assert rules.inputs == {
+        "api": "workspace",
+        "name": f"accounts/acc/servicePrincipals/{APPLICATION}/ruleSets/default",
+        "grantRules": [
+            {"role": "roles/servicePrincipal.manager", "principals": ["users/ada@example.org"]},
+            {"role": "roles/servicePrincipal.user", "principals": ["users/ada@example.org"]},
+        ],
+    }
+    assert isinstance(identity.may_run_as, databricks.AccessControlRuleSet)
+
+
+def test_a_group_of_deployers_takes_the_place_of_the_one_who_deploys() -> None:
+    run, _ = declared(deployer="groups/deployers")
+    rules = run.one("AccessControlRuleSet").inputs["grantRules"]
+    assert [rule["principals"] for rule in rules] == [["groups/deployers"], ["groups/deployers"]]
+
+
+def test_a_given_principal_is_used_and_its_rules_are_left_alone() -> None:
+    run, identity = declared(service_principal="app-1")
+    assert [one.kind for one in run.resources if one.custom and one.package == "databricks"] == []
+    assert run.outputs["service_principal"] == "app-1"
+    assert identity.may_run_as is identity
+
+
+def test_groups_that_exist_are_named_and_not_declared() -> None:
+    run, _ = declared(operators="operators", readers="readers")
+    assert (run.of("Group"), run.of("PermissionAssignment")) == ([], [])
+    assert (run.outputs["operators"], run.outputs["readers"]) == ("operators", "readers")
+
+
+def test_groups_are_made_in_the_account_and_let_into_the_workspace_as_users() -> None:
+    run, _ = declared(in_account=True, operators="operators", readers="readers")
+    assert {(group.inputs["displayName"], group.inputs["api"], group.provider_name) for group in run.of("Group")} == {
+        ("operators", "account", "account"),
+        ("readers", "account", "account"),
+    }
+    assert all("workspaceAccess" not in group.inputs for group in run.of("Group"))
+    assert {
+        (one.inputs["principalId"], tuple(one.inputs["permissions"]), one.provider_name)
+        for one in run.of("PermissionAssignment")
+    } == {
+        ("identity-operators-id", ("USER",), WORKSPACE),
+        ("identity-readers-id", ("USER",), WORKSPACE),
+    }
+    assert (run.outputs["operators"], run.outputs["readers"]) == ("operators", "readers")
+
+
+@pytest.mark.parametrize(("operators", "readers"), [("operators", ""), ("", "readers")])
+def test_a_group_that_is_not_wanted_is_not_made(operators: str, readers: str) -> None:
+    run, _ = declared(in_account=True, operators=operators, readers=readers)
+    assert [group.inputs["displayName"] for group in run.of("Group")] == [operators or readers]
+    assert (run.outputs["operators"], run.outputs["readers"]) == (operators, readers)
+
+
+def test_what_is_of_the_workspace_is_made_through_its_provider() -> None:
+    run, _ = declared(in_account=True, operators="operators")
+    assert run.one("ServicePrincipal").provider_name == WORKSPACE
+    assert run.one("AccessControlRuleSet").provider_name == WORKSPACE

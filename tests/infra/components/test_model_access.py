@@ -1,0 +1,73 @@
+"""The right to ask a serving endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pulumi_databricks as databricks
+import pytest
+
+from infra.components.model_access import ModelAccess, ModelAccessArgs
+from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
+
+ENDPOINTS = {"getServingEndpoints": {"endpoints": [{"name": "theirs", "id": "e0"}, {"name": "ours", "id": "e1"}]}}
+
+
+def args(endpoint: str = "ours", *, has_operators: bool = True) -> ModelAccessArgs:
+    return ModelAccessArgs(endpoint, APPLICATION, "operators" if has_operators else "", has_operators)
+
+
+def declared(of: ModelAccessArgs, calls: dict[str, Any] | None = None, run: Run | None = None) -> Run:
+    return run_component(
+        lambda opts: {"id": ModelAccess("model", of, opts).endpoint_id}, calls=calls or ENDPOINTS, run=run
+    )
+
+
+def test_the_job_may_query_the_endpoint_and_the_operators_manage_it() -> None:
+    run = declared(args())
+    assert run.one("Permissions").inputs == {
+        "servingEndpointId": "e1",
+        "accessControls": [
+            {"servicePrincipalName": APPLICATION, "permissionLevel": "CAN_QUERY"},
+            {"groupName": "operators", "permissionLevel": "CAN_MANAGE"},
+        ],
+    }
+    assert run.one("Permissions").provider_name == WORKSPACE
+    assert run.outputs == {"id": "e1"}
+
+
+def test_without_operators_only_the_job_is_given_a_right() -> None:
+    run = declared(args(has_operators=False))
+    assert run.one("Permissions").inputs["accessControls"] == [
+        {"servicePrincipalName": APPLICATION, "permissionLevel": "CAN_QUERY"}
+    ]
+
+
+def test_the_endpoint_is_looked_for_in_the_workspace() -> None:
+    (call,) = declared(args()).calls
+    assert call.token == "databricks:index/getServingEndpoints:getServingEndpoints"
+    assert f"::{WORKSPACE}::" in call.provider
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [[], [{"name": "theirs", "id": "e0"}], [{"name": "ours", "id": ""}]],
+    ids=["none", "another", "without permissions of its own"],
+)
+def test_an_endpoint_that_can_not_be_given_rights_on_ends_the_program_in_one_line(endpoints: list[Any]) -> None:
+    run = Run()
+    line = "model is 'ours': the workspace has no serving endpoint of that name that has permissions"
+    with pytest.raises(pulumi.RunError) as fault:
+        declared(args(), {"getServingEndpoints": {"endpoints": endpoints}}, run)
+    assert str(fault.value) == line
+    assert run.of("Permissions") == []
+
+
+def test_in_a_workspace_that_is_still_to_be_made_nothing_is_looked_for() -> None:
+    def program() -> None:
+        made = databricks.Schema("stands-for-a-workspace", catalog_name="c")
+        provider = databricks.Provider("later", host=made.id)
+        ModelAccess("model", args(), pulumi.ResourceOptions(providers=[provider]))
+
+    assert len(run_program(program, preview=True, calls=ENDPOINTS).of("Permissions")) == 1

@@ -1,0 +1,111 @@
+"""Sending a part, and what Telegram's answer makes of its reply."""
+
+import pytest
+
+from pipeline.messages.origin import Probe, Replay
+from pipeline.replies.delivery import Effect, Sending, after_fault, after_sent, parts_of, send
+from pipeline.replies.reply import OnUnknown, Part, PartState, Reply
+from pipeline.telegram.client import BotApiError, Interrupted, Refused, Unreachable
+from tests.support.fakes import FakeApi, Sent
+from tests.support.replies import NOON, answer, answered
+
+PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
+
+
+def under_way(*parts: Part | str, index: int = 0) -> Reply:
+    return answered(*parts).sending(index)
+
+
+def states(sending: Sending) -> list[PartState]:
+    return [part.state for part in sending.reply.parts]
+
+
+def test_a_short_answer_is_one_part_and_a_long_one_several() -> None:
+    assert parts_of(answer("hi"), as_html=False) == (Part(text="hi"),)
+    long = parts_of(answer("word " * 2000), as_html=True)
+    assert [(len(part.text) <= 4096, part.html, part.state) for part in long] == [(True, True, PENDING)] * 3
+
+
+def test_a_part_replies_to_its_question_in_its_chat_and_topic() -> None:
+    api = FakeApi()
+    reply = answered("one", Part(text="<b>two</b>", html=True), chat_id=-5, topic_id=9, seq=3)
+    assert [send(api, reply, 0), send(api, reply, 1)] == [1000, 1001]
+    assert api.requests == [Sent(-5, "one", 103, 9, False), Sent(-5, "<b>two</b>", 103, 9, True)]
+
+
+def test_in_an_upgraded_chat_the_question_has_another_number_so_none_is_given() -> None:
+    api = FakeApi()
+    send(api, answered("one", chat_id=-5).moved(-1005), 0)
+    assert api.requests == [Sent(-1005, "one", None, None, False)]
+
+
+def test_a_probes_message_was_never_in_the_chat_so_none_is_replied_to() -> None:
+    api = FakeApi()
+    send(api, answered("one", chat_id=5, origin=Probe(id="p", deliver=True)), 0)
+    assert api.requests == [Sent(5, "one", None, None, False)]
+
+
+def test_a_replay_replies_to_the_message_that_was_asked() -> None:
+    api = FakeApi()
+    send(api, answered("one", chat_id=5, seq=3, origin=Replay(id="r", mode="answer")), 0)
+    assert api.requests == [Sent(5, "one", 103, None, False)]
+
+
+def test_a_sent_part_has_its_message_id_and_time() -> None:
+    sending = after_sent(under_way("one", "two"), 0, 77, NOON)
+    assert (states(sending), sending.reply.parts[0].message_id, sending.effect) == ([SENT, PENDING], 77, Effect.NONE)
+    assert sending.reply.delivered_at == NOON
+
+
+REFUSED = Refused(403, "Forbidden: bot was blocked by the user")
+
+
+@pytest.mark.parametrize(
+    ("error", "on_unknown", "state", "effect", "reason"),
+    [
+        (Unreachable("no way"), "hold", PENDING, Effect.OUT, None),
+        (Unreachable("no way"), "resend", PENDING, Effect.OUT, None),
+        (Interrupted("cut"), "hold", UNKNOWN, Effect.OUT, "cut"),
+        (Interrupted("cut"), "resend", PENDING, Effect.OUT, None),
+        (Refused(401, "Unauthorized"), "hold", PENDING, Effect.TOKEN_REJECTED, None),
+        (Refused(404, "Not Found"), "hold", PENDING, Effect.TOKEN_REJECTED, None),
+        (Refused(429, "Too Many Requests", 7.0), "hold", PENDING, Effect.HOLD, None),
+        (REFUSED, "hold", DEAD, Effect.NONE, str(REFUSED)),
+        (Refused(400, "Bad Request: chat not found"), "hold", DEAD, Effect.NONE, "400 Bad Request: chat not found"),
+    ],
+)
+def test_every_fault_has_its_consequence(
+    error: BotApiError, on_unknown: OnUnknown, state: PartState, effect: Effect, reason: str | None
+) -> None:
+    sending = after_fault(under_way("one"), 0, error, on_unknown)
+    assert (states(sending), sending.effect, sending.reply.error) == ([state], effect, reason)
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(7.0, 7.0), (None, 1.0), (0.0, 1.0)])
+def test_telegrams_word_on_waiting_is_passed_on(asked: float | None, wait: float) -> None:
+    assert after_fault(under_way("one"), 0, Refused(429, "slow", asked), "hold").wait == wait
+
+
+def test_an_unknown_part_leaves_the_others_to_be_sent() -> None:
+    assert states(after_fault(under_way("one", "two"), 0, Interrupted("cut"), "hold")) == [UNKNOWN, PENDING]
+
+
+def test_a_dead_reply_takes_its_open_parts_with_it() -> None:
+    reply = answered("one", "two", "three").sent(0, 1, NOON).sending(1)
+    assert states(after_fault(reply, 1, REFUSED, "hold")) == [SENT, DEAD, DEAD]
+
+
+def test_an_upgraded_group_is_followed_once() -> None:
+    upgraded = Refused(400, "group chat was upgraded", migrate_to_chat_id=-1005)
+    moved = after_fault(answered("one", chat_id=-5).sending(0), 0, upgraded, "hold")
+    assert (moved.reply.chat_id, states(moved), moved.effect) == (-1005, [PENDING], Effect.NONE)
+    assert moved.reply.question.chat_id == -5
+    assert states(after_fault(moved.reply.sending(0), 0, upgraded, "hold")) == [DEAD]
+
+
+def test_refused_html_is_sent_again_as_plain_text_without_its_tags() -> None:
+    reply = under_way(Part(text='<b>1 &lt; 2</b> <a href="x">link</a> a<b', html=True))
+    refused = Refused(400, "Bad Request: can't parse entities")
+    sending = after_fault(reply, 0, refused, "hold")
+    assert sending.reply.parts == (Part(text="1 < 2 link a<b", html=False),)
+    assert states(after_fault(sending.reply.sending(0), 0, refused, "hold")) == [DEAD]

@@ -1,0 +1,246 @@
+"""The reply journal on disk."""
+
+import errno
+import functools
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipeline.messages.answer import AnswerStatus
+from pipeline.messages.origin import Probe, Replay, StoredAnswer
+from pipeline.replies import journal as journal_module
+from pipeline.replies.journal import Journal, Settlement, read_journal
+from pipeline.replies.reply import PartState, Reply
+from pipeline.storage.durable import write_durably
+from pipeline.storage.places import StorageError
+from tests.support.replies import NOON, accepted, answer, answered, part
+from tests.support.waiting import eventually
+
+DONE = part("hello", PartState.SENT, 1)
+
+
+def settlement(*replies: Reply, batch_id: int = 3, query_id: str = "q") -> Settlement:
+    return Settlement(query_id=query_id, batch_id=batch_id, keys=tuple(reply.key for reply in replies))
+
+
+def test_a_recorded_state_is_there_after_a_restart(tmp_path: Path) -> None:
+    one, other = accepted(seq=1), accepted(seq=2)
+    journal = Journal(tmp_path / "journal")
+    journal.record(one, other)
+    later = one.with_answer(answer(), answered().parts)
+    journal.record(later)
+    for found in (journal, Journal(tmp_path / "journal"), read_journal(tmp_path / "journal")):
+        replies = found.replies() if isinstance(found, Journal) else found.replies
+        assert replies == {one.key: later, other.key: other}
+    assert journal.get(one.key) == later
+    assert journal.get("none") is None
+
+
+def test_the_state_is_on_disk_before_record_returns(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for seq in range(1, 4):
+        journal.record(accepted(seq=seq))
+        assert len(read_journal(tmp_path).replies) == seq
+
+
+def test_unsettled_replies_are_the_terminal_ones_in_order_of_arrival(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    late, early, undelivered = answered(DONE, seq=5), answered(DONE, seq=2), answered("x", seq=1)
+    journal.record(late, early, undelivered, accepted(seq=3))
+    assert journal.unsettled() == [early, late]
+    journal.settle(settlement(early))
+    assert journal.unsettled() == [late]
+    assert Journal(tmp_path).unsettled() == [late]
+
+
+def test_what_a_batch_settled_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    one, other = answered(DONE, seq=1), answered(DONE, seq=2)
+    journal.record(one, other)
+    first, second = settlement(one, batch_id=3), settlement(other, batch_id=4)
+    journal.settle(first)
+    journal.settle(second)
+    assert Journal(tmp_path).settlements() == [first, second]
+    assert journal.get(one.key) == one
+    journal.forget([first])
+    again = Journal(tmp_path)
+    assert (again.replies(), again.settlements()) == ({other.key: other}, [second])
+
+
+def test_forgetting_nothing_writes_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.forget([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_released_settlement_keeps_the_replies_that_silver_lacks(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    written, missing = answered(DONE, seq=1), answered(DONE, seq=2)
+    journal.record(written, missing)
+    lost = settlement(written, missing)
+    journal.settle(lost)
+    journal.release(lost, [written.key])
+    for found in (journal, Journal(tmp_path)):
+        assert (found.unsettled(), found.settlements()) == ([missing], [])
+
+
+def many_segments(folder: Path) -> Journal:
+    journal = Journal(folder)
+    for seq in range(600):
+        journal.record(accepted(seq=seq % 7))
+    journal.settle(settlement(accepted(seq=0)))
+    return journal
+
+
+def test_many_segments_become_one_with_the_same_content(tmp_path: Path) -> None:
+    journal = many_segments(tmp_path)
+    before = read_journal(tmp_path)
+    journal.compact()
+    assert len(list(tmp_path.glob("*.json"))) == 1
+    assert read_journal(tmp_path) == before
+    journal.record(accepted(seq=99))
+    assert len(Journal(tmp_path).replies()) == len(before.replies) + 1
+
+
+def test_a_crash_between_compacting_and_removing_the_old_segments_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = many_segments(tmp_path)
+    journal.forget(journal.settlements())
+    before = read_journal(tmp_path)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    journal.compact()
+    assert len(list(tmp_path.glob("*.json"))) > 600
+    assert read_journal(tmp_path) == before
+    assert "42:0:7:100" not in Journal(tmp_path).replies()
+
+
+def test_few_segments_are_left_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.record(accepted())
+    journal.compact()
+    assert [path.name for path in tmp_path.iterdir()] == ["000000000000001.json"]
+
+
+def test_an_unfinished_file_of_a_crash_does_not_count(tmp_path: Path) -> None:
+    Journal(tmp_path).record(accepted())
+    (tmp_path / ".000000000000002.json.tmp").write_text('{"replies": [')
+    assert list(Journal(tmp_path).replies()) == ["42:1:7:101"]
+
+
+def test_a_segment_from_before_replies_had_an_origin_is_read(tmp_path: Path) -> None:
+    question = (
+        '{"bot_id":42,"update_id":1,"chat_id":7,"message_id":101,"seq":1,"chat_type":"private","chat_title":null,'
+        '"topic_id":null,"author_signature":null,"text":"hi","command":null,"received_at":"2026-01-02T12:00:00Z"}'
+    )
+    reply = '{"question":' + question + ',"chat_id":7,"answer":null,"parts":[],"delivered_at":null}'
+    settled = '{"query_id":"q","batch_id":3,"keys":["42:1:7:101"]}'
+    record = '{"snapshot":false,"replies":[' + reply + '],"settlements":[' + settled + '],"forgotten":[],"released":[]}'
+    (tmp_path / "000000000000001.json").write_text(record)
+    journal = Journal(tmp_path)
+    assert (journal.get("42:1:7:101"), journal.settlements()) == (accepted(), [settlement(accepted())])
+
+
+def test_what_came_from_outside_is_read_as_it_was_written(tmp_path: Path) -> None:
+    stored = StoredAnswer(text="да", status=AnswerStatus.FIXED, prompt_tokens=3, answered_at=NOON)
+    origins = (None, Probe(id="p"), Replay(id="r", mode="answer"), Replay(id="s", mode="deliver", answer=stored))
+    replies = [accepted(origin=origin) for origin in origins]
+    Journal(tmp_path).record(*replies)
+    assert Journal(tmp_path).replies() == {reply.key: reply for reply in replies}
+    assert len(read_journal(tmp_path).replies) == 4
+
+
+def test_a_segment_that_cannot_be_read_is_said_in_one_line_and_not_passed_over(tmp_path: Path) -> None:
+    Journal(tmp_path).record(accepted())
+    (tmp_path / "000000000000002.json").write_text("{")
+    for read in (Journal, read_journal):
+        with pytest.raises(StorageError, match=r"000000000000002\.json can't be read") as caught:
+            read(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert read_journal(tmp_path / "none").replies == {}
+
+
+def test_a_write_that_fails_is_an_error_and_leaves_the_state_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    journal.record(accepted())
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal_module, "write_durably", full)
+        with pytest.raises(OSError, match="No space left"):
+            journal.record(answered())
+    assert journal.get("42:1:7:101") == accepted()
+    journal.record(answered())
+    assert Journal(tmp_path).get("42:1:7:101") == answered()
+
+
+class HeldDisk:
+    """The first write waits until it is let go, so that others queue up behind it."""
+
+    def __init__(self) -> None:
+        self.writing, self.go_on = threading.Event(), threading.Event()
+        self.writes = 0
+
+    def __call__(self, path: Path, content: bytes) -> None:
+        self.writes += 1
+        self.writing.set()
+        assert self.go_on.wait(5)
+        write_durably(path, content)
+
+
+@pytest.fixture
+def held_disk(monkeypatch: pytest.MonkeyPatch) -> HeldDisk:
+    disk = HeldDisk()
+    monkeypatch.setattr(journal_module, "write_durably", disk)
+    return disk
+
+
+def in_threads(journal: Journal, disk: HeldDisk, *replies: Reply) -> list[tuple[str, Exception | None]]:
+    """Record the first reply, and while its write is held the others; what became of each."""
+    outcomes: list[tuple[str, Exception | None]] = []
+
+    def record(reply: Reply) -> None:
+        try:
+            journal.record(reply)
+        except Exception as error:
+            outcomes.append((reply.key, error))
+        else:
+            outcomes.append((reply.key, None))
+
+    def is_queued(number: int) -> bool:
+        return len(journal._waiting) + len(outcomes) == number
+
+    threads = [threading.Thread(target=record, args=(reply,)) for reply in replies]
+    threads[0].start()
+    assert disk.writing.wait(5)
+    for number, thread in enumerate(threads[1:], 1):
+        thread.start()
+        eventually(functools.partial(is_queued, number))
+    disk.go_on.set()
+    for thread in threads:
+        thread.join(5)
+    return outcomes
+
+
+def test_records_that_wait_for_a_write_share_the_next_one(tmp_path: Path, held_disk: HeldDisk) -> None:
+    replies = [accepted(seq=seq) for seq in range(1, 9)]
+    outcomes = in_threads(Journal(tmp_path), held_disk, *replies)
+    assert sorted(outcomes) == sorted((reply.key, None) for reply in replies)
+    assert held_disk.writes == 2
+    assert read_journal(tmp_path).replies == {reply.key: reply for reply in replies}
+
+
+def test_a_record_that_cannot_be_written_never_makes_another_seem_written(tmp_path: Path, held_disk: HeldDisk) -> None:
+    bad = accepted("lone surrogate: \ud800", seq=2)
+    outcomes = in_threads(Journal(tmp_path), held_disk, accepted(seq=1), bad, accepted(seq=3), accepted(seq=4))
+    seem_written = {key for key, error in outcomes if error is None}
+    assert seem_written - {bad.key} == set(read_journal(tmp_path).replies) - {bad.key}
+    assert accepted(seq=1).key in seem_written

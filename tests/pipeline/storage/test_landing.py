@@ -1,0 +1,249 @@
+"""The landing folder."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.messages.origin import Probe, Replay
+from pipeline.storage.landing import Landing, file_seq, foreign_file, is_foreign
+from pipeline.telegram.update import Update, read_line
+from tests.support.updates import Json, raw_update
+
+DAY = 24 * 3600.0
+START = 1_800_000_000.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = START
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def landing(tmp_path: Path, clock: Clock) -> Landing:
+    return Landing(tmp_path, 42, clock)
+
+
+def lines(path: Path | None) -> list[Json]:
+    assert path is not None
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_updates_are_landed_in_order_in_one_file_named_by_seq_and_ids(landing: Landing, tmp_path: Path) -> None:
+    updates = [raw_update(12), raw_update(11), raw_update(15)]
+    path = landing.land(updates)
+    first = int(START * 1e6)
+    assert path == tmp_path / f"{first}-11-15.jsonl"
+    assert lines(path) == [
+        {"seq": first + i, "bot_id": 42, "received_at": "2027-01-15T08:00:00+00:00", "update": update}
+        for i, update in enumerate(updates)
+    ]
+    assert landing.newest == first == file_seq(path.name)
+    assert landing.waiting() == [path]
+
+
+def test_nothing_is_landed_for_an_empty_poll(landing: Landing, tmp_path: Path) -> None:
+    assert landing.land([]) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("odd", ["text", None, {"message": {}}, {"update_id": "7"}, {"update_id": -3}, [1]])
+def test_what_is_no_update_is_landed_too(landing: Landing, odd: object) -> None:
+    assert [line["update"] for line in lines(landing.land([odd]))] == [odd]
+
+
+def test_seq_rises_though_the_clock_stands_still_or_goes_back(landing: Landing, tmp_path: Path, clock: Clock) -> None:
+    seqs = [line["seq"] for _ in range(3) for line in lines(landing.land([raw_update(), raw_update()]))]
+    clock.seconds -= 3600
+    seqs += [line["seq"] for line in lines(landing.land([raw_update()]))]
+    again = Landing(tmp_path, 42, clock)
+    seqs += [line["seq"] for line in lines(again.land([raw_update()]))]
+    assert seqs == sorted(set(seqs))
+
+
+def test_a_restart_right_after_a_full_file_goes_on_above_it(tmp_path: Path, clock: Clock) -> None:
+    last = lines(Landing(tmp_path, 42, clock).land([raw_update(i) for i in range(100)]))[-1]["seq"]
+    assert lines(Landing(tmp_path, 42, clock).land([raw_update(100)]))[0]["seq"] > last
+
+
+def test_a_failed_write_leaves_nothing_that_the_stream_would_read(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path, __: Path) -> Path:
+        raise OSError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", broken)
+        with pytest.raises(OSError, match="gone"):
+            landing.land([raw_update()])
+    assert landing.waiting() == []
+    assert landing.newest == 0
+
+
+def test_what_a_former_run_landed_is_recognised(tmp_path: Path, clock: Clock) -> None:
+    former = Landing(tmp_path, 42, clock)
+    seen = [raw_update(10), raw_update(11), "no update"]
+    former.land(seen)
+    assert former.unseen(seen) == seen, "what this run landed itself is none of its business"
+    landing = Landing(tmp_path, 42, clock)
+    reordered = dict(reversed(seen[0].items()))  # type: ignore[attr-defined]
+    assert landing.unseen([reordered, seen[1], raw_update(12)]) == [raw_update(12)]
+
+
+def test_the_same_number_with_another_content_is_new(tmp_path: Path, clock: Clock) -> None:
+    Landing(tmp_path, 42, clock).land([raw_update(10)])
+    other = raw_update(10, kind="channel_post")
+    assert Landing(tmp_path, 42, clock).unseen([other]) == [other]
+
+
+@pytest.mark.parametrize("moved_before_start", [True, False])
+def test_finished_files_are_searched_as_well(tmp_path: Path, clock: Clock, moved_before_start: bool) -> None:
+    former = Landing(tmp_path, 42, clock)
+    path = former.land([raw_update(10)])
+    assert path is not None
+    landing = Landing(tmp_path, 42, clock) if not moved_before_start else None
+    former.finish([path.name])
+    landing = landing or Landing(tmp_path, 42, clock)
+    assert landing.unseen([raw_update(10)]) == []
+
+
+@pytest.mark.parametrize(("hours", "unseen"), [(47, []), (49, [raw_update(10)])])
+def test_updates_are_recognised_for_two_days(tmp_path: Path, clock: Clock, hours: int, unseen: list[Json]) -> None:
+    Landing(tmp_path, 42, clock).land([raw_update(10)])
+    clock.seconds += hours * 3600
+    assert Landing(tmp_path, 42, clock).unseen([raw_update(10)]) == unseen
+
+
+def test_a_damaged_line_of_a_former_run_hides_no_other(tmp_path: Path, clock: Clock) -> None:
+    path = Landing(tmp_path, 42, clock).land([raw_update(10), raw_update(11)])
+    assert path is not None
+    path.write_text('{"seq": 1, "upd\n[]\n' + path.read_text().splitlines()[1] + "\n")
+    assert Landing(tmp_path, 42, clock).unseen([raw_update(10), raw_update(11)]) == [raw_update(10)]
+
+
+def test_finished_files_move_out_of_the_listed_folder(landing: Landing, tmp_path: Path) -> None:
+    path = landing.land([raw_update()])
+    assert path is not None
+    content = path.read_text()
+    landing.finish([path.name, "1-2-3.jsonl"])
+    assert landing.waiting() == []
+    assert (tmp_path / "_done" / "2027-01-15" / path.name).read_text() == content
+    landing.finish([path.name])
+
+
+def test_a_file_that_is_taken_back_while_it_is_finished_stops_nobody(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, other = tmp_path / "1-foreign-x.jsonl", landing.land([raw_update()])
+    taken.touch()
+    rename = Path.rename
+
+    def late(path: Path, target: Path) -> Path:
+        taken.unlink(missing_ok=True)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    assert other is not None
+    landing.finish([taken.name, other.name])
+    assert landing.waiting() == []
+
+
+def test_a_tick_is_a_line_without_an_update_and_is_removed_when_done(landing: Landing, tmp_path: Path) -> None:
+    landing.tick()
+    (tick,) = landing.waiting()
+    assert json.loads(tick.read_text()) == {"seq": landing.newest, "tick": "settle"}
+    assert file_seq(tick.name) == landing.newest
+    landing.finish([tick.name])
+    assert list(tmp_path.rglob("*.jsonl")) == []
+
+
+def test_finished_files_are_removed_after_a_week(landing: Landing, tmp_path: Path, clock: Clock) -> None:
+    for days in (0, 1, 8):
+        clock.seconds = START + days * DAY
+        path = landing.land([raw_update()])
+        assert path is not None
+        landing.finish([path.name])
+    landing.expire()
+    assert sorted(day.name for day in (tmp_path / "_done").iterdir()) == ["2027-01-16", "2027-01-23"]
+
+
+REPLAY = Replay(id="r-1", mode="answer")
+NOW = datetime.fromtimestamp(START, UTC)
+
+
+def test_a_file_from_outside_holds_envelopes_with_their_origin_in_order() -> None:
+    made = foreign_file([(REPLAY, raw_update(12)), (Probe(id="p"), raw_update(13))], 42, NOW)
+    seq = int(START * 1e6)
+    assert [json.loads(line) for line in made.content.decode().splitlines()] == [
+        {
+            "seq": seq + i,
+            "bot_id": 42,
+            "received_at": "2027-01-15T08:00:00+00:00",
+            "update": raw_update(12 + i),
+            "origin": origin,
+        }
+        for i, origin in enumerate(
+            ({"kind": "replay", "id": "r-1", "mode": "answer"}, {"kind": "probe", "id": "p", "deliver": False})
+        )
+    ]
+    assert (file_seq(made.name), is_foreign(made.name)) == (seq, True)
+    read = [read_line(line, 42) for line in made.content.decode().splitlines()]
+    assert isinstance(read[0], Update)
+    assert read[0].origin == REPLAY
+
+
+def test_two_writers_at_the_same_time_write_two_files() -> None:
+    names = {foreign_file([(Probe(id=name), raw_update())], 42, NOW).name for name in ("a", "b")}
+    assert len(names) == 2
+
+
+def test_a_file_from_outside_disturbs_neither_the_numbering_nor_the_search_for_repolled_updates(
+    tmp_path: Path, clock: Clock
+) -> None:
+    ahead = datetime.fromtimestamp(START + 3600, UTC)
+    made = foreign_file([(REPLAY, raw_update(10))], 42, ahead)
+    (tmp_path / made.name).write_bytes(made.content)
+    # A writer that gives a name of Intake's is not taken for it either.
+    (tmp_path / f"{int(START * 1e6)}-10-10.jsonl").write_bytes(made.content)
+    landing = Landing(tmp_path, 42, clock)
+    assert landing.unseen([raw_update(10)]) == [raw_update(10)]
+    path = landing.land([raw_update(10)])
+    assert path is not None
+    assert file_seq(path.name) < file_seq(made.name)
+    assert not is_foreign(path.name)
+
+
+def test_a_finished_file_from_outside_moves_and_expires_like_others(
+    landing: Landing, tmp_path: Path, clock: Clock
+) -> None:
+    made = foreign_file([(REPLAY, raw_update(10))], 42, NOW)
+    (tmp_path / made.name).write_bytes(made.content)
+    assert [path.name for path in landing.waiting()] == [made.name]
+    landing.finish([made.name])
+    assert [path.name for path in tmp_path.glob("_done/*/*")] == [made.name]
+    clock.seconds += 9 * DAY
+    landing.expire()
+    assert list(tmp_path.rglob("*.jsonl")) == []
+
+
+def test_hidden_files_and_folders_are_not_waiting(landing: Landing, tmp_path: Path) -> None:
+    for name in (".1-1-1.jsonl.tmp", "_x.jsonl"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "folder").mkdir()
+    assert landing.waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "seq"), [("17-1-2.jsonl", 17), ("17-tick.jsonl", 17), ("x.jsonl", 0), ("²-x.jsonl", 0), ("", 0)]
+)
+def test_a_files_seq_is_the_head_of_its_name(name: str, seq: int) -> None:
+    assert file_seq(name) == seq

@@ -1,0 +1,299 @@
+"""Intake against a Telegram that really deletes what is confirmed."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.storage.landing import Landing
+from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
+from pipeline.telegram.intake import Intake, IntakeEnded, Poll, conflict_line, next_offset
+from pipeline.telegram.update import KINDS
+from tests.support.updates import Json, raw_update
+
+
+class Telegram(BotApi):
+    """Holds updates until an offset above them is passed; notes any that are deleted but not landed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.held: list[Any] = []
+        self.faults: list[BotApiError] = []
+        self.offsets: list[int | None] = []
+        self.waits: list[float] = []
+        self.lost: list[Any] = []
+        self.lose_responses = False
+
+    def get_updates(self, offset: int | None, wait: float, kinds: tuple[str, ...]) -> list[Any]:
+        assert kinds == KINDS
+        self.offsets.append(offset)
+        self.waits.append(wait)
+        if self.faults:
+            raise self.faults.pop(0)
+        confirmed = [update for update in self.held if offset is not None and update["update_id"] < offset]
+        self.lost += [update for update in confirmed if update not in landed(self.folder)]
+        self.held = [update for update in self.held if update not in confirmed]
+        if self.lose_responses:
+            raise Interrupted("the connection broke before a response")
+        return self.held[:100]
+
+
+def landed(folder: Path) -> list[Any]:
+    files = sorted(folder.rglob("*.jsonl"))
+    return [json.loads(line)["update"] for file in files for line in file.read_text().splitlines()]
+
+
+def updates(*ids: int) -> list[Json]:
+    return [raw_update(update_id) for update_id in ids]
+
+
+class Run:
+    def __init__(self, folder: Path, telegram: Telegram, patience: float = 60.0) -> None:
+        self.told: list[tuple[str, str | None]] = []
+        self.counts: list[int] = []
+        self.landing = Landing(folder, 42)
+        self.intake = Intake(
+            telegram,
+            self.landing,
+            poll_seconds=50.0,
+            conflict_patience=patience,
+            landed=self.counts.append,
+            tell=lambda service, reason: self.told.append((service, reason)),
+        )
+
+    def attempts(self, count: int) -> list[Poll | None]:
+        return [self.intake.attempt(NoWait()) for _ in range(count)]
+
+
+class NoWait(threading.Event):
+    """A stop that never comes, and for which nobody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.append(timeout)
+        return False
+
+
+@pytest.fixture
+def telegram(tmp_path: Path) -> Telegram:
+    return Telegram(tmp_path)
+
+
+@pytest.fixture
+def start(tmp_path: Path, telegram: Telegram) -> Callable[..., Run]:
+    return lambda patience=60.0: Run(tmp_path, telegram, patience)
+
+
+Start = Callable[..., Run]
+
+
+def test_the_first_poll_has_no_offset_and_the_offset_is_dropped_once_all_is_confirmed(
+    telegram: Telegram, start: Start
+) -> None:
+    run = start()
+    telegram.held = updates(10, 11)
+    assert [run.intake.poll() for _ in range(3)] == [Poll(2, False), Poll(0, True), Poll(0, True)]
+    telegram.held = updates(3)  # after a week of silence: a lower number, picked at random
+    assert [run.intake.poll() for _ in range(2)] == [Poll(1, False), Poll(0, True)]
+    assert telegram.offsets == [None, 12, None, None, 4]
+    assert (telegram.held, telegram.lost, run.counts) == ([], [], [2, 1])
+
+
+def test_everything_is_landed_once_and_nothing_is_confirmed_before_it_is_durable(
+    tmp_path: Path, telegram: Telegram, start: Start
+) -> None:
+    run = start()
+    telegram.held = everything = updates(*range(250))
+    assert [run.intake.poll().landed for _ in range(4)] == [100, 100, 50, 0]
+    assert landed(tmp_path) == everything
+    assert telegram.lost == []
+    assert telegram.offsets == [None, 100, 200, 250]
+
+
+def test_after_a_landing_failure_nothing_is_confirmed_and_the_updates_come_again(
+    tmp_path: Path, telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    telegram.held = updates(10)
+    run.intake.poll()
+    telegram.held += updates(11)
+
+    def full(_: Path, __: bytes, **___: float) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.storage.landing.write_durably", full)
+        with pytest.raises(OSError, match="No space"):
+            run.intake.poll()
+        assert run.attempts(2) == [None, None]
+        assert telegram.held == updates(11)
+    assert run.attempts(2) == [Poll(1, False), Poll(0, True)]
+    assert telegram.offsets == [None, 11, 11, 11, 11, 12]
+    assert (landed(tmp_path), telegram.lost) == (updates(10, 11), [])
+    assert run.told == [("intake", "landing can't be written: No space left on device"), ("intake", None)]
+
+
+def test_a_lost_response_after_confirmation_loses_nothing(tmp_path: Path, telegram: Telegram, start: Start) -> None:
+    run = start()
+    telegram.held = updates(10)
+    run.intake.poll()
+    telegram.lose_responses = True
+    assert run.attempts(2) == [None, None]
+    telegram.lose_responses = False
+    telegram.held = updates(11)
+    assert run.attempts(2) == [Poll(1, False), Poll(0, True)]
+    assert (landed(tmp_path), telegram.lost) == (updates(10, 11), [])
+
+
+def test_updates_that_a_former_run_landed_are_recognised_and_confirmed(
+    tmp_path: Path, telegram: Telegram, start: Start
+) -> None:
+    telegram.held = updates(*range(150))
+    start().intake.poll()
+    run = start()
+    telegram.held += updates(150)
+    everything = list(telegram.held)
+    assert [run.intake.poll() for _ in range(3)] == [Poll(0, False), Poll(51, False), Poll(0, True)]
+    assert landed(tmp_path) == everything
+    assert (telegram.held, telegram.lost, telegram.offsets) == ([], [], [None, None, 100, 151])
+
+
+def test_a_restart_that_fails_to_land_still_recognises_later(
+    tmp_path: Path, telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telegram.held = updates(1, 2)
+    start().intake.poll()
+    telegram.held += updates(3)
+    run = start()
+    with monkeypatch.context() as patched:
+        patched.setattr(run.landing, "land", lambda _: (_ for _ in ()).throw(OSError(5, "I/O error")))
+        assert run.attempts(1) == [None]
+    assert run.attempts(1) == [Poll(1, False)]
+    assert landed(tmp_path) == updates(1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("polled", "before", "after"),
+    [
+        ([], None, None),
+        ([], 5, None),
+        (updates(7, 9, 8), None, 10),
+        (updates(3), 900, 4),
+        (["odd", {"update_id": "9"}, {"update_id": True}, raw_update(4)], None, 5),
+        (["odd"], 5, 5),
+    ],
+)
+def test_the_next_offset_confirms_what_came_and_nothing_else(
+    polled: list[Any], before: int | None, after: int | None
+) -> None:
+    assert next_offset(polled, before) == after
+
+
+CONFLICT = Refused(409, "Conflict: terminated by other getUpdates request")
+
+
+def test_a_conflict_is_borne_for_a_while(telegram: Telegram, start: Start) -> None:
+    run = start(60.0)
+    telegram.faults = [CONFLICT, CONFLICT]
+    telegram.held = updates(1)
+    assert run.attempts(3) == [None, None, Poll(1, False)]
+    assert run.told == [("intake", str(CONFLICT)), ("intake", None)]
+
+
+def test_a_conflict_that_stays_ends_the_intake_in_one_line(
+    telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pipeline.telegram.intake.time.monotonic", lambda: now[0])
+    run = start(60.0)
+    telegram.faults = [CONFLICT] * 3
+    assert run.attempts(1) == [None]
+    now[0] = 159.9
+    assert run.attempts(1) == [None]
+    now[0] = 160.0
+    with pytest.raises(IntakeEnded) as caught:
+        run.attempts(1)
+    assert str(caught.value) == conflict_line(CONFLICT.description)
+
+
+def test_a_conflict_between_successful_polls_counts_on(
+    telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pollers that take turns both succeed now and then."""
+    now = [100.0]
+    monkeypatch.setattr("pipeline.telegram.intake.time.monotonic", lambda: now[0])
+    run = start(60.0)
+    for _ in range(2):
+        telegram.faults = [CONFLICT]
+        run.attempts(2)
+        now[0] += 30
+    telegram.faults = [CONFLICT]
+    with pytest.raises(IntakeEnded):
+        run.attempts(1)
+
+
+def test_a_conflict_long_ago_is_forgotten(telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pipeline.telegram.intake.time.monotonic", lambda: now[0])
+    run = start(60.0)
+    telegram.faults = [CONFLICT]
+    run.attempts(1)
+    now[0] = 161.0
+    run.attempts(1)
+    telegram.faults = [CONFLICT]
+    assert run.attempts(1) == [None]
+
+
+@pytest.mark.parametrize(
+    ("description", "mend"),
+    [
+        ("Conflict: can't use getUpdates method while webhook is active", "call deleteWebhook first"),
+        ("Conflict: terminated by other getUpdates request", "stop it, or use another bot"),
+    ],
+)
+def test_a_conflict_names_its_mend(description: str, mend: str) -> None:
+    line = conflict_line(description)
+    assert line.startswith("TELEGRAM_BOT_TOKEN: ")
+    assert line.endswith(mend)
+    assert description in line
+
+
+@pytest.mark.parametrize(
+    ("fault", "waits"),
+    [
+        (Unreachable("no way"), [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]),
+        (Refused(400, "no"), [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]),
+        (Refused(429, "slow", 3.0), [3.0] * 7),
+    ],
+)
+def test_the_wait_after_a_fault_grows_up_to_a_bound(
+    telegram: Telegram, start: Start, fault: BotApiError, waits: list[float]
+) -> None:
+    run, stop = start(), NoWait()
+    telegram.faults = [fault] * 7
+    for _ in range(7):
+        assert run.intake.attempt(stop) is None
+    assert stop.waited == waits
+    assert run.told == [("intake", str(fault))]
+
+
+def test_it_polls_until_the_stop(telegram: Telegram, start: Start) -> None:
+    run, stop = start(), threading.Event()
+    telegram.held = updates(1)
+    run.intake._landed = lambda _: stop.set()
+    run.intake.run(stop)
+    assert (telegram.offsets, telegram.waits) == ([None], [50.0])
+
+
+def test_a_fault_at_the_stop_is_no_news(telegram: Telegram, start: Start) -> None:
+    run, stop = start(0.0), threading.Event()
+    stop.set()
+    telegram.faults = [CONFLICT]
+    assert run.intake.attempt(stop) is None
+    assert run.told == []

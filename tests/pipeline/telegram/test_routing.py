@@ -1,0 +1,145 @@
+"""What is answered and what is not."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.telegram.routing import Bot, Disposition, command, disposition, utf16_slice
+from tests.support.updates import BOT, Json, group, mark, parsed, parsed_message, raw_message, raw_update
+
+ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
+ROBOT = {"id": 5, "is_bot": True, "first_name": "Robot"}
+TO_BOT = {"message_id": 1, "from": {"id": BOT.id, "is_bot": True}}
+
+
+def decided(text: str | None = "hi", kind: str = "message", **more: Any) -> str:
+    return disposition(parsed_message(text, kind, **more), BOT).value
+
+
+def in_group(text: str, *marks: Json, **more: Any) -> str:
+    return decided(text, chat=group(), entities=list(marks), **more)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, "answer"),
+        ({"text": None, "caption": "look"}, "answer"),
+        ({"kind": "channel_post", "from": None, "chat": group("channel")}, "answer"),
+        ({"kind": "edited_message"}, "edit"),
+        ({"kind": "edited_channel_post"}, "edit"),
+        ({"kind": "edited_business_message"}, "edit"),
+        ({"kind": "business_message"}, "not_a_message"),
+        ({"text": None}, "no_text"),
+        ({"text": " \n "}, "no_text"),
+        ({"text": None, "caption": ""}, "no_text"),
+        ({"from": ROBOT}, "from_bot"),
+        ({"via_bot": ROBOT}, "from_bot"),
+        ({"from": ANONYMOUS}, "from_bot"),
+        ({"from": ANONYMOUS, "sender_chat": group()}, "answer"),
+        ({"text": None, "new_chat_title": "x", "chat": group()}, "service_message"),
+        ({"text": "x", "pinned_message": {}}, "service_message"),
+        ({"text": None, "forum_topic_created": {}}, "service_message"),
+    ],
+)
+def test_a_message_outside_groups_is_answered_if_a_person_wrote_words(more: dict[str, Any], expected: str) -> None:
+    assert decided(**more) == expected
+
+
+@pytest.mark.parametrize("kind", ["callback_query", "poll", "my_chat_member", "deleted_business_messages"])
+def test_other_updates_are_no_messages(kind: str) -> None:
+    assert disposition(parsed(raw_update(kind=kind, body={})), BOT) is Disposition.NOT_A_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "marks", "expected"),
+    [
+        ("hi all", [], "not_addressed"),
+        ("hi @our_bot", [mark("mention", 3, 8)], "answer"),
+        ("hi @OUR_Bot", [mark("mention", 3, 8)], "answer"),
+        ("hi @our_bot2", [mark("mention", 3, 9)], "not_addressed"),
+        ("hi @our_bot", [], "not_addressed"),  # Telegram saw no mention, as in code
+        ("🎉🎉 @our_bot", [mark("mention", 5, 8)], "answer"),  # offsets are in UTF-16
+        ("bot, hi", [mark("text_mention", 0, 3, user={"id": 42})], "answer"),
+        ("bot, hi", [mark("text_mention", 0, 3, user={"id": 43})], "not_addressed"),
+        ("/help", [mark("bot_command", 0, 5)], "answer"),
+        ("/help@our_bot", [mark("bot_command", 0, 13)], "answer"),
+        ("/help@other_bot", [mark("bot_command", 0, 15)], "not_addressed"),
+        ("try /help", [mark("bot_command", 4, 5)], "not_addressed"),
+        ("try /help@our_bot", [mark("bot_command", 4, 13)], "answer"),
+        ("hi", [mark("mention", 90, 8)], "not_addressed"),
+        ("hi", [mark("mention", -9, 4)], "not_addressed"),
+    ],
+)
+def test_in_a_group_the_bot_must_be_addressed(text: str, marks: list[Json], expected: str) -> None:
+    assert in_group(text, *marks) == expected
+    assert decided(text, chat=group("group"), entities=marks) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hi @our_bot!", "answer"),
+        ("hi @our_bot2", "not_addressed"),
+        ("/start", "answer"),
+        ("/start@our_bot now", "answer"),
+        ("/start@other_bot", "not_addressed"),
+        ("hi /start", "not_addressed"),
+        ("hi", "not_addressed"),
+    ],
+)
+def test_without_entities_the_text_itself_decides(text: str, expected: str) -> None:
+    assert decided(text, chat=group()) == expected
+
+
+def test_a_caption_is_searched_for_the_mention_too() -> None:
+    marks = [mark("mention", 0, 8)]
+    assert decided(None, chat=group(), caption="@our_bot what is it?", caption_entities=marks) == "answer"
+
+
+def test_a_reply_to_the_bot_addresses_it() -> None:
+    assert in_group("and you?", reply_to_message=TO_BOT) == "answer"
+    assert in_group("and you?", reply_to_message={"message_id": 1, "from": {"id": 43}}) == "not_addressed"
+
+
+def test_a_message_in_a_topic_that_the_bot_made_is_no_reply_to_it() -> None:
+    assert in_group("hi", reply_to_message={**TO_BOT, "forum_topic_created": {}}) == "not_addressed"
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [((), "answer"), ((7, 8), "answer"), ((8,), "chat_not_allowed")])
+def test_an_allow_list_keeps_other_chats_out(allowed: tuple[int, ...], expected: str) -> None:
+    assert disposition(parsed(raw_update(body=raw_message())), BOT, frozenset(allowed)).value == expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ({"kind": "probe", "id": "p", "deliver": True}, "answer"),
+        ({"kind": "replay", "id": "r", "mode": "answer"}, "chat_not_allowed"),
+    ],
+)
+def test_a_probe_passes_the_allow_list_and_a_replay_does_not(origin: Json, expected: str) -> None:
+    assert disposition(parsed(raw_update(), origin=origin), BOT, {8}).value == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/start", "start"),
+        ("/START@Our_Bot x", "start"),
+        ("/start@other_bot", None),
+        ("/start!", None),
+        (" /start", None),
+        ("start", None),
+        ("/", None),
+        ("/help\nme", "help"),
+    ],
+)
+def test_a_command_is_read_from_the_beginning_of_the_text(text: str, expected: str | None) -> None:
+    assert command(text, Bot(42, "our_bot")) == expected
+
+
+def test_a_slice_in_utf16_units_replaces_half_a_character_at_its_edge() -> None:
+    assert utf16_slice("a🎉b", 1, 2) == "🎉"
+    assert utf16_slice("a🎉b", 3, 1) == "b"
+    assert utf16_slice("a🎉b", 0, 2) == "a\ufffd"

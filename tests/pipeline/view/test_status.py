@@ -1,0 +1,132 @@
+"""What `pipeline status` says of a storage, without Spark and without disturbing a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pyarrow as pa
+import pytest
+
+from pipeline.errors import OperatorError
+from pipeline.messages.origin import Probe, Replay
+from pipeline.replies.journal import Journal, Settlement
+from pipeline.replies.reply import PartState
+from pipeline.settings import Settings
+from pipeline.storage.landing import Landing
+from pipeline.storage.places import Storage
+from pipeline.storage.record import Recorder
+from pipeline.view.status import print_status, status_of
+from tests.support.replies import NOON, accepted, answered, part
+from tests.support.updates import raw_update
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    places = Settings(storage=tmp_path / "lake").places
+    places.prepare()
+    return places
+
+
+def _write(place: str, *rows: dict[str, Any]) -> None:
+    deltalake.write_deltalake(place, pa.Table.from_pylist(list(rows)), mode="append")
+
+
+def _silver(message_id: int, delivery: str, error: str | None = None, origin: str = "") -> dict[str, Any]:
+    return {
+        "channel_id": 7, "message_id": message_id, "received_at": NOON, "answer_status": "answered",
+        "delivery_status": delivery, "error": error or "", "origin": origin,
+    }  # fmt: skip
+
+
+def test_a_new_storage_holds_nothing(storage: Storage) -> None:
+    status = status_of(storage)
+    assert (status.running, status.landing_files, status.lag_seconds) == (False, 0, 0.0)
+    assert (status.bronze, status.silver, status.quarantine, status.journal) == ({}, {}, 0, {})
+    assert status.unknown_count == 0
+
+
+def test_a_storage_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match=r"gone does not exist: give the storage of a run$"):
+        status_of(Settings(storage=tmp_path / "gone").places)
+
+
+def test_every_stage_is_counted_and_what_is_in_silver_is_not_counted_as_open(storage: Storage) -> None:
+    journal = Journal(storage.journal)
+    in_silver = answered(part("x", PartState.SENT, 1), seq=1)
+    lost = answered(part("x", PartState.UNKNOWN, None, "no response"), seq=2, message_id=102)
+    journal.record(in_silver, lost, accepted(seq=3), answered("to send", seq=4))
+    journal.settle(Settlement(query_id="q", batch_id=0, keys=(in_silver.key,)))
+    _write(storage.silver, _silver(101, "sent"), _silver(90, "unknown", "the process ended"))
+    _write(
+        storage.bronze, *({"disposition": what, "source_file": "1-1-1.jsonl"} for what in ("answer", "edit", "edit"))
+    )
+    _write(storage.quarantine, {"source_file": "1-1-1.jsonl"})
+    status = status_of(storage)
+    assert status.bronze == {"edit": 2, "answer": 1}
+    assert status.silver == {"sent": 1, "unknown": 1}
+    assert status.quarantine == 1
+    assert status.journal == {"unknown": 1, "accepted": 1, "answered": 1}
+    assert status.unknown_count == 2
+    assert {(u.message_id, u.reason) for u in status.unknown} == {(102, "no response"), (90, "the process ended")}
+
+
+def test_a_reply_is_unknown_no_longer_once_a_replay_has_sent_it_and_a_probes_never_is(storage: Storage) -> None:
+    Journal(storage.journal).record(
+        answered(part("x", PartState.UNKNOWN), seq=1, origin=Probe(id="p", deliver=True)),
+        answered(part("x", PartState.UNKNOWN), seq=2, origin=Replay(id="r", mode="answer")),
+    )
+    _write(
+        storage.silver,
+        _silver(90, "unknown"),
+        _silver(90, "sent", origin="replay:a"),
+        _silver(91, "unknown"),
+        _silver(91, "unknown", origin="replay:b"),
+        _silver(92, "unknown", origin="probe:c"),
+    )
+    assert sorted(u.message_id for u in status_of(storage).unknown) == [91, 91, 102]
+
+
+def test_the_lag_is_the_age_of_the_oldest_file_that_no_table_has(storage: Storage) -> None:
+    landing = Landing(storage.landing, 42)
+    landing.land([raw_update(1)])
+    landing.tick()
+    assert status_of(storage).landing_files == 1
+    assert 0 <= (status_of(storage).lag_seconds or -1) < 60
+    _write(storage.bronze, *({"disposition": "answer", "source_file": path.name} for path in landing.waiting()))
+    assert status_of(storage).lag_seconds == 0.0
+
+
+def test_a_run_is_told_with_what_is_out(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    recorder = Recorder(storage.root)
+    recorder.set(state="serving", bot_username="our_bot")
+    recorder.tell("model", "503 busy [bold]")
+    recorder.save()
+    status = status_of(storage)
+    assert status.running
+    print_status(status)
+    said = capsys.readouterr().out
+    assert "@our_bot" in said
+    assert said.count("model: 503 busy [bold], ") == 2
+    recorder.set(state="stopped")
+    recorder.save()
+    assert not status_of(storage).running
+
+
+def test_tables_with_names_are_said_to_be_readable_elsewhere(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = dataclasses.replace(storage, bronze="main.bot.bronze", silver="main.bot.silver", quarantine="main.bot.bad")
+    Landing(named.landing, 42).land([raw_update(1)])
+    Journal(named.journal).record(answered(part("x", PartState.UNKNOWN, None, "no response")))
+    status = status_of(named)
+    assert (status.bronze, status.silver, status.answers, status.quarantine) == (None, None, None, None)
+    # A committed file stays where it is until the next micro-batch: its age says nothing.
+    assert (status.landing_files, status.lag_seconds, status.unknown_count) == (1, None, 1)
+    print_status(status)
+    said = capsys.readouterr().out
+    assert said.count("not readable here") == 5
+    assert "1 files to read, lag unknown" in said
+    assert "1 in the journal; silver is not readable here" in said
