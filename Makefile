@@ -55,7 +55,7 @@ destroy: $(READY)  ## Remove what STACK=dev deployed, except what it protects
 smoke: $(READY)  ## Check that what STACK=dev deployed works, end to end
 	@$(BIN)/python scripts/smoke.py --stack "$(STACK)" $(ARGS)
 
-format: $(READY)  ## Mend style and format
+format: $(READY)  ## Fix style and format
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
 lock: $(READY)  ## Resolve requirements.lock and requirements-jre.lock anew from pyproject.toml

@@ -19,11 +19,11 @@ from infra.components.streaming_job import Cluster, StreamingJob, StreamingJobAr
 from infra.components.workspace import Creation, Workspace, WorkspaceArgs
 from infra.outputs import Outputs
 from infra.reports.queries import Prices
-from infra.settings import Settings
+from infra.settings import StackSettings
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
 
 
-def deploy(settings: Settings) -> Mapping[str, pulumi.Input[str]]:
+def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
     """Declare everything of one environment. Returns its outputs, by the names of `Outputs`."""
     account = (
         databricks.Provider("account", host=settings.account_host, account_id=settings.account_id)
@@ -165,7 +165,7 @@ def export(outputs: Mapping[str, pulumi.Input[str]]) -> None:
         pulumi.export(name, value)
 
 
-def job_parameters(settings: Settings, catalog: Catalog, scope: pulumi.Input[str]) -> list[pulumi.Output[str]]:
+def job_parameters(settings: StackSettings, catalog: Catalog, scope: pulumi.Input[str]) -> list[pulumi.Output[str]]:
     """The options of `pipeline run`, sorted; those left at their default are not said."""
     options: dict[str, pulumi.Input[str]] = {
         "secret-scope": scope,
@@ -194,7 +194,7 @@ def job_parameters(settings: Settings, catalog: Catalog, scope: pulumi.Input[str
     return parameters
 
 
-def _workspace(settings: Settings, account: databricks.Provider | None) -> WorkspaceArgs:
+def _workspace(settings: StackSettings, account: databricks.Provider | None) -> WorkspaceArgs:
     creation = (
         Creation(
             account_id=settings.account_id,
@@ -220,7 +220,7 @@ class _Deployer:
     folder: pulumi.Input[str]
 
 
-def _deployer(settings: Settings, inside: pulumi.InvokeOutputOptions) -> _Deployer:
+def _deployer(settings: StackSettings, inside: pulumi.InvokeOutputOptions) -> _Deployer:
     me = databricks.get_current_user_output(opts=inside)
     home = me.home.apply(lambda home: f"/Workspace{home or '/Users'}")
     return _Deployer(
@@ -231,7 +231,7 @@ def _deployer(settings: Settings, inside: pulumi.InvokeOutputOptions) -> _Deploy
 
 
 def _reports(
-    settings: Settings,
+    settings: StackSettings,
     workspace: Workspace,
     identity: Identity,
     catalog: Catalog,

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
-from pipeline.errors import OperatorError
+from pipeline.errors import SettingsError
 from pipeline.redaction import scrub
 
 PROJECT = "telegram-lakehouse"
@@ -28,10 +28,6 @@ _FOUNDATION = "databricks-"
 _AWS_ACCOUNTS = "https://accounts.cloud.databricks.com"
 
 
-class SettingsError(OperatorError):
-    """A setting of a stack can't be used: its key, its value (never a secret) and the mend."""
-
-
 def _setting(default: Any, description: str, **bounds: Any) -> Any:
     return Field(default, description=description, **bounds)
 
@@ -40,7 +36,7 @@ def _split(value: object) -> object:
     return tuple(piece for piece in re.split(r"[,\s]+", value) if piece) if isinstance(value, str) else value
 
 
-class Settings(BaseModel):
+class StackSettings(BaseModel):
     """One environment. An empty text stands for what is not given, since a stack file holds texts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
@@ -232,23 +228,23 @@ class Settings(BaseModel):
 class _Unfit(ValueError):
     """A rule over several settings does not hold for `key`."""
 
-    def __init__(self, key: str, mend: str) -> None:
-        super().__init__(mend)
+    def __init__(self, key: str, fix: str) -> None:
+        super().__init__(fix)
         self.key = key
 
 
-def _matching(pattern: re.Pattern[str], value: str, mend: str) -> str:
+def _matching(pattern: re.Pattern[str], value: str, fix: str) -> str:
     if not pattern.fullmatch(value):
-        raise ValueError(mend)
+        raise ValueError(fix)
     return value
 
 
-def _protection(settings: Settings) -> None:
+def _protection(settings: StackSettings) -> None:
     if settings.environment.startswith("prod") and not settings.protect:
         raise _Unfit("protect", "production data must be protected: set it to true")
 
 
-def _place(settings: Settings) -> None:
+def _place(settings: StackSettings) -> None:
     if settings.workspace == "existing":
         if not settings.host:
             raise _Unfit("host", "set it to the workspace's address, or set workspace to create")
@@ -267,7 +263,7 @@ def _place(settings: Settings) -> None:
         raise _Unfit("vpc_id", "a network is a vpc_id, two subnet_ids and security_group_ids: give all or none")
 
 
-def _people(settings: Settings) -> None:
+def _people(settings: StackSettings) -> None:
     if not settings.service_principal and not settings.account_id:
         raise _Unfit(
             "account_id",
@@ -283,14 +279,14 @@ def _people(settings: Settings) -> None:
         raise _Unfit("readers", "operators and readers must be two groups: name another")
 
 
-def _compute(settings: Settings) -> None:
+def _compute(settings: StackSettings) -> None:
     if settings.distribute_above and not settings.workers:
         raise _Unfit("workers", "distribute_above needs workers to distribute to: set it to 1 or more")
     if settings.workers and not settings.distribute_above:
         raise _Unfit("distribute_above", "workers are of use only with it: set it, or set workers to 0")
 
 
-def _model(settings: Settings) -> None:
+def _model(settings: StackSettings) -> None:
     if not settings.model:
         raise _Unfit("model", "name a serving endpoint, or a model at model_url")
     own = settings.model_source == "databricks" and not settings.model.startswith(_FOUNDATION)
@@ -307,24 +303,26 @@ def _model(settings: Settings) -> None:
         raise _Unfit(missing, "aws_secrets and aws_region belong together: set both or none")
 
 
-def read_settings(environment: str, config: Mapping[str, str], secret_keys: Collection[str] = ()) -> Settings:
+def read_stack_settings(
+    environment: str, config: Mapping[str, str], secret_keys: Collection[str] = ()
+) -> StackSettings:
     """Settings from a stack's whole configuration, its keys as `project:key`. Raises SettingsError for the first fault.
 
     `secret_keys` are the keys that the engine holds as secrets: the token must be one.
     """
     prefix = f"{PROJECT}:"
     own = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    known = [key for key in Settings.model_fields if key != "environment"]
+    known = [key for key in StackSettings.model_fields if key != "environment"]
     for key in sorted(own):
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
-            mend = f"did you mean {near[0]}?" if near else "Pulumi.yaml lists the settings there are"
-            raise SettingsError(f"{key} is no setting: {mend}")
+            fix = f"did you mean {near[0]}?" if near else "Pulumi.yaml lists the settings there are"
+            raise SettingsError(f"{key} is no setting: {fix}")
     given = {key: value for key, value in own.items() if value != ""}
     if TOKEN in given and f"{prefix}{TOKEN}" not in secret_keys:
         raise SettingsError(f"{TOKEN} is held in plain text: set it again with `pulumi config set --secret {TOKEN}`")
     try:
-        return Settings.model_validate({"environment": environment, **given})
+        return StackSettings.model_validate({"environment": environment, **given})
     except ValidationError as error:
         raise SettingsError(_line(error, given)) from None
 
@@ -333,11 +331,11 @@ def _line(error: ValidationError, given: Mapping[str, object]) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     cause = fault.get("ctx", {}).get("error")
     key = cause.key if isinstance(cause, _Unfit) else str(fault["loc"][0])
-    mend = str(cause or fault["msg"].replace("Input should", "it should", 1))
-    mend = mend[:1].lower() + mend[1:]
+    fix = str(cause or fault["msg"].replace("Input should", "it should", 1))
+    fix = fix[:1].lower() + fix[1:]
     if key == "environment":
-        return f"the stack's name can't be used: {mend}"
+        return f"the stack's name can't be used: {fix}"
     if key not in given:
-        return f"{key} is not set: {mend}"
+        return f"{key} is not set: {fix}"
     shown = "<secret>" if key == TOKEN else scrub(repr(given[key]))[:200]
-    return f"{key} is {shown}: {mend}"
+    return f"{key} is {shown}: {fix}"

@@ -14,7 +14,7 @@ from pipeline.errors import OperatorError, RunFailed
 from pipeline.options import with_settings
 from pipeline.platform.databricks import on_databricks
 from pipeline.redaction import scrub
-from pipeline.settings import Settings
+from pipeline.settings import RunSettings
 
 app = typer.Typer(
     name="pipeline",
@@ -44,7 +44,7 @@ def _pipeline(
 @app.command()
 @with_settings
 def run(
-    settings: Settings,
+    settings: RunSettings,
     once: Annotated[bool, typer.Option("--once", help="Take what Telegram holds, process all of it, and end.")] = False,
     deadline: Annotated[
         float | None,
@@ -73,7 +73,7 @@ def run(
 @app.command()
 @with_settings
 def status(
-    settings: Settings,
+    settings: RunSettings,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what each stage holds, how far it lags, the last error, and replies of unknown outcome."""

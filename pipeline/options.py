@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from pipeline.settings import Settings, env_name, read_settings
+from pipeline.settings import RunSettings, env_name, read_run_settings
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,12 +27,12 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(**values: Any) -> Any:
-        overrides = {name: values.pop(name) for name in Settings.model_fields}
-        return command(settings=read_settings(overrides), **values)
+        overrides = {name: values.pop(name) for name in RunSettings.model_fields}
+        return command(settings=read_run_settings(overrides), **values)
 
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name))
-        for name in Settings.model_fields
+        for name in RunSettings.model_fields
     ]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     signature = inspect.Signature([*parameters, *options])
@@ -42,7 +42,7 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _annotation(name: str) -> Any:
-    field = Settings.model_fields[name]
+    field = RunSettings.model_fields[name]
     default = field.get_default()
     shown = "" if default in (None, frozenset()) or field.is_required() else f"  [{default}]"
     option = typer.Option(

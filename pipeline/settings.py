@@ -11,7 +11,7 @@ from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
 from pydantic import SecretStr as Secret
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pipeline.errors import OperatorError
+from pipeline.errors import SettingsError
 from pipeline.platform.credentials import CredentialError, ModelAccess, secret_source
 from pipeline.platform.databricks import endpoint_access, scope_secret
 from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
@@ -26,15 +26,11 @@ TOKEN_KEY = "TELEGRAM_BOT_TOKEN"
 MODEL_KEY = "OPENAI_API_KEY"
 
 
-class SettingsError(OperatorError):
-    """A setting can't be used: its key, its value (never a secret) and the mend."""
-
-
 def _setting(default: Any, help: str, env: str | None = None, **bounds: Any) -> Any:
     return Field(default, description=help, validation_alias=env, **bounds)
 
 
-class Settings(BaseSettings):
+class RunSettings(BaseSettings):
     """Everything about a run but its secrets, which are read where they are used and again when they are refused."""
 
     model_config = SettingsConfigDict(
@@ -130,7 +126,7 @@ class Settings(BaseSettings):
         return f"secret {self.secret_scope}/{LLM_API_KEY}" if self.secret_scope else MODEL_KEY
 
 
-def bot_token(settings: Settings) -> Secret:
+def bot_token(settings: RunSettings) -> Secret:
     """The bot's token, resolved anew. Raises CredentialError, which never shows the value."""
     if settings.secret_scope:
         token = scope_secret(settings.secret_scope, TELEGRAM_TOKEN)
@@ -147,7 +143,7 @@ def bot_token(settings: Settings) -> Secret:
     return token
 
 
-def model_access(settings: Settings) -> ModelAccess:
+def model_access(settings: RunSettings) -> ModelAccess:
     """The model's address and bearer, resolved anew. A server of one's own may need no key. Raises CredentialError."""
     if settings.model_source == "databricks":
         return endpoint_access()
@@ -172,23 +168,23 @@ def bot_id_of(token: Secret) -> int:
 
 def env_name(field: str) -> str:
     """The environment variable of a setting."""
-    return str(Settings.model_fields[field].validation_alias or f"PIPELINE_{field}".upper())
+    return str(RunSettings.model_fields[field].validation_alias or f"PIPELINE_{field}".upper())
 
 
-def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+def read_run_settings(overrides: Mapping[str, object] | None = None) -> RunSettings:
     """Settings from the environment, options first. Raises SettingsError for the first one that can't be used."""
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    by_alias = {str(Settings.model_fields[name].validation_alias or name): value for name, value in given.items()}
+    by_alias = {str(RunSettings.model_fields[name].validation_alias or name): value for name, value in given.items()}
     try:
-        return Settings(**by_alias)  # type: ignore[arg-type]
+        return RunSettings(**by_alias)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = str(first["loc"][0])
-        field = next((name for name in Settings.model_fields if where in (name, env_name(name))), where)
-        key = env_name(field) if field in Settings.model_fields else where
-        mend = str(first["msg"]).removeprefix("Value error, ")
-        mend = mend.replace("Input should", "it should", 1)
-        raise SettingsError(f"{key} is {_shown(first['input'])}: {mend[:1].lower()}{mend[1:]}") from None
+        field = next((name for name in RunSettings.model_fields if where in (name, env_name(name))), where)
+        key = env_name(field) if field in RunSettings.model_fields else where
+        fix = str(first["msg"]).removeprefix("Value error, ")
+        fix = fix.replace("Input should", "it should", 1)
+        raise SettingsError(f"{key} is {_shown(first['input'])}: {fix[:1].lower()}{fix[1:]}") from None
 
 
 def _shown(value: object) -> str:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
-from pipeline.storage.landing import foreign_file
+from pipeline.storage.landing import injected_file
 from pipeline.view.data import Lake
 from scripts.replays.plan import MODES, Item, Mode, origin_name, planned, selection
 
@@ -69,10 +69,10 @@ def main(
 
 def _lake(stack: str, outputs: Path | None, local: bool) -> Lake:
     if local:
-        from pipeline.settings import read_settings
+        from pipeline.settings import read_run_settings
         from pipeline.view.local import LocalLake
 
-        return LocalLake(read_settings().places)
+        return LocalLake(read_run_settings().places)
     from infra.outputs import read_outputs
     from scripts.checks.workspace_view import WorkspaceLake, sign_in
 
@@ -84,7 +84,7 @@ def _land(lake: Lake, items: Sequence[Item]) -> None:
     lines = [(item.replay, dict(item.update)) for item in items if item.replay and item.update]
     for start in range(0, len(lines), _AT_ONCE):
         # A new time for each file: their names and the order of their lines come from it.
-        lake.land(*foreign_file(lines[start : start + _AT_ONCE], lake.bot_id(), datetime.now(UTC)))
+        lake.land(*injected_file(lines[start : start + _AT_ONCE], lake.bot_id(), datetime.now(UTC)))
 
 
 def _show(items: Sequence[Item], mode: Mode, yes: bool) -> None:
@@ -113,7 +113,7 @@ def _show(items: Sequence[Item], mode: Mode, yes: bool) -> None:
 
 
 def run() -> None:
-    """What the operator must mend is one line and exit code 2, what the services fail at one line and exit code 1."""
+    """What the operator must fix is one line and exit code 2, what the services fail at one line and exit code 1."""
     try:
         app()
     except OperatorError as error:
@@ -129,7 +129,7 @@ def _explained(error: Exception) -> str:
     from scripts.checks.workspace_view import explain
 
     fault = explain(error)
-    return f"{fault.finding}: {fault.mend}" if fault else f"{type(error).__name__}: an error that was not foreseen"
+    return f"{fault.finding}: {fault.fix}" if fault else f"{type(error).__name__}: an error that was not foreseen"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Smoke tests of a deployment, or of a local run: what is broken, and how it is mended.
+"""Smoke tests of a deployment, or of a local run: what is broken, and how it is fixed.
 
 Exit code 0: all passed; 1: something failed; 2: they can't be made. They change nothing but one synthetic message,
 which stays as a marked row, and clear up what they made, also when interrupted.
@@ -16,7 +16,7 @@ import typer
 from infra.outputs import read_outputs
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
-from pipeline.settings import read_settings
+from pipeline.settings import read_run_settings
 from scripts.checks.interruption import Interruption
 from scripts.checks.suite import Check, Explain, Result, chosen, results
 from scripts.checks.verdicts import as_json, passed, print_results, write_junit
@@ -72,7 +72,7 @@ def _checks(
     if local:
         from scripts.checks.local import local_checks
 
-        return local_checks(read_settings(), interruption, deadline), lambda error: None
+        return local_checks(read_run_settings(), interruption, deadline), lambda error: None
     from scripts.checks.workspace import Patience, workspace_checks
     from scripts.checks.workspace_view import explain, sign_in
 
@@ -91,7 +91,7 @@ def _make(checks: Sequence[Check], interruption: Interruption, explain: Explain)
 
 
 def run() -> None:
-    """What must be mended before anything can be checked is one line and exit code 2."""
+    """What must be fixed before anything can be checked is one line and exit code 2."""
     try:
         app()
     except OperatorError as error:

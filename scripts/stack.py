@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from infra.settings import Settings, read_settings
+from infra.settings import StackSettings, read_stack_settings
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
 
@@ -33,7 +33,7 @@ _CREDENTIALS = "DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_
 
 
 class StackError(OperatorError):
-    """The engine could not work: what is missing, and the mend."""
+    """The engine could not work: what is missing, and the fix."""
 
 
 class Verb(StrEnum):
@@ -142,7 +142,7 @@ def _check_passphrase(backend: str, file: Path) -> None:
     try:
         held = yaml.safe_load(file.read_text()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise StackError(f"{file.name} can't be read as YAML: mend it, or restore it from git") from None
+        raise StackError(f"{file.name} can't be read as YAML: fix it, or restore it from git") from None
     if not isinstance(held, dict):
         raise StackError(f"{file.name} holds no settings: it should begin with `config:`")
     given = "PULUMI_CONFIG_PASSPHRASE" in os.environ or os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
@@ -160,17 +160,18 @@ def _select(verb: Verb, stack: str) -> None:
         raise StackError(f"stack {stack} can't be had ({refused}): `pulumi stack ls --all` lists those there are")
 
 
-def _settings(stack: str) -> Settings:
+def _settings(stack: str) -> StackSettings:
     told, refused = _ask("config", "--json", "--stack", stack)
     if refused:
         raise StackError(f"the settings of stack {stack} can't be read ({refused}): check Pulumi.yaml and its own file")
     config = json.loads(told)
     # A secret's value is not told, nor needed.
     values = {key: str(entry["value"]) if entry.get("value") is not None else "" for key, entry in config.items()}
-    return read_settings(environment_of(stack), values, {key for key, entry in config.items() if entry.get("secret")})
+    secret_keys = {key for key, entry in config.items() if entry.get("secret")}
+    return read_stack_settings(environment_of(stack), values, secret_keys)
 
 
-def _check_access(settings: Settings) -> None:
+def _check_access(settings: StackSettings) -> None:
     """The caller can reach the workspace, or the account in which it is to be created."""
     from databricks.sdk import AccountClient, WorkspaceClient
     from databricks.sdk.core import Config
@@ -181,7 +182,7 @@ def _check_access(settings: Settings) -> None:
     exists = settings.workspace == "existing"
     host = settings.host if exists else settings.account_host
     place = f"the {'workspace' if exists else 'account'} at {host}"
-    mend = f"log in with `databricks auth login --host {host}`, or set {_CREDENTIALS}"
+    fix = f"log in with `databricks auth login --host {host}`, or set {_CREDENTIALS}"
     try:
         config = Config(
             host=host,
@@ -194,7 +195,7 @@ def _check_access(settings: Settings) -> None:
         else:
             list(AccountClient(config=config).workspaces.list())
     except (Unauthenticated, PermissionDenied):
-        raise StackError(f"{place} does not accept your credentials: {mend}") from None
+        raise StackError(f"{place} does not accept your credentials: {fix}") from None
     except DatabricksError as error:
         raise StackError(f"{place} can't say who you are ({_first_line(error)}): check the address") from None
     except OSError:
@@ -202,8 +203,8 @@ def _check_access(settings: Settings) -> None:
         raise StackError(f"{said}: check the address and the network") from None
     except ValueError as error:
         if "cannot configure default credentials" in str(error):
-            raise StackError(f"there are no credentials for {place}: {mend}") from None
-        raise StackError(f"the credentials for {place} can't be used ({_first_line(error)}): {mend}") from None
+            raise StackError(f"there are no credentials for {place}: {fix}") from None
+        raise StackError(f"the credentials for {place} can't be used ({_first_line(error)}): {fix}") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -40,8 +40,8 @@ def test_readme_names_only_targets_that_make_has_and_commands_that_pipeline_has(
 
 
 def test_readme_has_every_setting_with_its_default() -> None:
-    from pipeline.settings import Settings, env_name
+    from pipeline.settings import RunSettings, env_name
 
     readme = (ROOT / "README.md").read_text()
-    for name in Settings.model_fields:
+    for name in RunSettings.model_fields:
         assert f"| `{env_name(name)}` |" in readme, name

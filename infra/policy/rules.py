@@ -49,7 +49,7 @@ def must_not_be(resource: Declared) -> Iterator[str]:
 class Rule(NamedTuple):
     name: str
     description: str
-    """What must hold, why, and the mend."""
+    """What must hold, why, and the fix."""
     faults_of: Callable[[Declared], Iterator[str]]
     kinds: frozenset[str] | None = None
     """What it looks at; None: everything."""

@@ -81,9 +81,9 @@ class Lanes:
         as_html: bool = False,
         on_unknown: OnUnknown = "hold",
         model_alive: Callable[[], bool] = lambda: False,
-        tell: Callable[[str, str | None], None] = lambda service, reason: None,
+        report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
-        """`attempts`: how often one message is asked for. `tell` hears of a service's outage, and (None) of its end.
+        """`attempts`: how often one message is asked for. `report` hears of a service's outage, and (None) of its end.
 
         `model_alive` asks the model something harmless: if it answers, a message that fails alone is itself at fault.
         """
@@ -95,7 +95,7 @@ class Lanes:
         self._as_html = as_html
         self._on_unknown = on_unknown
         self._model_alive = model_alive
-        self._tell = tell
+        self._report = report
         self._suspects: dict[str, Outcome] = {}
         """Messages that failed while nobody knew whether the model answers others, and how."""
         self._asking_whether_alive = False
@@ -340,7 +340,7 @@ class Lanes:
                 log.warning("the model is busy", reason=outcome.reason, retry_after=outcome.retry_after)
             else:
                 log.error("the model is out; messages wait", verdict=outcome.verdict, reason=outcome.reason)
-            self._tell("model", outcome.reason)
+            self._report("model", outcome.reason)
             # What has not been asked yet must not run into the same wall.
             for question in self._answering.withdraw():
                 self._park_for_model(question.chat_id)
@@ -379,7 +379,7 @@ class Lanes:
     def _model_answered(self, began: float) -> None:
         if self._model.answered(began):
             log.info("the model is back", waiting=len(self._parked_for_model))
-            self._tell("model", None)
+            self._report("model", None)
             parked, self._parked_for_model = self._parked_for_model, deque()
             for chat in parked:
                 self._resume(chat)
@@ -485,7 +485,7 @@ class Lanes:
         """Send nothing more until Telegram answers a harmless request: so only requests under way can be unknown."""
         if self._telegram.failed(now, reason):
             log.error("telegram is out; replies wait", reason=reason)
-            self._tell("telegram", reason)
+            self._report("telegram", reason)
             self._typist.pause(True)
             self._at(self._telegram.next_trial, self._probe_telegram)
 
@@ -509,7 +509,7 @@ class Lanes:
             self._at(self._telegram.next_trial, self._probe_telegram)
         elif self._telegram.answered(began):
             log.info("telegram is back", waiting=len(self._parked_for_telegram))
-            self._tell("telegram", None)
+            self._report("telegram", None)
             self._typist.pause(False)
             parked, self._parked_for_telegram = self._parked_for_telegram, deque()
             for chat in parked:

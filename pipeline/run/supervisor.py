@@ -18,7 +18,7 @@ import openai
 import structlog
 from pydantic import SecretStr
 
-from pipeline.errors import OperatorError, RunFailed
+from pipeline.errors import OperatorError, RunFailed, SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.on_driver import DriverAnswering
 from pipeline.model.on_executors import DistributedAnswering
@@ -28,7 +28,7 @@ from pipeline.platform.databricks import cluster_session, on_databricks
 from pipeline.redaction import scrub
 from pipeline.replies.journal import Journal
 from pipeline.replies.lanes import Lanes
-from pipeline.settings import Settings, SettingsError, bot_id_of, bot_token, model_access
+from pipeline.settings import RunSettings, bot_id_of, bot_token, model_access
 from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease, LeaseHeld
 from pipeline.storage.record import Recorder
@@ -55,7 +55,7 @@ _TEND_EVERY = 600.0
 class Supervisor:
     """One run of the pipeline."""
 
-    def __init__(self, settings: Settings, *, once: bool = False, deadline: float | None = None) -> None:
+    def __init__(self, settings: RunSettings, *, once: bool = False, deadline: float | None = None) -> None:
         """`once`: take what Telegram holds, process it, end. `deadline`: seconds after which that is cut short."""
         self._settings = settings
         self._once = once
@@ -85,7 +85,7 @@ class Supervisor:
         try:
             return self._run(token, access, lease, recorder)
         except OperatorError as error:
-            recorder.tell("run", str(error))
+            recorder.report("run", str(error))
             raise
         finally:
             recorder.set(state="stopped")
@@ -122,7 +122,7 @@ class Supervisor:
             as_html=settings.format == "html",
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),
-            tell=recorder.tell,
+            report=recorder.report,
         )
         intake = _IntakeThread(
             Intake(
@@ -131,7 +131,7 @@ class Supervisor:
                 poll_seconds=settings.poll_seconds,
                 conflict_patience=settings.conflict_patience,
                 landed=recorder.landed,
-                tell=recorder.tell,
+                report=recorder.report,
             ),
             self._stop,
             until_empty=self._once,
@@ -161,7 +161,7 @@ class Supervisor:
                     distributed=distributed,
                     committed=lambda batch_id, updates: recorder.set(batch_id=batch_id, batch_at=datetime.now(UTC)),
                 ),
-                recorder.tell,
+                recorder.report,
             )
             if not self._once:
                 if not on_databricks():  # where a path of this machine means nothing to Spark
@@ -317,7 +317,7 @@ class _IntakeThread:
         self._thread.start()
 
     def check(self) -> None:
-        """Begin again what has failed. Raises OperatorError on what waiting won't mend."""
+        """Begin again what has failed. Raises OperatorError on what waiting won't fix."""
         assert self._thread is not None
         if self._thread.is_alive() or self.done or self._stop.is_set():
             return
@@ -349,9 +349,9 @@ class _IntakeThread:
 class _Stream:
     """The streaming query, started again when it fails."""
 
-    def __init__(self, sink: SilverStream, tell: Callable[[str, str | None], None]) -> None:
+    def __init__(self, sink: SilverStream, report: Callable[[str, str | None], None]) -> None:
         self.sink = sink
-        self._tell = tell
+        self._report = report
         self._query: StreamingQuery | None = None
         self._failures = 0
         self._again_at = 0.0
@@ -378,7 +378,7 @@ class _Stream:
         if self._query is not None and self._query.isActive:
             if self._failures and now - self._began_at > 60.0:
                 self._failures = 0
-                self._tell("stream", None)
+                self._report("stream", None)
             return
         if self._query is not None:
             error = self._query.exception()
@@ -387,7 +387,7 @@ class _Stream:
             self._again_at = now + min(2.0 ** (self._failures - 1), 60.0)
             reason = _first_line(error)
             log.error("the stream failed; it starts again", reason=reason, failures=self._failures)
-            self._tell("stream", reason)
+            self._report("stream", reason)
         elif now >= self._again_at:
             self._query = self.sink.start()
             self._began_at = now
@@ -438,7 +438,7 @@ def _attempted(action: Callable[[], object]) -> bool:
     return True
 
 
-def require_model(model: Model, settings: Settings, access: ModelAccess) -> None:
+def require_model(model: Model, settings: RunSettings, access: ModelAccess) -> None:
     """Raise SettingsError for a model that its server does not know, or refuses us. An outage is not that."""
     served: list[str] | None = None
     try:
@@ -458,7 +458,7 @@ def require_model(model: Model, settings: Settings, access: ModelAccess) -> None
         log.warning("the model can't be asked yet; messages will wait", reason=type(error).__name__)
 
 
-def _refused(settings: Settings, status: int) -> str:
+def _refused(settings: RunSettings, status: int) -> str:
     if settings.model_source == "databricks":
         return (
             f"PIPELINE_MODEL {settings.model!r} may not be asked by this run's principal ({status}): "
@@ -468,7 +468,7 @@ def _refused(settings: Settings, status: int) -> str:
     return f"{settings.key_name} was rejected by {where} ({status}): give a valid key"
 
 
-def _unknown(settings: Settings, served: list[str] | None) -> str:
+def _unknown(settings: RunSettings, served: list[str] | None) -> str:
     if settings.model_source == "databricks":
         return f"PIPELINE_MODEL {settings.model!r} is no serving endpoint of the workspace: give the name of one"
     names = f"it serves {', '.join(sorted(served)[:8])}" if served else "check the model's name and the address"
@@ -505,7 +505,7 @@ def _end_now() -> None:
     os._exit(0)
 
 
-def _spark_session(settings: Settings) -> SparkSession:
+def _spark_session(settings: RunSettings) -> SparkSession:
     return (
         cluster_session()
         if on_databricks()

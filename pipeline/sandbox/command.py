@@ -44,7 +44,7 @@ def sandbox(
             settings = {"TELEGRAM_BOT_TOKEN": token, "TELEGRAM_API_URL": url}
             settings |= _start_model(running, model, model_port)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
-            # Only what the person can mend ends up here: a taken port, a missing extra, an odd token.
+            # Only what the person can fix ends up here: a taken port, a missing extra, an odd token.
             errors.print(f"sandbox: {_in_one_line(error)}", soft_wrap=True, markup=False, highlight=False)
             raise typer.Exit(2) from None
         _show(Console(), url, settings)

@@ -362,7 +362,7 @@ class Telegram:
                 "disable_notification": _boolean(parameters, "disable_notification"),
             }
             self._sent.append(sent)
-            self._tell({"type": "sent", "chat_id": chat.id, "message": message})
+            self._report({"type": "sent", "chat_id": chat.id, "message": message})
             return message
 
     def send_chat_action(self, parameters: Mapping[str, Any]) -> bool:
@@ -380,7 +380,7 @@ class Telegram:
                 "message_thread_id": thread_id,
             }
             self._actions.append(record)
-            self._tell({"type": "action", "chat_id": chat.id, "action": action})
+            self._report({"type": "action", "chat_id": chat.id, "action": action})
             return True
 
     def me(self) -> Json:
@@ -468,7 +468,7 @@ class Telegram:
             chat = self._chats.get(chat_id)
             if chat is None or chat.messages.pop(message_id, None) is None:
                 return False
-            self._tell({"type": "deleted", "chat_id": chat_id, "message_id": message_id})
+            self._report({"type": "deleted", "chat_id": chat_id, "message_id": message_id})
             return True
 
     def rotate_token(self, token: str) -> None:
@@ -736,7 +736,7 @@ class Telegram:
         message |= self._content(given)
         chat.messages[message["message_id"]] = message
         kind = "channel_post" if chat.type == "channel" else "message"
-        self._tell({"type": "message", "chat_id": chat.id, "message": message})
+        self._report({"type": "message", "chat_id": chat.id, "message": message})
         return Delivered(self._offer(kind, message), message["message_id"])
 
     def _edit(self, chat: _Chat, given: UserMessage) -> Delivered:
@@ -749,7 +749,7 @@ class Telegram:
         edited = kept | {"edit_date": int(self._now())} | self._content(given)
         chat.messages[message_id] = edited
         kind = "edited_channel_post" if chat.type == "channel" else "edited_message"
-        self._tell({"type": "edited", "chat_id": chat.id, "message": edited})
+        self._report({"type": "edited", "chat_id": chat.id, "message": edited})
         return Delivered(self._offer(kind, edited), message_id)
 
     def _author(self, chat: _Chat, given: UserMessage) -> Json | None:
@@ -850,7 +850,7 @@ class Telegram:
             self._poll = None
             poll.answer(batch)
 
-    def _tell(self, event: Json) -> None:
+    def _report(self, event: Json) -> None:
         for listener in self._listeners:
             listener(event)
 

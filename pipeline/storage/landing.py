@@ -5,8 +5,8 @@ A file is named `{first seq}-{lowest update_id}-{highest update_id}.jsonl` and h
 which Spark's listing passes over.
 
 What goes the way of a message but is not Telegram's, a check's probe or an operator's replay, is landed from outside
-while the pipeline runs: `foreign_file` makes the file, its lines with an `origin` more. It is put there whole (on a
-volume by one put, elsewhere by `write_durably`), under the name `{first seq}-foreign-{digest}.jsonl`: the head keeps
+while the pipeline runs: `injected_file` makes the file, its lines with an `origin` more. It is put there whole (on a
+volume by one put, elsewhere by `write_durably`), under the name `{first seq}-injected-{digest}.jsonl`: the head keeps
 the order of arrival, the rest keeps it out of the search for re-polled updates and out of our numbering. A line that
 is landed again, in this file or another, acts once. A file that is still there may be taken back: the stream goes on.
 """
@@ -34,7 +34,7 @@ KEEP_DONE = timedelta(days=7)
 """How long finished files stay; bronze has their content."""
 
 _DONE = "_done"
-_FOREIGN = "-foreign-"
+_INJECTED = "-injected-"
 _MOST_ID = 2**63 - 1
 
 
@@ -44,12 +44,12 @@ def file_seq(name: str) -> int:
     return int(head) if head.isascii() and head.isdigit() else 0
 
 
-class ForeignFile(NamedTuple):
+class InjectedFile(NamedTuple):
     name: str
     content: bytes
 
 
-def foreign_file(lines: Sequence[tuple[Origin, dict[str, Any]]], bot_id: int, now: datetime) -> ForeignFile:
+def injected_file(lines: Sequence[tuple[Origin, dict[str, Any]]], bot_id: int, now: datetime) -> InjectedFile:
     """The file that lands updates from outside, each with its origin, in their order. `now` has a zone.
 
     All lines of a file are taken up at once: a hundred are as many as a poll brings, and more go in files of their own.
@@ -67,12 +67,12 @@ def foreign_file(lines: Sequence[tuple[Origin, dict[str, Any]]], bot_id: int, no
     ]
     content = "".join(json.dumps(envelope) + "\n" for envelope in envelopes).encode()
     # Whoever else writes at the same microsecond writes something else.
-    return ForeignFile(f"{first}{_FOREIGN}{hashlib.sha256(content).hexdigest()[:16]}.jsonl", content)
+    return InjectedFile(f"{first}{_INJECTED}{hashlib.sha256(content).hexdigest()[:16]}.jsonl", content)
 
 
-def is_foreign(name: str) -> bool:
+def is_injected(name: str) -> bool:
     """Whether a landing file was written from outside, by its name."""
-    return _FOREIGN in name
+    return _INJECTED in name
 
 
 class _Name(NamedTuple):

@@ -71,7 +71,7 @@ class Recorder:
             self._record = self._record.model_copy(update=values)
             self._changed = True
 
-    def tell(self, service: str, reason: str | None) -> None:
+    def report(self, service: str, reason: str | None) -> None:
         """A service is out, for this reason, or (None) back."""
         with self._lock:
             problems = dict(self._record.problems)

@@ -25,7 +25,7 @@ from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal, Settlement
 from pipeline.replies.lanes import Lanes
 from pipeline.replies.reply import Reply
-from pipeline.storage.landing import Landing, file_seq, is_foreign
+from pipeline.storage.landing import Landing, file_seq, is_injected
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.micro_batch import Batch, question_of, read_batch
 from pipeline.stream.rows import bronze_row, silver_row
@@ -119,7 +119,7 @@ class SilverStream:
         # Files that this run has landed can't be in the tables before its first query.
         before = self._landing.began if self._starts == 0 else math.inf
         names = (path.name for path in self._landing.waiting())
-        self._left_files = frozenset(name for name in names if file_seq(name) < before or is_foreign(name))
+        self._left_files = frozenset(name for name in names if file_seq(name) < before or is_injected(name))
         self._starts += 1
         self._read_files = set()
         self._may_be_left = bool(_numbers(checkpoint / "commits"))
@@ -204,7 +204,7 @@ class SilverStream:
         self._remember(update.identity for update, _ in batch.updates)
         # A file from outside that brought nothing new leaves no row by which it could be told later as read.
         told = {file for _, file, _ in new} | {file for _, file in batch.malformed}
-        self._landing.finish(file for file in batch.files - told if is_foreign(file))
+        self._landing.finish(file for file in batch.files - told if is_injected(file))
 
         self._wait([question.key for question in questions], batch, began)
         settled = self._settle(spark, query_id, batch_id) if self._may_settle(batch, query_id, batch_id) else 0

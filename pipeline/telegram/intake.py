@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class IntakeEnded(OperatorError):
-    """Telegram refuses to be polled, and waiting won't mend it."""
+    """Telegram refuses to be polled, and waiting won't fix it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Intake:
         poll_seconds: float,
         conflict_patience: float,
         landed: Callable[[int], None] = lambda count: None,
-        tell: Callable[[str, str | None], None] = lambda service, reason: None,
+        report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
         """`conflict_patience`: seconds for which a 409 is retried. `landed`: hears how many updates a poll landed."""
         self._api = api
@@ -63,7 +63,7 @@ class Intake:
         self._poll_seconds = poll_seconds
         self._patience = conflict_patience
         self._landed = landed
-        self._tell = tell
+        self._report = report
         self._offset: int | None = None
         self._first = True
         self._conflict_since: float | None = None
@@ -85,7 +85,7 @@ class Intake:
         return Poll(len(new), confirmed)
 
     def run(self, stop: threading.Event) -> None:
-        """Poll until the stop. Raises IntakeEnded on what waiting won't mend."""
+        """Poll until the stop. Raises IntakeEnded on what waiting won't fix."""
         while not stop.is_set():
             self.attempt(stop)
 
@@ -100,7 +100,7 @@ class Intake:
             return None
         if self._failures:
             log.info("intake goes on")
-            self._tell("intake", None)
+            self._report("intake", None)
         self._failures = 0
         if self._conflict_since is not None and time.monotonic() - self._conflict_last > self._patience:
             self._conflict_since = None
@@ -120,14 +120,14 @@ class Intake:
         )
         if self._failures == 1 or self._failures % 20 == 0:
             log.warning("intake waits", reason=reason, failures=self._failures)
-            self._tell("intake", reason)
+            self._report("intake", reason)
         if isinstance(error, Refused) and error.retry_after is not None:
             return error.retry_after
         return min(0.5 * 2.0 ** min(self._failures - 1, 10), 5.0 if isinstance(error, Refused) else 15.0)
 
 
 def conflict_line(description: str) -> str:
-    """Telegram's 409, with its mend."""
+    """Telegram's 409, with its fix."""
     if "webhook" in description.lower():
         return (
             f"TELEGRAM_BOT_TOKEN: a webhook is set, so polling is refused (409 {description}): call deleteWebhook first"

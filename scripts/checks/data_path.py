@@ -12,7 +12,7 @@ from pipeline.messages.origin import NO_CHAT, Probe, probe_update
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Verdict
 from pipeline.platform.credentials import ModelAccess
-from pipeline.storage.landing import file_seq, foreign_file
+from pipeline.storage.landing import file_seq, injected_file
 from pipeline.telegram.client import BotApi, BotApiError, Refused
 from pipeline.view.data import Lake, LakeError
 from scripts.checks.interruption import Interruption
@@ -23,7 +23,7 @@ _UNANSWERED_WITHIN = timedelta(days=7)
 """Older messages are no backlog but an incident, which the alerts told."""
 _QUESTION = "This is a smoke test of the service. Say that it works, in a few words."
 
-_MODEL_MENDS = {
+_MODEL_FIXES = {
     Verdict.UNAUTHORISED: "give a valid key: secrets/rotate.py llm-api-key; or sign in anew",
     Verdict.FORBIDDEN: "grant the right to query the endpoint",
     Verdict.UNKNOWN_MODEL: "check the model's name and its address",
@@ -68,8 +68,8 @@ def model(access: ModelAccess, name: str) -> str:
     finally:
         asked.close()
     if outcome.verdict is not Verdict.ANSWERED:
-        mend = _MODEL_MENDS.get(outcome.verdict, "see the model's own logs")
-        raise Fault(f"{name}: {outcome.reason}", mend)
+        fix = _MODEL_FIXES.get(outcome.verdict, "see the model's own logs")
+        raise Fault(f"{name}: {outcome.reason}", fix)
     if not outcome.as_asked:
         raise Fault(f"{name} answers, but not with the JSON asked for", "name a model that keeps to a JSON schema")
     return f"{outcome.model or name} answered in {outcome.seconds:.1f} s"
@@ -123,7 +123,7 @@ def message(lake: Lake, how: Synthetic, interruption: Interruption) -> str:
     began = datetime.now(UTC)
     probe = Probe(id=f"smoke-{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}", deliver=how.chat is not None)
     update = probe_update(_QUESTION, began, NO_CHAT if how.chat is None else how.chat)
-    name, content = foreign_file([(probe, update)], bot_id, began)
+    name, content = injected_file([(probe, update)], bot_id, began)
     interruption.leaves(name, lambda: lake.take_back(name))
     lake.land(name, content)
     while (row := lake.reply_to(probe.name)) is None:
@@ -164,10 +164,10 @@ def _late(lake: Lake, probe: Probe, name: str, how: Synthetic, interruption: Int
         read = False
     if read:
         interruption.keep(name)
-        where, mend = "in bronze, without an answer", "see the checks model and telegram, then the run's log"
+        where, fix = "in bronze, without an answer", "see the checks model and telegram, then the run's log"
     else:
-        where, mend = "not read, and taken back", "see the check job, then the run's log"
-    return Fault(f"it was not in silver within {how.deadline:.0f} s: {where}", mend)
+        where, fix = "not read, and taken back", "see the check job, then the run's log"
+    return Fault(f"it was not in silver within {how.deadline:.0f} s: {where}", fix)
 
 
 def ago(then: datetime) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 
 from pipeline.errors import OperatorError
 from pipeline.platform.credentials import Credential
-from pipeline.settings import Settings, bot_token, model_access
+from pipeline.settings import RunSettings, bot_token, model_access
 from pipeline.storage.durable import write_durably
 from pipeline.storage.places import Storage
 from pipeline.tables import TABLES
@@ -25,7 +25,7 @@ _MESSAGE_SECONDS = 60.0
 _TYPES = {"long": "bigint", "string": "string", "timestamp": "timestamp", "integer": "int"}
 
 
-def local_checks(settings: Settings, interruption: Interruption, deadline: float | None) -> list[Check]:
+def local_checks(settings: RunSettings, interruption: Interruption, deadline: float | None) -> list[Check]:
     """All checks, by the settings of `pipeline run`. Raises OperatorError where there is no storage."""
     if not settings.model:
         raise OperatorError("PIPELINE_MODEL is not set: set what the run has, or give --stack in place of --local")

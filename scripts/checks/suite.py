@@ -1,4 +1,4 @@
-"""Checks: each a name, a verdict, a time and a mend. One that fails stops no other."""
+"""Checks: each a name, a verdict, a time and a fix. One that fails stops no other."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Verdict(StrEnum):
 
 
 class Fault(Exception):
-    """What a check found wrong, and its mend. No secret."""
+    """What a check found wrong, and its fix. No secret."""
 
-    def __init__(self, finding: str, mend: str) -> None:
+    def __init__(self, finding: str, fix: str) -> None:
         super().__init__(finding)
         self.finding = finding
-        self.mend = mend
+        self.fix = fix
 
 
 class NotApplicable(Exception):
@@ -56,7 +56,7 @@ class Result:
     verdict: Verdict
     seconds: float
     finding: str
-    mend: str = ""
+    fix: str = ""
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
@@ -83,40 +83,40 @@ def results(checks: Sequence[Check], interruption: Interruption, explain: Explai
             result = _made(check, interruption, explain)
         if result.verdict is Verdict.FAILED:
             failed.add(check.name)
-            cut_short = cut_short or result.mend == _AGAIN
+            cut_short = cut_short or result.fix == _AGAIN
         yield result
 
 
 def _made(check: Check, interruption: Interruption, explain: Explain) -> Result:
     began = time.monotonic()
-    verdict, finding, mend = Verdict.FAILED, "interrupted", _AGAIN
+    verdict, finding, fix = Verdict.FAILED, "interrupted", _AGAIN
     try:
         with interruption.breakable():
             finding = check.look()
-        verdict, mend = Verdict.PASSED, ""
+        verdict, fix = Verdict.PASSED, ""
     except Interrupted:
         pass
     except NotApplicable as reason:
-        verdict, finding, mend = Verdict.SKIPPED, str(reason), ""
+        verdict, finding, fix = Verdict.SKIPPED, str(reason), ""
     except Exception as error:
         fault = _fault(error, explain)
-        finding, mend = fault.finding, fault.mend
+        finding, fix = fault.finding, fault.fix
     try:
         interruption.clear()
     except Exception as error:
         fault = _fault(error, explain)
         verdict, finding = Verdict.FAILED, f"{finding}; and what it made could not be removed: {fault.finding}"
-        mend = f"{mend}; {fault.mend}" if mend else fault.mend
-    return Result(check.name, verdict, time.monotonic() - began, _line(finding), _line(mend))
+        fix = f"{fix}; {fault.fix}" if fix else fault.fix
+    return Result(check.name, verdict, time.monotonic() - began, _line(finding), _line(fix))
 
 
 def _fault(error: Exception, explain: Explain) -> Fault:
     if isinstance(error, Fault):
         return error
     if isinstance(error, OperatorError):
-        # Such a text has its mend after the last colon.
-        finding, _, mend = str(error).rpartition(": ")
-        return Fault(finding, mend) if finding else Fault(mend, "")
+        # Such a text has its fix after the last colon.
+        finding, _, fix = str(error).rpartition(": ")
+        return Fault(finding, fix) if finding else Fault(fix, "")
     text = str(error).strip()
     first = text.splitlines()[0] if text else "no more is known"
     return explain(error) or Fault(f"{type(error).__name__}: {first}", "an error that was not foreseen: see its text")

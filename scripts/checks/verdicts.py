@@ -21,10 +21,10 @@ _COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.SKIPPED: "ye
 def print_results(results: Sequence[Result], where: str) -> None:
     grid = Table("check", "verdict", "seconds", "finding", title=f"smoke tests of {where}", title_justify="left")
     for result in results:
-        mend = f"\n→ {escape(result.mend)}" if result.mend else ""
+        fix = f"\n→ {escape(result.fix)}" if result.fix else ""
         colour = _COLOURS[result.verdict]
         verdict = f"[{colour}]{result.verdict}[/{colour}]"
-        grid.add_row(result.name, verdict, f"{result.seconds:.1f}", escape(result.finding) + mend)
+        grid.add_row(result.name, verdict, f"{result.seconds:.1f}", escape(result.finding) + fix)
     console = Console(highlight=False)
     console.print(grid)
     counts = Counter(result.verdict for result in results)
@@ -38,7 +38,7 @@ def as_json(results: Sequence[Result], where: str) -> str:
             "verdict": result.verdict,
             "seconds": round(result.seconds, 3),
             "finding": result.finding,
-            "mend": result.mend or None,
+            "fix": result.fix or None,
         }
         for result in results
     ]
@@ -63,7 +63,7 @@ def write_junit(results: Sequence[Result], where: str, file: Path) -> None:
         name = {"classname": f"smoke.{where}", "name": result.name, "time": f"{result.seconds:.3f}"}
         case = ElementTree.SubElement(suite, "testcase", name)
         if result.verdict is Verdict.FAILED:
-            ElementTree.SubElement(case, "failure", {"message": result.finding}).text = result.mend
+            ElementTree.SubElement(case, "failure", {"message": result.finding}).text = result.fix
         elif result.verdict is Verdict.SKIPPED:
             ElementTree.SubElement(case, "skipped", {"message": result.finding})
         else:

@@ -110,8 +110,8 @@ class _Deployment:
             raise Fault(f"secret scope {scope} does not exist", self._deploy) from None
         missing = [key for key in wanted if key not in keys]
         if missing:
-            mend = "; ".join(self._rotate(key) for key in missing)
-            raise Fault(f"scope {scope} has no {' and no '.join(missing)}", mend)
+            fix = "; ".join(self._rotate(key) for key in missing)
+            raise Fault(f"scope {scope} has no {' and no '.join(missing)}", fix)
         acls = {str(acl.principal): acl.permission.value for acl in api.list_acls(scope) if acl.permission}
         return f"{', '.join(wanted)} in {scope}; {self._scope_rights(acls)}"
 
@@ -219,13 +219,13 @@ class _Deployment:
     def _scope_rights(self, acls: dict[str, str]) -> str:
         """Raises Fault where somebody has another right on the scope than the deployment gives."""
         outputs = self._outputs
-        mend = f"{self._deploy}; take away what it does not give"
+        fix = f"{self._deploy}; take away what it does not give"
         if acls.get(outputs.service_principal) != "READ":
             held = acls.get(outputs.service_principal, "no right")
-            raise Fault(f"the job's principal has {held} on the scope, not READ", mend)
+            raise Fault(f"the job's principal has {held} on the scope, not READ", fix)
         if outputs.operators and acls.get(outputs.operators) != "MANAGE":
             held = acls.get(outputs.operators, "no right")
-            raise Fault(f"{outputs.operators} has {held} on the scope, not MANAGE", mend)
+            raise Fault(f"{outputs.operators} has {held} on the scope, not MANAGE", fix)
         others = {
             who: right for who, right in acls.items() if who not in (outputs.service_principal, outputs.operators)
         }
@@ -235,7 +235,7 @@ class _Deployment:
             others = {who: right for who, right in others.items() if who != deployer}
         if others:
             named = ", ".join(f"{who} ({right})" for who, right in sorted(others.items()))
-            raise Fault(f"others have rights on the scope: {named}", mend)
+            raise Fault(f"others have rights on the scope: {named}", fix)
         return "READ for the job's principal, MANAGE for the operators and the deployer alone"
 
     def _rotate(self, key: str) -> str:

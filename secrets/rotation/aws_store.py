@@ -57,7 +57,7 @@ class AwsStore:
     def read(self) -> Found:
         listed, ledger = self._listed(), self._published.ledger()
         current = _with(listed, _CURRENT)
-        # A copy that the ledger has under another version is published again, which mends the ledger.
+        # A copy that the ledger has under another version is published again, which fixes the ledger.
         in_step = current is not None and ledger.current is not None and ledger.current.id == current.id
         return Found(
             pending=self._version(_with(listed, _PENDING)),
@@ -168,13 +168,13 @@ class AwsStore:
             raise StoreError(f"{named}: no AWS credentials: set AWS_PROFILE, or log in") from None
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "unknown")
-            raise StoreError(f"{named}: AWS says {code} to {error.operation_name}: {_mend(code)}") from None
+            raise StoreError(f"{named}: AWS says {code} to {error.operation_name}: {_fix(code)}") from None
         except (BotoCoreError, ValueError) as error:
             kind = type(error).__name__
             raise StoreError(f"{named}: AWS can't be asked ({kind}): check the region and the network") from None
 
 
-def _mend(code: str) -> str:
+def _fix(code: str) -> str:
     if code in ("AccessDeniedException", "AccessDenied"):
         return "this caller lacks the right to it"
     if code in ("UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "ExpiredToken"):

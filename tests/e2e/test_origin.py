@@ -12,7 +12,7 @@ import pytest
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Origin, Probe, Replay, StoredAnswer, probe_update
 from pipeline.storage.durable import write_durably
-from pipeline.storage.landing import foreign_file
+from pipeline.storage.landing import injected_file
 from tests.support.world import World, repeated, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -22,7 +22,7 @@ from pathlib import Path
 from pipeline.stream.query import SilverStream
 process = SilverStream._process_batch
 def process_without_it(self, *batch):
-    for path in self._storage.landing.glob("*-foreign-*"):
+    for path in self._storage.landing.glob("*-injected-*"):
         path.unlink()
     process(self, *batch)
 SilverStream._process_batch = process_without_it
@@ -31,7 +31,7 @@ NOW = datetime.now(UTC)
 
 
 def _land(world: World, *lines: tuple[Origin, dict[str, Any]], bot_id: int | None = None) -> Path:
-    made = foreign_file(lines, bot_id or world.telegram.bot_id, datetime.now(UTC))
+    made = injected_file(lines, bot_id or world.telegram.bot_id, datetime.now(UTC))
     path = world.storage / "landing" / made.name
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, made.content)
@@ -46,7 +46,7 @@ def _updates(world: World) -> list[dict[str, Any]]:
 
 def _waiting(world: World) -> list[Path]:
     """Files from outside that are still to be read, or whose micro-batch may be called again."""
-    return list((world.storage / "landing").glob("*-foreign-*"))
+    return list((world.storage / "landing").glob("*-injected-*"))
 
 
 def _silver(world: World, origin: str | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Settings that can't work: one line that names the mend, and exit code 2, before anything is done."""
+"""Settings that can't work: one line that names the fix, and exit code 2, before anything is done."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def test_a_storage_that_is_not_writable(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("description", "mend"),
+    ("description", "fix"),
     [
         ("terminated by other getUpdates request", "another poller of this bot is active"),
         ("can't use getUpdates method while webhook is active", "call deleteWebhook first"),
     ],
     ids=["another poller", "a webhook"],
 )
-def test_a_conflict_that_lasts(world: World, description: str, mend: str) -> None:
+def test_a_conflict_that_lasts(world: World, description: str, fix: str) -> None:
     world.fault("getUpdates", "status", status=409, times=0, description=f"Conflict: {description}")
-    assert mend in _refusal(world, "--conflict-patience", "1")
+    assert fix in _refusal(world, "--conflict-patience", "1")
 
 
 def test_a_model_that_its_server_does_not_know(world: World) -> None:

@@ -11,9 +11,8 @@ from typer.main import get_group
 import pipeline.cli
 from infra.deployment import deploy, export
 from infra.outputs import Outputs
-from infra.settings import PROJECT, read_settings
-from pipeline.settings import Settings as RunSettings
-from pipeline.settings import read_settings as read_run_settings
+from infra.settings import PROJECT, read_stack_settings
+from pipeline.settings import RunSettings, read_run_settings
 from tests.support.engine import run_process
 from tests.support.program import APPLICATION, HOST, Run, run_program
 
@@ -27,7 +26,7 @@ def deployed(
     settings: Mapping[str, str] | None = None, *, preview: bool = False, calls: dict[str, Any] | None = None
 ) -> Run:
     config = {f"{PROJECT}:{key}": value for key, value in {**GIVEN, **(settings or {})}.items()}
-    return run_program(lambda: deploy(read_settings("dev", config)), preview=preview, calls=calls)
+    return run_program(lambda: deploy(read_stack_settings("dev", config)), preview=preview, calls=calls)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +197,7 @@ def test_where_secrets_are_kept_elsewhere_is_told_to_the_scripts() -> None:
 
 def test_a_name_with_dashes_is_a_catalog_that_needs_no_quotes() -> None:
     config = {f"{PROJECT}:{key}": value for key, value in GIVEN.items()}
-    run = run_program(lambda: deploy(read_settings("dev-eu", config)), stack="dev-eu")
+    run = run_program(lambda: deploy(read_stack_settings("dev-eu", config)), stack="dev-eu")
     assert run.one("Catalog").inputs["name"] == "telegram_lakehouse_dev_eu"
 
 

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import PROJECT, TOKEN, Settings, SettingsError, read_settings
-from pipeline.errors import OperatorError
+from infra.settings import PROJECT, TOKEN, StackSettings, read_stack_settings
+from pipeline.errors import OperatorError, SettingsError
 
 SECRET = "42:" + "AAtokenof35characters" + "x" * 14
 GIVEN = {"host": "https://dbc-1.cloud.databricks.com", "account_id": "acc"}
 CREATION = {"workspace": "create", "host": "", "region": "eu-west-1", "metastore_id": "m"}
 
 
-def read(environment: str = "dev", secret: str = "", **changes: str) -> Settings:
+def read(environment: str = "dev", secret: str = "", **changes: str) -> StackSettings:
     config = {f"{PROJECT}:{key}": value for key, value in {**GIVEN, **changes}.items()}
-    return read_settings(environment, config, {f"{PROJECT}:{secret}"})
+    return read_stack_settings(environment, config, {f"{PROJECT}:{secret}"})
 
 
 def refused(environment: str = "dev", secret: str = "", **changes: str) -> str:
@@ -51,7 +51,7 @@ def test_a_host_and_an_account_are_all_that_a_stack_needs() -> None:
 def test_settings_of_other_projects_are_left_alone() -> None:
     config = {f"{PROJECT}:{key}": value for key, value in GIVEN.items()}
     foreign = {"pulumi:disable-default-providers": '["aws"]', "aws:region": "eu-west-1", "databricks:host": "x"}
-    assert read_settings("dev", {**config, **foreign}) == read()
+    assert read_stack_settings("dev", {**config, **foreign}) == read()
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "line"), SEVERAL, ids=lambda value: value[:60] if isinstance(value, str) else "")
-def test_settings_that_do_not_fit_together_are_named_with_their_mend(changes: dict[str, str], line: str) -> None:
+def test_settings_that_do_not_fit_together_are_named_with_their_fix(changes: dict[str, str], line: str) -> None:
     assert refused(**changes) == line
 
 
@@ -269,15 +269,15 @@ SINGLE = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "mend"), SINGLE)
-def test_a_value_that_can_not_be_used_is_named_with_its_mend(key: str, value: str, mend: str) -> None:
-    assert refused(**{key: value}).startswith(f"{key} is {value!r}: {mend}")
+@pytest.mark.parametrize(("key", "value", "fix"), SINGLE)
+def test_a_value_that_can_not_be_used_is_named_with_its_fix(key: str, value: str, fix: str) -> None:
+    assert refused(**{key: value}).startswith(f"{key} is {value!r}: {fix}")
 
 
 @pytest.mark.parametrize("environment", ["Dev", "dev_1", "1dev", "", "a" * 21, "dev/eu", "dev\n"])
 def test_the_stack_is_named_as_names_of_resources_can_be(environment: str) -> None:
-    mend = "name the stack with up to 20 lower-case letters, digits and dashes"
-    assert refused(environment) == f"the stack's name can't be used: {mend}"
+    fix = "name the stack with up to 20 lower-case letters, digits and dashes"
+    assert refused(environment) == f"the stack's name can't be used: {fix}"
     assert read("a" * 20).environment == "a" * 20
 
 
@@ -296,13 +296,13 @@ def test_an_unknown_setting_is_named_even_if_it_is_empty(key: str, line: str) ->
 
 def test_the_models_own_report_does_not_quote_what_was_given() -> None:
     with pytest.raises(ValidationError) as fault:
-        Settings.model_validate({"environment": "dev", "workers": SECRET, "telegram_token": {SECRET: SECRET}})
+        StackSettings.model_validate({"environment": "dev", "workers": SECRET, "telegram_token": {SECRET: SECRET}})
     assert SECRET not in str(fault.value)
 
 
 def test_the_environment_is_the_stacks_name_and_no_setting() -> None:
     with pytest.raises(SettingsError, match=r"^environment is no setting: "):
-        read_settings("dev", {f"{PROJECT}:environment": "prod"})
+        read_stack_settings("dev", {f"{PROJECT}:environment": "prod"})
 
 
 def test_a_token_that_the_engine_holds_as_a_secret_is_taken_and_never_shown() -> None:

@@ -24,7 +24,7 @@ from infra.outputs import Outputs
 from infra.policy.declared import UNKNOWN
 from infra.policy.declared import Declared as Judged
 from infra.policy.rules import RULES
-from infra.settings import PROJECT, Settings, read_settings
+from infra.settings import PROJECT, StackSettings, read_stack_settings
 from tests.support.program import APPLICATION, HOST, Declared, Run, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def test_the_project_runs_the_program_on_its_own_environment() -> None:
 def test_the_project_describes_every_setting_with_its_type_and_default() -> None:
     kinds = {bool: "boolean", int: "integer"}
     expected = {}
-    for key, field in Settings.model_fields.items():
+    for key, field in StackSettings.model_fields.items():
         if key in ("environment", "telegram_token"):
             continue
         expected[key] = (kinds.get(type(field.default), "string"), field.description)
@@ -119,12 +119,12 @@ def test_the_project_describes_every_setting_with_its_type_and_default() -> None
 def test_the_projects_defaults_are_the_models() -> None:
     defaults = {f"{PROJECT}:{key}": str(one["default"]) for key, one in PROGRAM["config"].items()}
     least = {f"{PROJECT}:host": HOST, f"{PROJECT}:account_id": "acc"}
-    assert read_settings("dev", {**defaults, **least}) == read_settings("dev", least)
+    assert read_stack_settings("dev", {**defaults, **least}) == read_stack_settings("dev", least)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_committed_stack_needs_a_host_and_an_account_and_nothing_else(stack: str) -> None:
-    settings = read_settings(stack, configured(stack, host=HOST))
+    settings = read_stack_settings(stack, configured(stack, host=HOST))
     assert settings.environment == stack
     assert settings.protect is (stack == "prod")
     assert settings.spot is (stack != "prod")

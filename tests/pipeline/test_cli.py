@@ -1,4 +1,4 @@
-"""The command line: what the operator must mend is one line and exit code 2."""
+"""The command line: what the operator must fix is one line and exit code 2."""
 
 import json
 import subprocess
@@ -50,7 +50,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *a
         ),
     ],
 )
-def test_what_the_operator_must_mend_is_one_line_and_exit_code_2(
+def test_what_the_operator_must_fix_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,

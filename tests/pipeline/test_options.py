@@ -6,16 +6,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from pipeline.errors import SettingsError
 from pipeline.options import with_settings
-from pipeline.settings import Settings, SettingsError, env_name
+from pipeline.settings import RunSettings, env_name
 
-seen: list[tuple[Settings, bool]] = []
+seen: list[tuple[RunSettings, bool]] = []
 app = typer.Typer()
 
 
 @app.command()
 @with_settings
-def probe(settings: Settings, once: Annotated[bool, typer.Option("--once")] = False) -> None:
+def probe(settings: RunSettings, once: Annotated[bool, typer.Option("--once")] = False) -> None:
     """Note what it is given."""
     seen.append((settings, once))
 
@@ -25,7 +26,7 @@ def _nothing_seen() -> None:
     seen.clear()
 
 
-def given(*arguments: str) -> tuple[Settings, bool]:
+def given(*arguments: str) -> tuple[RunSettings, bool]:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     (call,) = seen
@@ -46,10 +47,10 @@ def test_a_command_keeps_its_own_options_and_their_defaults() -> None:
 
 def test_every_setting_is_an_option_with_its_environment_variable() -> None:
     options = {name: option for option in typer.main.get_command(app).params for name in option.opts}
-    for field in Settings.model_fields:
+    for field in RunSettings.model_fields:
         option = options[f"--{field.replace('_', '-')}"]
         assert option.metavar == env_name(field)
-    assert set(options) - {f"--{field.replace('_', '-')}" for field in Settings.model_fields} == {
+    assert set(options) - {f"--{field.replace('_', '-')}" for field in RunSettings.model_fields} == {
         "--once", "--install-completion", "--show-completion",
     }  # fmt: skip
 

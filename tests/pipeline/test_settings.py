@@ -5,8 +5,16 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pipeline.errors import SettingsError
 from pipeline.platform.credentials import CredentialError, ModelAccess
-from pipeline.settings import Settings, SettingsError, bot_id_of, bot_token, env_name, model_access, read_settings
+from pipeline.settings import (
+    RunSettings,
+    bot_id_of,
+    bot_token,
+    env_name,
+    model_access,
+    read_run_settings,
+)
 from pipeline.tables import is_table_name
 
 TOKEN = "42:" + "x" * 35
@@ -18,7 +26,7 @@ def env(field: str) -> str:
 
 def test_without_an_environment_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = read_settings()
+    settings = read_run_settings()
     root = tmp_path / "lakehouse"
     assert (str(settings.telegram_api_url), settings.on_unknown) == ("https://api.telegram.org/", "hold")
     assert (settings.allowed_chats, settings.distribute_above) == (frozenset(), None)
@@ -29,7 +37,7 @@ def test_without_an_environment_the_defaults_hold(tmp_path: Path, monkeypatch: p
 
 
 def test_every_setting_has_its_own_environment_variable() -> None:
-    names = [env_name(field) for field in Settings.model_fields]
+    names = [env_name(field) for field in RunSettings.model_fields]
     assert len(set(names)) == len(names)
     assert [name for name in names if not name.startswith(("PIPELINE_", "TELEGRAM_", "OPENAI_"))] == []
     assert (env_name("model"), env_name("openai_base_url")) == ("PIPELINE_MODEL", "OPENAI_BASE_URL")
@@ -54,12 +62,12 @@ def test_a_setting_is_read_from_the_environment_and_an_option_goes_first(
     monkeypatch: pytest.MonkeyPatch, field: str, value: str, expected: object
 ) -> None:
     monkeypatch.setenv(env(field), value)
-    assert getattr(read_settings(), field) == expected
+    assert getattr(read_run_settings(), field) == expected
     if value:
         monkeypatch.setenv(env(field), "…")
-        assert getattr(read_settings({field: value}), field) == expected
+        assert getattr(read_run_settings({field: value}), field) == expected
     monkeypatch.setenv(env(field), value)
-    assert getattr(read_settings({field: None}), field) == expected
+    assert getattr(read_run_settings({field: None}), field) == expected
 
 
 BAD = [
@@ -99,7 +107,7 @@ def test_a_bad_value_is_one_line_that_names_the_key_and_the_value(
     if not by_option:
         monkeypatch.setenv(env(field), value)
     with pytest.raises(SettingsError) as caught:
-        read_settings({field: value} if by_option else None)
+        read_run_settings({field: value} if by_option else None)
     line = str(caught.value)
     assert line.startswith(f"{env(field)} is '")
     assert value.rpartition(",")[2] in line
@@ -115,14 +123,14 @@ def test_a_bad_address_is_shown_without_its_password(
 ) -> None:
     monkeypatch.setenv(env(field), f"http://user:{password}@127.0.0.1:99999/v1")
     with pytest.raises(SettingsError, match=f"^{env(field)} is ") as caught:
-        read_settings()
+        read_run_settings()
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_bad_token_in_an_address_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_API_URL", f"https://127.0.0.1:99999/bot{TOKEN}")
     with pytest.raises(SettingsError) as caught:
-        read_settings()
+        read_run_settings()
     assert TOKEN not in str(caught.value)
 
 
@@ -131,7 +139,7 @@ def test_every_place_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path:
         monkeypatch.setenv(env(name), str(tmp_path / "elsewhere" / name))
     monkeypatch.setenv("PIPELINE_STORAGE", str(tmp_path / "lake"))
     monkeypatch.setenv("PIPELINE_SILVER", "main.bot.silver")
-    places = read_settings().places
+    places = read_run_settings().places
     assert places.landing == tmp_path / "elsewhere" / "landing"
     assert places.journal == tmp_path / "elsewhere" / "journal"
     assert places.checkpoints == tmp_path / "elsewhere" / "checkpoints"
@@ -147,15 +155,15 @@ def test_a_table_is_a_name_or_a_path(place: str, named: bool) -> None:
 
 def test_the_models_access_has_its_key_and_no_slash_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-    access = model_access(read_settings({"openai_base_url": "http://127.0.0.1:8000/v1/"}))
+    access = model_access(read_run_settings({"openai_base_url": "http://127.0.0.1:8000/v1/"}))
     assert (access.base_url, access.bearer.get_secret_value()) == ("http://127.0.0.1:8000/v1", "test-key")
 
 
 def test_a_server_of_ones_own_needs_no_key_and_openais_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = read_settings({"openai_base_url": "http://127.0.0.1:8000/v1"})
+    own = read_run_settings({"openai_base_url": "http://127.0.0.1:8000/v1"})
     assert model_access(own).bearer == SecretStr("none")
     with pytest.raises(CredentialError, match=r"^OPENAI_API_KEY is not set: "):
-        model_access(read_settings())
+        model_access(read_run_settings())
 
 
 @pytest.mark.parametrize("bad", ["sk-abc…def", "sk-abc def", "sk-abc\nsk-def"])
@@ -164,15 +172,15 @@ def test_a_key_that_no_request_can_carry_is_one_line_that_does_not_show_it(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", bad)
     with pytest.raises(CredentialError, match=r"^OPENAI_API_KEY has blanks or characters beyond ASCII: ") as caught:
-        model_access(read_settings())
+        model_access(read_run_settings())
     assert bad not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_token_is_read_with_the_bot_that_it_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", f" {TOKEN}\n")
-    assert bot_token(read_settings()) == SecretStr(TOKEN)
-    assert bot_id_of(bot_token(read_settings())) == 42
+    assert bot_token(read_run_settings()) == SecretStr(TOKEN)
+    assert bot_id_of(bot_token(read_run_settings())) == 42
 
 
 @pytest.mark.parametrize(
@@ -181,14 +189,14 @@ def test_a_token_is_read_with_the_bot_that_it_belongs_to(monkeypatch: pytest.Mon
 def test_what_is_no_token_is_one_line_that_does_not_show_it(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", bad)
     with pytest.raises(CredentialError, match=r"^TELEGRAM_BOT_TOKEN is not a token: ") as caught:
-        bot_token(read_settings())
+        bot_token(read_run_settings())
     assert bad not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_token_names_both_ways_to_give_it() -> None:
     with pytest.raises(CredentialError, match="TELEGRAM_BOT_TOKEN is not set: set it, or TELEGRAM_BOT_TOKEN_FILE"):
-        bot_token(read_settings())
+        bot_token(read_run_settings())
 
 
 @pytest.fixture
@@ -202,7 +210,7 @@ def scope(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
 
 
 def test_with_a_scope_its_secrets_are_read_and_read_anew_each_time(scope: dict[tuple[str, str], str]) -> None:
-    settings = read_settings({"secret_scope": "bot"})
+    settings = read_run_settings({"secret_scope": "bot"})
     for number in ("1", "2"):
         scope["bot", "telegram-token"] = f"42:token-{number}"
         scope["bot", "llm-api-key"] = f"key-{number}"
@@ -213,18 +221,18 @@ def test_with_a_scope_its_secrets_are_read_and_read_anew_each_time(scope: dict[t
 def test_what_is_no_token_in_a_scope_is_named_by_its_place_there(scope: dict[tuple[str, str], str]) -> None:
     scope["bot", "telegram-token"] = "secretsecret"
     with pytest.raises(CredentialError, match=r"^secret bot/telegram-token is not a token: ") as caught:
-        bot_token(read_settings({"secret_scope": "bot"}))
+        bot_token(read_run_settings({"secret_scope": "bot"}))
     assert "secretsecret" not in str(caught.value)
 
 
 def test_the_workspaces_endpoints_need_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     given = ModelAccess("https://workspace.example.org/serving-endpoints", SecretStr("bearer"))
     monkeypatch.setattr("pipeline.settings.endpoint_access", lambda: given)
-    assert model_access(read_settings({"model_source": "databricks", "secret_scope": "bot"})) is given
+    assert model_access(read_run_settings({"model_source": "databricks", "secret_scope": "bot"})) is given
 
 
 def test_no_setting_is_a_secret() -> None:
-    assert [name for name in Settings.model_fields if "token" in name or "key" in name or "secret" in name] == [
+    assert [name for name in RunSettings.model_fields if "token" in name or "key" in name or "secret" in name] == [
         "secret_scope",
         "max_tokens",
     ]

@@ -195,7 +195,7 @@ FAULTS: list[tuple[str, Callable[[Deployed], object], str]] = [
 
 
 @pytest.mark.parametrize(("name", "broken", "finding"), FAULTS, ids=[f"{n}-{f[:40]}" for n, _, f in FAULTS])
-def test_a_check_fails_on_its_fault_and_says_the_mend(
+def test_a_check_fails_on_its_fault_and_says_the_fix(
     made: Deployed, name: str, broken: Callable[[Deployed], object], finding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scripts.checks.workspace_view._RETRY_WITHIN", 1)
@@ -203,7 +203,7 @@ def test_a_check_fails_on_its_fault_and_says_the_mend(
     result = outcome(made, name)[name]
     assert result.verdict is Verdict.FAILED
     assert finding in result.finding
-    assert result.mend
+    assert result.fix
     assert not [path for path in made.waiting() if "/_done/" not in path and made.takes == "nothing"]
 
 
@@ -222,7 +222,7 @@ def test_a_caller_who_may_not_see_grants_is_told_to_run_it_as_the_owner(made: De
     made.workspace.before.append(refuse)
     found = outcome(made, "volumes", "job")
     assert found["volumes"].finding == "the caller may not see the grants on catalog lake"
-    assert found["volumes"].mend.startswith("run it as whoever deployed it")
+    assert found["volumes"].fix.startswith("run it as whoever deployed it")
     assert found["job"].verdict is Verdict.PASSED
     assert found["job"].finding.endswith("who may run it can't be seen by the caller")
 
@@ -333,7 +333,7 @@ def test_what_is_out_for_a_moment_is_no_fault_and_what_lasts_is_told_at_once(mad
     now = datetime.now(UTC)
     looks: list[Call] = []
 
-    def mend(call: Call) -> None:
+    def fix(call: Call) -> None:
         if call.path.endswith("/record.json"):
             looks.append(call)
         if len(looks) == 3:
@@ -342,7 +342,7 @@ def test_what_is_out_for_a_moment_is_no_fault_and_what_lasts_is_told_at_once(mad
     made.tell(problems={"intake": {"reason": "502 Bad Gateway", "since": now - timedelta(minutes=3)}})
     assert outcome(made, "job", startup=20)["job"].finding == "intake is out: 502 Bad Gateway"
     made.tell(problems={"intake": {"reason": "502 Bad Gateway", "since": now - timedelta(seconds=3)}})
-    made.workspace.before.append(mend)
+    made.workspace.before.append(fix)
     assert outcome(made, "job", startup=20)["job"].verdict is Verdict.PASSED
 
 

@@ -78,7 +78,7 @@ def test_all_passed_is_exit_code_0_and_no_secret_is_in_anything_that_it_wrote(ma
         assert not any(secret.encode() in file.content for file in made.workspace.files.files.values())
 
 
-def test_a_failed_check_is_exit_code_1_with_its_mend_and_the_others_are_made(made: Deployed, smoke: Smoke) -> None:
+def test_a_failed_check_is_exit_code_1_with_its_fix_and_the_others_are_made(made: Deployed, smoke: Smoke) -> None:
     made.telegram.call("setWebhook", {"url": f"https://example.org/{BOT_TOKEN}"})
     report = made.folder / "smoke.xml"
     code, out, err = smoke(*_of_prod(made), "--json", "--junit", str(report))
@@ -86,13 +86,13 @@ def test_a_failed_check_is_exit_code_1_with_its_mend_and_the_others_are_made(mad
     told = json.loads(out)
     assert (told["of"], told["passed"]) == ("prod", False)
     failed = [check for check in told["checks"] if check["verdict"] != "passed"]
-    assert [(c["name"], c["finding"], c["mend"]) for c in failed] == [
+    assert [(c["name"], c["finding"], c["fix"]) for c in failed] == [
         ("telegram", "a webhook is set, which keeps polling out", "call deleteWebhook once")
     ]
     assert len(told["checks"]) == 9
     failure = ElementTree.parse(report).getroot().find("testcase/failure")  # noqa: S314
     assert failure is not None
-    assert (failure.get("message"), failure.text) == (failed[0]["finding"], failed[0]["mend"])
+    assert (failure.get("message"), failure.text) == (failed[0]["finding"], failed[0]["fix"])
     assert BOT_TOKEN not in out + err
 
 

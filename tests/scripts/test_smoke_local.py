@@ -17,7 +17,7 @@ from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.scripted_model import Rule, ScriptedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram import Telegram
-from pipeline.settings import read_settings
+from pipeline.settings import read_run_settings
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, SILVER, TABLES
@@ -55,7 +55,7 @@ def _local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{model_server.url}/v1")
         monkeypatch.setenv("PIPELINE_MODEL", "scripted")
         monkeypatch.setenv("PIPELINE_STORAGE", str(tmp_path / "lake"))
-        storage = read_settings().places
+        storage = read_run_settings().places
         storage.prepare()
         storage.claim(42)
         for table in TABLES:
@@ -67,7 +67,7 @@ def _local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
 
 def outcome(*names: str) -> dict[str, Result]:
     interruption = Interruption()
-    checks = local_checks.local_checks(read_settings(), interruption, 1.0)
+    checks = local_checks.local_checks(read_run_settings(), interruption, 1.0)
     chosen = [check for check in checks if not names or check.name in names]
     return {result.name: result for result in results(chosen, interruption, lambda error: None)}
 
@@ -132,14 +132,14 @@ def _unanswered(local: Local) -> None:
         ("message", lambda m: None, "it was not in silver within 1 s: not read, and taken back"),
     ],
 )
-def test_a_check_fails_on_its_fault_and_says_the_mend(
+def test_a_check_fails_on_its_fault_and_says_the_fix(
     local: Local, name: str, broken: Callable[[Local], object], finding: str
 ) -> None:
     broken(local)
     result = outcome(name)[name]
     assert result.verdict is Verdict.FAILED
     assert finding in result.finding
-    assert result.mend
+    assert result.fix
     if name == "message":
         assert local.waiting() == []
 
@@ -149,7 +149,7 @@ def test_a_storage_that_is_not_there_or_is_in_a_catalog_is_said_in_one_line(
 ) -> None:
     monkeypatch.setenv("PIPELINE_SILVER", "lake.bot.silver")
     with pytest.raises(OperatorError, match="PIPELINE_SILVER is a table of a catalog: give --stack"):
-        LocalLake(read_settings().places)
+        LocalLake(read_run_settings().places)
     monkeypatch.setenv("PIPELINE_STORAGE", "nowhere")
     with pytest.raises(OperatorError, match="nowhere does not exist: give the storage of a run"):
-        LocalLake(read_settings().places)
+        LocalLake(read_run_settings().places)

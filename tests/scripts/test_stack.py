@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings import SettingsError
+from pipeline.errors import SettingsError
 from scripts import stack
 from scripts.stack import StackError, Verb, command_line, deploy, needs_passphrase, settings_file
 

@@ -98,8 +98,8 @@ def test_a_secret_in_plain_text_is_encrypted_and_an_encrypted_one_left_alone(
 ) -> None:
     secret = {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "value": "hunter2"}
     rest = {"scope": "bot", "__defaults": ["provider"], "tags": {"a": "b"}}
-    mended = engine.Remediate(request(type_, {**rest, key: "hunter2"})).remediations
-    assert [json_format.MessageToDict(each.properties) for each in mended] == [{**rest, key: secret}]
+    fixed = engine.Remediate(request(type_, {**rest, key: "hunter2"})).remediations
+    assert [json_format.MessageToDict(each.properties) for each in fixed] == [{**rest, key: secret}]
     for value in (secret, UNKNOWN_STRING_VALUE):
         assert not engine.Remediate(request(type_, {**rest, key: value})).remediations
 

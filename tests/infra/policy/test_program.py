@@ -12,7 +12,7 @@ from pulumi.output import Unknown
 from infra.deployment import deploy
 from infra.policy.declared import UNKNOWN, Declared
 from infra.policy.rules import RULES
-from infra.settings import read_settings
+from infra.settings import read_stack_settings
 from tests.support import program
 from tests.support.program import HOST, PROJECT, run_program
 
@@ -25,7 +25,7 @@ STACKS = ("dev", "staging", "prod")
 def declared(stack: str, given: dict[str, str], preview: bool) -> list[program.Declared]:
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     own = {key: value for key, value in config.items() if key.startswith(PROJECT)}
-    settings = read_settings(stack, {**own, **{f"{PROJECT}:{key}": value for key, value in given.items()}})
+    settings = read_stack_settings(stack, {**own, **{f"{PROJECT}:{key}": value for key, value in given.items()}})
     return run_program(lambda: deploy(settings), stack=stack, preview=preview).resources
 
 

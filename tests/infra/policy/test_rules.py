@@ -15,7 +15,7 @@ from pulumi_policy.proxy import UNKNOWN_ARRAY_VALUE, UNKNOWN_OBJECT_VALUE, UNKNO
 
 from infra.policy.pack import POLICIES
 from infra.policy.rules import RULES
-from pipeline.settings import Settings
+from pipeline.settings import RunSettings
 
 # Made up at run time: nothing in the repository has the form of a secret.
 TOKEN = f"{123456789}:{'Aa1' * 12}"
@@ -117,7 +117,7 @@ CASES = [
     Case(
         PARAMETERS, "Job", told("run", "--once", "--deadline", "600", "--log-level=debug", "--storage=/Volumes/a/b/c")
     ),
-    Case(PARAMETERS, "Job", told("run", *(f"--{name.replace('_', '-')}=x" for name in Settings.model_fields))),
+    Case(PARAMETERS, "Job", told("run", *(f"--{name.replace('_', '-')}=x" for name in RunSettings.model_fields))),
     Case(PARAMETERS, "Job", told("run", "--telegram-token=x"), "parameters[1] is --telegram-token, which"),
     Case(PARAMETERS, "Job", told("run", "--model", "m", "stray"), "parameters[3] is no option"),
     Case(PARAMETERS, "Job", told("sandbox"), "parameters[0] is another command than run"),

@@ -114,7 +114,7 @@ def test_a_workspace_that_can_not_be_reached_is_said_within_seconds(monkeypatch:
     assert time.monotonic() - began < 15
 
 
-def test_without_a_workspace_to_sign_in_to_the_mend_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_workspace_to_sign_in_to_the_fix_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none"))
     assert "run on Databricks, or set DATABRICKS_HOST and DATABRICKS_TOKEN" in str(refusal())
 

@@ -47,7 +47,7 @@ def test_an_old_java_is_passed_over_for_the_wheels(
 
 
 @pytest.mark.usefixtures("_no_other_java")
-def test_where_there_is_no_java_one_line_names_the_mend() -> None:
+def test_where_there_is_no_java_one_line_names_the_fix() -> None:
     with pytest.raises(
         LocalSparkError, match=r"^Java 17 or later is missing: install it and set JAVA_HOME, or run `make"
     ):

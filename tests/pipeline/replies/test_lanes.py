@@ -40,7 +40,9 @@ class Run:
         self.accepted: list[Reply] = []
 
     def _lanes(self) -> Lanes:
-        return Lanes(self.journal, self.answering, self.api, tell=lambda *told: self.told.append(told), **self.settings)
+        return Lanes(
+            self.journal, self.answering, self.api, report=lambda *told: self.told.append(told), **self.settings
+        )
 
     def accept(self, *replies: Reply, ahead: FakeAnswering | None = None) -> None:
         self.accepted += replies

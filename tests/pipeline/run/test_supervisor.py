@@ -11,19 +11,20 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pipeline.errors import SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
 from pipeline.run.supervisor import Supervisor, require_model, stopping_on_signals
 from pipeline.sandbox.scripted_model import Rule, ScriptedModel
-from pipeline.settings import Settings, SettingsError, read_settings
+from pipeline.settings import RunSettings, read_run_settings
 from tests.pipeline.conftest import ModelServer
 
 TOKEN = SecretStr("42:" + "x" * 35)
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return read_settings({"storage": str(tmp_path / "lake"), "secret_scope": "bot", "startup_patience": "5"})
+def settings(tmp_path: Path) -> RunSettings:
+    return read_run_settings({"storage": str(tmp_path / "lake"), "secret_scope": "bot", "startup_patience": "5"})
 
 
 class Scope:
@@ -47,7 +48,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_waiting")
 def test_a_scope_that_is_out_for_a_moment_does_not_end_a_start(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scope = Scope(*(CredentialUnavailable("out"),) * 3)
     monkeypatch.setattr("pipeline.settings.scope_secret", scope)
@@ -58,7 +59,7 @@ def test_a_scope_that_is_out_for_a_moment_does_not_end_a_start(
 
 @pytest.mark.usefixtures("_no_waiting")
 def test_a_scope_that_stays_out_ends_a_start_when_the_patience_is_over(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scope = Scope(*(CredentialUnavailable("out"),) * 9)
     monkeypatch.setattr("pipeline.settings.scope_secret", scope)
@@ -67,7 +68,7 @@ def test_a_scope_that_stays_out_ends_a_start_when_the_patience_is_over(
     assert scope.asked == 1
 
 
-def test_a_secret_that_is_missing_is_not_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_that_is_missing_is_not_waited_for(settings: RunSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     scope = Scope(CredentialError("no such secret"))
     monkeypatch.setattr("pipeline.settings.scope_secret", scope)
     with pytest.raises(CredentialError, match=r"^no such secret$"):
@@ -76,7 +77,7 @@ def test_a_secret_that_is_missing_is_not_waited_for(settings: Settings, monkeypa
 
 
 @pytest.mark.usefixtures("_no_waiting")
-def test_a_stop_ends_the_waiting_for_a_scope(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_the_waiting_for_a_scope(settings: RunSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = Supervisor(settings)
     scope = Scope(*(CredentialUnavailable("out"),) * 9)
     monkeypatch.setattr("pipeline.settings.scope_secret", scope)
@@ -87,7 +88,7 @@ def test_a_stop_ends_the_waiting_for_a_scope(settings: Settings, monkeypatch: py
 
 
 def _require(access: ModelAccess, **settings: str) -> None:
-    asked = read_settings({"model": "m", "openai_base_url": access.base_url, **settings})
+    asked = read_run_settings({"model": "m", "openai_base_url": access.base_url, **settings})
     require_model(Model(ModelSettings(asked.model, timeout=5.0)), asked, access)
 
 
@@ -123,7 +124,7 @@ def test_a_key_of_a_scope_that_is_refused_is_named_by_its_place(
         _require(model_server.access(), secret_scope="bot")
 
 
-def test_off_the_main_thread_no_signal_is_touched(settings: Settings) -> None:
+def test_off_the_main_thread_no_signal_is_touched(settings: RunSettings) -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     def within() -> object:
@@ -135,7 +136,7 @@ def test_off_the_main_thread_no_signal_is_touched(settings: Settings) -> None:
 
 
 def test_on_a_cluster_a_signal_stops_the_run_and_never_the_driver(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     monkeypatch.setattr("pipeline.run.supervisor._STOP_WITHIN", 0.0)

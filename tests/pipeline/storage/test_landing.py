@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.messages.origin import Probe, Replay
-from pipeline.storage.landing import Landing, file_seq, foreign_file, is_foreign
+from pipeline.storage.landing import Landing, file_seq, injected_file, is_injected
 from pipeline.telegram.update import Update, read_line
 from tests.support.updates import Json, raw_update
 
@@ -143,7 +143,7 @@ def test_finished_files_move_out_of_the_listed_folder(landing: Landing, tmp_path
 def test_a_file_that_is_taken_back_while_it_is_finished_stops_nobody(
     landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken, other = tmp_path / "1-foreign-x.jsonl", landing.land([raw_update()])
+    taken, other = tmp_path / "1-injected-x.jsonl", landing.land([raw_update()])
     taken.touch()
     rename = Path.rename
 
@@ -181,7 +181,7 @@ NOW = datetime.fromtimestamp(START, UTC)
 
 
 def test_a_file_from_outside_holds_envelopes_with_their_origin_in_order() -> None:
-    made = foreign_file([(REPLAY, raw_update(12)), (Probe(id="p"), raw_update(13))], 42, NOW)
+    made = injected_file([(REPLAY, raw_update(12)), (Probe(id="p"), raw_update(13))], 42, NOW)
     seq = int(START * 1e6)
     assert [json.loads(line) for line in made.content.decode().splitlines()] == [
         {
@@ -195,14 +195,14 @@ def test_a_file_from_outside_holds_envelopes_with_their_origin_in_order() -> Non
             ({"kind": "replay", "id": "r-1", "mode": "answer"}, {"kind": "probe", "id": "p", "deliver": False})
         )
     ]
-    assert (file_seq(made.name), is_foreign(made.name)) == (seq, True)
+    assert (file_seq(made.name), is_injected(made.name)) == (seq, True)
     read = [read_line(line, 42) for line in made.content.decode().splitlines()]
     assert isinstance(read[0], Update)
     assert read[0].origin == REPLAY
 
 
 def test_two_writers_at_the_same_time_write_two_files() -> None:
-    names = {foreign_file([(Probe(id=name), raw_update())], 42, NOW).name for name in ("a", "b")}
+    names = {injected_file([(Probe(id=name), raw_update())], 42, NOW).name for name in ("a", "b")}
     assert len(names) == 2
 
 
@@ -210,7 +210,7 @@ def test_a_file_from_outside_disturbs_neither_the_numbering_nor_the_search_for_r
     tmp_path: Path, clock: Clock
 ) -> None:
     ahead = datetime.fromtimestamp(START + 3600, UTC)
-    made = foreign_file([(REPLAY, raw_update(10))], 42, ahead)
+    made = injected_file([(REPLAY, raw_update(10))], 42, ahead)
     (tmp_path / made.name).write_bytes(made.content)
     # A writer that gives a name of Intake's is not taken for it either.
     (tmp_path / f"{int(START * 1e6)}-10-10.jsonl").write_bytes(made.content)
@@ -219,13 +219,13 @@ def test_a_file_from_outside_disturbs_neither_the_numbering_nor_the_search_for_r
     path = landing.land([raw_update(10)])
     assert path is not None
     assert file_seq(path.name) < file_seq(made.name)
-    assert not is_foreign(path.name)
+    assert not is_injected(path.name)
 
 
 def test_a_finished_file_from_outside_moves_and_expires_like_others(
     landing: Landing, tmp_path: Path, clock: Clock
 ) -> None:
-    made = foreign_file([(REPLAY, raw_update(10))], 42, NOW)
+    made = injected_file([(REPLAY, raw_update(10))], 42, NOW)
     (tmp_path / made.name).write_bytes(made.content)
     assert [path.name for path in landing.waiting()] == [made.name]
     landing.finish([made.name])

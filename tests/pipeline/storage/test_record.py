@@ -38,18 +38,18 @@ def test_what_is_set_and_landed_is_in_the_record(recorder: Recorder, tmp_path: P
 
 
 def test_a_problem_is_there_since_it_began_until_it_ends(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.tell("model", "down")
+    recorder.report("model", "down")
     since = saved(recorder, tmp_path).problems["model"].since
-    recorder.tell("model", "still down")
-    recorder.tell("telegram", "refused")
+    recorder.report("model", "still down")
+    recorder.report("telegram", "refused")
     record = saved(recorder, tmp_path)
     assert {service: problem.reason for service, problem in record.problems.items()} == {
         "model": "down",
         "telegram": "refused",
     }
     assert record.problems["model"].since == since
-    recorder.tell("model", None)
-    recorder.tell("model", None)
+    recorder.report("model", None)
+    recorder.report("model", None)
     record = saved(recorder, tmp_path)
     assert list(record.problems) == ["telegram"]
     assert record.last_error is not None
@@ -58,7 +58,7 @@ def test_a_problem_is_there_since_it_began_until_it_ends(recorder: Recorder, tmp
 
 
 def test_another_poller_is_noted_and_remembered_by_the_next_run(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.tell("intake", "409 Conflict: terminated by other getUpdates request")
+    recorder.report("intake", "409 Conflict: terminated by other getUpdates request")
     before = saved(recorder, tmp_path)
     assert before.conflict_at is not None
     after = saved(Recorder(tmp_path), tmp_path)

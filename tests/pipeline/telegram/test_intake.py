@@ -61,7 +61,7 @@ class Run:
             poll_seconds=50.0,
             conflict_patience=patience,
             landed=self.counts.append,
-            tell=lambda service, reason: self.told.append((service, reason)),
+            report=lambda service, reason: self.told.append((service, reason)),
         )
 
     def attempts(self, count: int) -> list[Poll | None]:
@@ -251,16 +251,16 @@ def test_a_conflict_long_ago_is_forgotten(telegram: Telegram, start: Start, monk
 
 
 @pytest.mark.parametrize(
-    ("description", "mend"),
+    ("description", "fix"),
     [
         ("Conflict: can't use getUpdates method while webhook is active", "call deleteWebhook first"),
         ("Conflict: terminated by other getUpdates request", "stop it, or use another bot"),
     ],
 )
-def test_a_conflict_names_its_mend(description: str, mend: str) -> None:
+def test_a_conflict_names_its_fix(description: str, fix: str) -> None:
     line = conflict_line(description)
     assert line.startswith("TELEGRAM_BOT_TOKEN: ")
-    assert line.endswith(mend)
+    assert line.endswith(fix)
     assert description in line
 
 

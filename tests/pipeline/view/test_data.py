@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipeline.platform import local_spark
-from pipeline.settings import Settings
+from pipeline.settings import RunSettings
 from pipeline.storage.places import Storage
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
 from pipeline.view.data import LakeError, MessageKey, Query, Selection
@@ -59,7 +59,7 @@ def _silver(number: int, delivery: str, later: int = 0, **more: Any) -> dict[str
 
 @pytest.fixture(name="storage")
 def _storage(tmp_path: Path) -> Storage:
-    storage = Settings(storage=tmp_path / "lake").places
+    storage = RunSettings(storage=tmp_path / "lake").places
     storage.prepare()
     append(BRONZE, Path(storage.bronze), *(_bronze(n) for n in range(1, 5)), _bronze(2, origin="replay:a"),
            _bronze(2, origin="replay:b", disposition="chat_not_allowed"), _bronze(5, disposition="edit"))  # fmt: skip
@@ -104,7 +104,7 @@ def _answers(lake: LocalLake) -> list[Any]:
 
 
 def test_the_statements_answer_what_is_asked(storage: Storage) -> None:
-    for name in ("3.jsonl", "9.jsonl", "7-foreign-x.jsonl", "6-1-1.jsonl", "8-tick.jsonl", "_smoke-1"):
+    for name in ("3.jsonl", "9.jsonl", "7-injected-x.jsonl", "6-1-1.jsonl", "8-tick.jsonl", "_smoke-1"):
         (storage.landing / name).touch()
     named, poor, timed, one, updates, known, probe, none, oldest, nothing, unread = _answers(LocalLake(storage))
     assert [(row.message_id, row.delivery_status, row.versions) for row in named] == [(1, "sent", 2), (3, "dead", 1)]
@@ -121,7 +121,7 @@ def test_the_statements_answer_what_is_asked(storage: Storage) -> None:
     assert none is None
     # A replay has a row of its own to wait for.
     assert (oldest, nothing) == (NOON + 2 * HOUR, None)
-    assert unread == ["6-1-1.jsonl", "7-foreign-x.jsonl"]
+    assert unread == ["6-1-1.jsonl", "7-injected-x.jsonl"]
 
 
 @pytest.mark.spark
@@ -132,7 +132,7 @@ def test_spark_answers_every_statement_the_same(storage: Storage, spark: SparkSe
 
 
 def test_tables_that_are_not_there_yet_are_empty_and_those_of_another_version_are_said(tmp_path: Path) -> None:
-    storage = Settings(storage=tmp_path / "lake").places
+    storage = RunSettings(storage=tmp_path / "lake").places
     storage.prepare()
     lake = LocalLake(storage)
     assert lake.oldest_unanswered(NOON) is None

@@ -14,7 +14,7 @@ from pipeline.errors import OperatorError
 from pipeline.messages.origin import Probe, Replay
 from pipeline.replies.journal import Journal, Settlement
 from pipeline.replies.reply import PartState
-from pipeline.settings import Settings
+from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Recorder
@@ -25,7 +25,7 @@ from tests.support.updates import raw_update
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    places = Settings(storage=tmp_path / "lake").places
+    places = RunSettings(storage=tmp_path / "lake").places
     places.prepare()
     return places
 
@@ -50,7 +50,7 @@ def test_a_new_storage_holds_nothing(storage: Storage) -> None:
 
 def test_a_storage_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"gone does not exist: give the storage of a run$"):
-        status_of(Settings(storage=tmp_path / "gone").places)
+        status_of(RunSettings(storage=tmp_path / "gone").places)
 
 
 def test_every_stage_is_counted_and_what_is_in_silver_is_not_counted_as_open(storage: Storage) -> None:
@@ -102,7 +102,7 @@ def test_the_lag_is_the_age_of_the_oldest_file_that_no_table_has(storage: Storag
 def test_a_run_is_told_with_what_is_out(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     recorder = Recorder(storage.root)
     recorder.set(state="serving", bot_username="our_bot")
-    recorder.tell("model", "503 busy [bold]")
+    recorder.report("model", "503 busy [bold]")
     recorder.save()
     status = status_of(storage)
     assert status.running

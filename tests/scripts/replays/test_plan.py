@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import OperatorError
-from pipeline.storage.landing import foreign_file
+from pipeline.storage.landing import injected_file
 from pipeline.telegram.update import Update, read_line
 from pipeline.view.data import MessageKey, Newest
 from scripts.replays.plan import origin_name, planned, replay_id, selection
@@ -47,7 +47,7 @@ def test_a_stored_answer_goes_with_its_message_through_the_landing() -> None:
     (item,) = planned([newest()], UPDATES, set(), "deliver", 42, named=True)
     assert item.replay is not None
     assert item.update is not None
-    file = foreign_file([(item.replay, dict(item.update))], 42, NOON)
+    file = injected_file([(item.replay, dict(item.update))], 42, NOON)
     read = read_line(file.content.decode(), 42)
     assert isinstance(read, Update), read
     assert read.origin == item.replay

@@ -33,7 +33,7 @@ def test_a_detail_that_holds_a_token_is_written_without_it(tmp_path: Path) -> No
     assert OLD not in audit.file.read_text()
 
 
-def test_a_file_that_can_not_be_appended_to_is_said_with_its_mend(tmp_path: Path) -> None:
+def test_a_file_that_can_not_be_appended_to_is_said_with_its_fix(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"--audit .* can't be written \(Is a directory\)"):
         Audit(tmp_path, "ann", "prod", "telegram-token")
 
