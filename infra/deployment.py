@@ -180,7 +180,7 @@ def job_parameters(settings: StackSettings, catalog: Catalog, scope: pulumi.Inpu
         "max-tokens": str(settings.max_tokens),
         "concurrency": str(settings.concurrency),
         "on-unknown": settings.on_unknown,
-        "format": settings.answer_format,
+        "answer-format": settings.answer_format,
     }
     if settings.model_url:
         options["openai-base-url"] = settings.model_url

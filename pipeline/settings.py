@@ -87,7 +87,9 @@ class RunSettings(BaseSettings):
     on_unknown: Literal["hold", "resend"] = _setting(
         "hold", "What to do with a reply of which nobody can know whether it was sent."
     )
-    format: Literal["plain", "html"] = _setting("plain", "How answers are sent; refused HTML is sent again as plain.")
+    answer_format: Literal["plain", "html"] = _setting(
+        "plain", "How answers are sent; refused HTML is sent again as plain."
+    )
     spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster brings its session.")
 
     @field_validator("allowed_chats", mode="before")

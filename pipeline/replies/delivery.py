@@ -7,12 +7,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal
 
 from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Probe
 from pipeline.replies.reply import OnUnknown, Part, Reply
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
 from pipeline.telegram.splitting import split
+
+AnswerFormat = Literal["plain", "html"]
 
 _TAG = re.compile(
     r"</?(?:b|strong|i|em|u|ins|s|strike|del|code|pre|a|span|tg-spoiler|tg-emoji|blockquote)(?:\s[^<>]*)?>"
@@ -41,9 +44,9 @@ class Sending:
     """Seconds that Telegram told us to wait."""
 
 
-def parts_of(answer: Answer, as_html: bool) -> tuple[Part, ...]:
+def parts_of(answer: Answer, answer_format: AnswerFormat) -> tuple[Part, ...]:
     """The messages that an answer makes: at least one, since no answer is empty."""
-    return tuple(Part(text=text, html=as_html) for text in split(answer.text))
+    return tuple(Part(text=text, html=answer_format == "html") for text in split(answer.text))
 
 
 def send(api: BotApi, reply: Reply, index: int) -> int:

@@ -25,7 +25,7 @@ from pipeline.messages.phrases import FALLBACK, fixed_answer
 from pipeline.messages.question import Question
 from pipeline.model.answering import Answering
 from pipeline.model.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, next_step
-from pipeline.replies.delivery import Effect, Sending, after_fault, after_sent, parts_of, send
+from pipeline.replies.delivery import AnswerFormat, Effect, Sending, after_fault, after_sent, parts_of, send
 from pipeline.replies.journal import Journal
 from pipeline.replies.outage import LONGEST_WAIT, Outage
 from pipeline.replies.reply import OnUnknown, Reply
@@ -77,13 +77,15 @@ class Lanes:
         api: BotApi,
         *,
         send_rate: float,
-        attempts: int,
-        as_html: bool = False,
+        model_attempts: int,
+        answer_format: AnswerFormat = "plain",
         on_unknown: OnUnknown = "hold",
         model_alive: Callable[[], bool] = lambda: False,
         report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
-        """`attempts`: how often one message is asked for. `report` hears of a service's outage, and (None) of its end.
+        """`model_attempts`: how often one message is asked for.
+
+        `report` is called with a service and the reason when it fails, and with None when it answers again.
 
         `model_alive` asks the model something harmless: if it answers, a message that fails alone is itself at fault.
         """
@@ -91,8 +93,8 @@ class Lanes:
         self._answering = answering
         self._api = api
         self._pace = Pace(send_rate)
-        self._attempts = attempts
-        self._as_html = as_html
+        self._model_attempts = model_attempts
+        self._answer_format = answer_format
         self._on_unknown = on_unknown
         self._model_alive = model_alive
         self._report = report
@@ -278,7 +280,7 @@ class Lanes:
         others_answered = self._last_answered > since
         work.failed_at = now
         work.attempts += counts(outcome, others_answered)
-        step = next_step(outcome, work.attempts, self._attempts, others_answered)
+        step = next_step(outcome, work.attempts, self._model_attempts, others_answered)
         if step is Next.DELIVER:
             self._last_answered = now
         if outcome.verdict in OUTAGES or outcome.verdict in SUSPICIOUS:
@@ -305,7 +307,7 @@ class Lanes:
             self._at(now + min(0.2 * 2.0**work.attempts, 5.0), lambda: self._resume(chat))
 
     def _answered(self, work: _Work, answer: Answer) -> None:
-        work.reply = work.reply.with_answer(answer, parts_of(answer, self._as_html))
+        work.reply = work.reply.with_answer(answer, parts_of(answer, self._answer_format))
         work.durable = False
         self._typist.end(work.reply.question)
         if answer.status is AnswerStatus.FALLBACK:
@@ -371,7 +373,7 @@ class Lanes:
             work.attempts += 1
             # One that is being asked again meanwhile is decided on by what comes of that.
             parked = work.reply.question.chat_id in self._parked_for_model
-            if work.attempts >= self._attempts and parked:
+            if work.attempts >= self._model_attempts and parked:
                 self._answered(work, _answer_of(outcome, fell_back=True))
                 self._keep(work)
         self._model_answered(began)

@@ -118,8 +118,8 @@ class Supervisor:
             answering,
             api,
             send_rate=settings.send_rate,
-            attempts=settings.model_attempts,
-            as_html=settings.format == "html",
+            model_attempts=settings.model_attempts,
+            answer_format=settings.answer_format,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),
             report=recorder.report,
@@ -287,7 +287,7 @@ class Supervisor:
             if now - tended >= _TEND_EVERY:
                 tended = now
                 threading.Thread(target=landing.expire, name="expire", daemon=True).start()
-                if stream.sink.worn and not stream.sink.busy.is_set():
+                if stream.sink.oversized and not stream.sink.busy.is_set():
                     stream.renew()
             _attempted(journal.compact)
             done = self._once and intake.done and stream.caught_up and not lanes.open

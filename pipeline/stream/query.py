@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 _MOST_FILES = 50
 """Files in one micro-batch; a file has up to 100 updates."""
 _REMEMBERED = 200_000
-_WORN_FROM = 8_000_000
+_OVERSIZED_FROM = 8_000_000
 """Bytes: about 60,000 files."""
 _SILVER_LAG = 3.0
 """Seconds that silver may lag behind while messages stream in."""
@@ -109,7 +109,7 @@ class SilverStream:
     def start(self) -> StreamingQuery:
         """Start, or go on from the checkpoint."""
         checkpoint = self._storage.checkpoints / "silver"
-        if self.worn:
+        if self.oversized:
             # All that a checkpoint knows can be told from the tables and the journal; its log alone only grows.
             log.info("a new checkpoint is begun", reason="the log of files that were read has become large")
             shutil.rmtree(checkpoint)
@@ -142,10 +142,10 @@ class SilverStream:
         )
 
     @property
-    def worn(self) -> bool:
+    def oversized(self) -> bool:
         """Whether the source's log of files is too large: Spark rewrites all of it every tenth micro-batch."""
         log_of_files = self._storage.checkpoints / "silver" / "sources" / "0"
-        return max((path.stat().st_size for path in log_of_files.glob("*")), default=0) > _WORN_FROM
+        return max((path.stat().st_size for path in log_of_files.glob("*")), default=0) > _OVERSIZED_FROM
 
     def stop(self) -> None:
         """Make a micro-batch that waits give up."""

@@ -121,7 +121,7 @@ def append_or_fail(self, spark, rows, query_id, batch_id):
     append(self, spark, rows, query_id, batch_id)
 DeltaTable.append = append_or_fail
 """
-_WORN = "import pipeline.stream.query\npipeline.stream.query._WORN_FROM = 0\n"
+_OVERSIZED = "import pipeline.stream.query\npipeline.stream.query._OVERSIZED_FROM = 0\n"
 
 
 def test_a_failed_append_and_a_checkpoint_begun_anew_change_nothing(world: World) -> None:
@@ -129,7 +129,7 @@ def test_a_failed_append_and_a_checkpoint_begun_anew_change_nothing(world: World
     landing.mkdir(parents=True)
     (landing / "1-0-0.jsonl").write_text("garbage\n")
     texts = world.burst(10, chats=5)
-    for prelude in (_FAIL_ONCE, _WORN):
+    for prelude in (_FAIL_ONCE, _OVERSIZED):
         job = world.run("--once", prelude=prelude)
         assert job.wait(150) == 0, job.log
     assert "a new checkpoint is begun" in job.log

@@ -50,9 +50,9 @@ def parsed(command_line: list[str]) -> tuple[RunSettings, bool]:
 def test_the_job_is_told_where_everything_is(whole: Run) -> None:
     assert parameters(whole) == [
         "run",
+        "--answer-format=plain",
         "--bronze=telegram_lakehouse_dev.telegram.bronze",
         "--concurrency=64",
-        "--format=plain",
         "--landing=/Volumes/telegram_lakehouse_dev/telegram/landing",
         "--max-tokens=512",
         "--model=databricks-gpt-oss-20b",
@@ -73,7 +73,7 @@ VARIANTS: list[tuple[dict[str, str], dict[str, Any]]] = [
     ({"workers": "2", "distribute_above": "50"}, {"distribute_above": 50}),
     (
         {"max_tokens": "9", "concurrency": "3", "on_unknown": "resend", "answer_format": "html"},
-        {"max_tokens": 9, "concurrency": 3, "on_unknown": "resend", "format": "html"},
+        {"max_tokens": 9, "concurrency": 3, "on_unknown": "resend", "answer_format": "html"},
     ),
 ]
 

@@ -94,7 +94,7 @@ BAD = [
     ("patience", "61"),
     ("allowed_chats", "1,x"),
     ("on_unknown", "maybe"),
-    ("format", "markdown"),
+    ("answer_format", "markdown"),
     ("model_source", "bedrock"),
 ]
 

@@ -21,8 +21,8 @@ def states(sending: Sending) -> list[PartState]:
 
 
 def test_a_short_answer_is_one_part_and_a_long_one_several() -> None:
-    assert parts_of(answer("hi"), as_html=False) == (Part(text="hi"),)
-    long = parts_of(answer("word " * 2000), as_html=True)
+    assert parts_of(answer("hi"), answer_format="plain") == (Part(text="hi"),)
+    long = parts_of(answer("word " * 2000), answer_format="html")
     assert [(len(part.text) <= 4096, part.html, part.state) for part in long] == [(True, True, PENDING)] * 3
 
 

@@ -34,7 +34,7 @@ class Run:
         self.folder = folder
         self.api, self.answering = FakeApi(), FakeAnswering()
         self.told: list[tuple[str, str | None]] = []
-        self.settings = {"send_rate": 10_000.0, "attempts": 2, **settings}
+        self.settings = {"send_rate": 10_000.0, "model_attempts": 2, **settings}
         self.journal = Journal(folder)
         self.lanes = self._lanes()
         self.accepted: list[Reply] = []
@@ -160,7 +160,7 @@ def test_a_long_answer_is_sent_in_parts_in_order(run: Run) -> None:
 
 
 def test_html_is_marked_as_such_and_sent_as_plain_text_if_refused(start: Start) -> None:
-    run = start(as_html=True)
+    run = start(answer_format="html")
     run.answering.script["hi"].append(said("<b>1 < 2</b>"))
     run.api.script["<b>1 < 2</b>"].append(Refused(400, "Bad Request: can't parse entities"))
     run.accept(accepted("hi"))
