@@ -1,13 +1,19 @@
-"""The tables: names, columns, types and comments, once for the streams, the infra program and the checks.
+"""The tables: names, columns, types and comments, declared once for the stream, the infra program and the checks.
 
-Importing this module needs neither Spark nor Pulumi. Types are written exactly as Unity Catalog returns them
+Importing this module loads neither Spark nor Pulumi. Types are written exactly as Unity Catalog returns them
 (`bigint`, `string`, `timestamp`, `array<bigint>`), so that a deployment sees no drift.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+
+
+class ColumnError(ValueError):
+    """A row has not exactly the columns of its table."""
 
 
 @dataclass(frozen=True)
@@ -26,100 +32,139 @@ class Table:
     columns: tuple[Column, ...]
     cluster_by: tuple[str, ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
+    identity: tuple[str, ...] = ()
+    """The columns that identify a row's message, in the order of `Identity`; empty if rows have no message."""
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
     @property
     def ddl(self) -> str:
-        """The columns as a schema string that Spark parses, comments left out."""
+        """The columns as a schema string that Spark parses, without comments."""
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    def ordered(self, row: Mapping[str, object]) -> tuple[object, ...]:
+        """The row's values in the order of the columns. Raises ColumnError for a column too few or too many."""
+        if row.keys() != self._name_set:
+            missing = [name for name in self.column_names if name not in row]
+            unknown = [name for name in row if name not in self._name_set]
+            raise ColumnError(
+                f"a row of {self.name} lacks the columns {missing} and has the unknown columns {unknown}: "
+                "give it exactly the columns of pipeline/tables.py"
+            )
+        return tuple(map(row.__getitem__, self.column_names))
+
+    @cached_property
+    def _name_set(self) -> frozenset[str]:
+        return frozenset(self.column_names)
 
 
 IDENTITY = ("bot_id", "update_id", "chat_id", "message_id", "origin")
-"""What makes a message one message: update_id alone restarts at random after a week of silence."""
+"""The columns that identify a message: update_id alone does not, it restarts at random after a week of silence."""
 
 _APPEND_ONLY = (
-    # The trail is added to and never changed: a statement that would rewrite or empty a table is refused by Delta.
+    # The audit trail only grows: Delta refuses a statement that would change, remove or replace rows.
     ("delta.appendOnly", "true"),
-    # Time travel needs both the log and the files: each is kept long enough to look into an incident afterwards.
+    # Time travel needs both the log and the files: both are kept long enough to investigate an incident.
     ("delta.logRetentionDuration", "interval 30 days"),
     ("delta.deletedFileRetentionDuration", "interval 30 days"),
-    # Each micro-batch adds a small file: Delta puts them together after an append now and then.
+    # Each micro-batch adds a small file: from time to time Delta merges them after an append.
     ("delta.autoOptimize.autoCompact", "true"),
 )
-# delta.setTransactionRetentionDuration stays unset: a forgotten txnVersion would let a replayed batch append twice.
+# delta.setTransactionRetentionDuration stays unset: if Delta forgot a txnVersion, a replayed batch would append twice.
 
 _ORIGIN = (
-    "Null for what Telegram delivered; probe:<id> for a check's synthetic message, replay:<id> for one taken again. "
-    "Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
+    "Null for what Telegram delivered; probe:<id> for a check's synthetic message, replay:<id> for a message that an "
+    "operator injected again. Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
 )
 
 BRONZE = Table(
     name="bronze",
-    comment="Every update that Telegram delivered, once: raw JSON, parsed columns, and what was decided about it.",
+    comment="Every update that Telegram delivered, once: raw JSON, parsed columns, and whether the bot answers it.",
     cluster_by=("received_at", "chat_id"),
+    identity=IDENTITY,
     properties=_APPEND_ONLY,
     columns=(
         Column("bot_id", "bigint", "The bot that received the update."),
-        Column("update_id", "bigint", "Telegram's number of the update; restarts at random after a week of silence."),
-        Column("seq", "bigint", "Our order of arrival, rising over restarts: microseconds since 1970, made unique."),
-        Column("kind", "string", "Which member of the Update object is set, as message or channel_post."),
+        Column(
+            "update_id",
+            "bigint",
+            "Telegram's number of the update. After a week of silence it restarts at a random number.",
+        ),
+        Column(
+            "seq",
+            "bigint",
+            "Order of arrival: microseconds since 1970, unique, and always increasing, also after a restart.",
+        ),
+        Column("kind", "string", "The kind of update, for example message or channel_post."),
         Column("disposition", "string", "answer, or the reason why the bot does not answer this update."),
-        Column("message_id", "bigint", "The message within its chat; null where the update has no message."),
-        Column("chat_id", "bigint", "The chat; null where the update has none."),
+        Column("message_id", "bigint", "Number of the message within its chat; null if the update has no message."),
+        Column("chat_id", "bigint", "The chat; null if the update has none."),
         Column("chat_type", "string", "private, group, supergroup or channel."),
         Column("chat_title", "string", "Title of a group or channel."),
         Column("topic_id", "bigint", "The forum topic (message_thread_id) that the message was written in."),
-        Column("author_id", "bigint", "The user who wrote, or the chat on whose behalf it was written."),
+        Column("author_id", "bigint", "The user who wrote the message, or the chat in whose name it was sent."),
         Column("author_name", "string", "The author's first and last name, or the title of the sending chat."),
-        Column("author_signature", "string", "Signature of a channel post's author or of an anonymous administrator."),
-        Column("author_language", "string", "IETF language tag of the author's client."),
+        Column(
+            "author_signature", "string", "Signature of the author of a channel post, or of an anonymous administrator."
+        ),
+        Column("author_language", "string", "IETF language tag of the author's Telegram app."),
         Column("text", "string", "The text or the caption."),
-        Column("entities", "string", "Entities of the text or caption, as JSON."),
+        Column("entities", "string", "Formatting entities of the text or caption, as JSON."),
         Column("reply_to", "bigint", "message_id of the message that this one replies to."),
         Column("date", "timestamp", "When the message was sent, by Telegram's clock."),
-        Column("received_at", "timestamp", "When the update was landed."),
-        Column("ingested_at", "timestamp", "When the micro-batch read it."),
-        Column("source_file", "string", "The landing file that carried it."),
+        Column("received_at", "timestamp", "When the pipeline received the update from Telegram."),
+        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
+        Column("source_file", "string", "The landing file that contained it."),
         Column("batch_id", "bigint", "The micro-batch that wrote this row."),
-        Column("raw", "string", "The update as JSON, as Telegram delivered it."),
+        Column("raw", "string", "The complete update as JSON, as Telegram delivered it."),
         Column("origin", "string", _ORIGIN),
     ),
 )
 
 SILVER = Table(
     name="silver",
-    comment="A row for each message the bot answered, and for each replay: question, answer, and its delivery.",
+    comment="One row for each message that the bot answered and for each replay: question, answer and delivery.",
     cluster_by=("processed_at", "channel_id"),
+    identity=tuple("channel_id" if name == "chat_id" else name for name in IDENTITY),
     properties=_APPEND_ONLY,
     columns=(
         Column("bot_id", "bigint", "The bot that was asked."),
-        Column("update_id", "bigint", "Telegram's number of the update that carried the question."),
+        Column("update_id", "bigint", "Telegram's number of the update that contained the question."),
         Column("seq", "bigint", "Order of arrival, as in bronze."),
-        Column("message_id", "bigint", "The question within its chat."),
+        Column("message_id", "bigint", "Number of the question's message within its chat."),
         Column("channel_id", "bigint", "The chat that the question was asked in."),
         Column("conversation_type", "string", "private, group, supergroup or channel."),
         Column("channel_title", "string", "Title of the group or channel."),
         Column("topic_id", "bigint", "The forum topic that the question was asked in."),
-        Column("author_signature", "string", "Signature of a channel post's author or of an anonymous administrator."),
+        Column(
+            "author_signature", "string", "Signature of the author of a channel post, or of an anonymous administrator."
+        ),
         Column("user_message", "string", "The question, as the user wrote it."),
         Column("llm_response", "string", "The answer as it was sent, before it was split into parts."),
-        Column("model_name", "string", "The model that answered, as it named itself; null for a fixed answer."),
-        Column("answer_status", "string", "answered, fallback (the polite text, see error) or fixed (/start, /help)."),
+        Column("model_name", "string", "The model, by the name that its server returned; null for a fixed answer."),
+        Column(
+            "answer_status",
+            "string",
+            "answered, fallback (a polite text in place of an answer, see error) or fixed (/start, /help).",
+        ),
         Column(
             "delivery_status",
             "string",
-            "sent, unknown (nobody can know whether it arrived), dead (refused) or withheld (a probe, never sent).",
+            "sent, unknown (it may have arrived or not), dead (Telegram refused it) or withheld (a probe, not sent).",
         ),
-        Column("reply_message_ids", "array<bigint>", "message_ids of the reply's parts that are known to be sent."),
-        Column("error", "string", "Why the answer is a fallback, or the delivery unknown or dead."),
-        Column("prompt_tokens", "bigint", "Tokens of the request, as the model counted them."),
-        Column("completion_tokens", "bigint", "Tokens of the answer, as the model counted them."),
-        Column("received_at", "timestamp", "When the question was landed."),
-        Column("answered_at", "timestamp", "When the answer was there; before received_at where it is sent again."),
-        Column("delivered_at", "timestamp", "When Telegram confirmed the last part."),
+        Column("reply_message_ids", "array<bigint>", "message_id of each part of the reply that Telegram confirmed."),
+        Column("error", "string", "Why the answer is a fallback, or why the delivery is unknown or dead."),
+        Column("prompt_tokens", "bigint", "Tokens of the request, as counted by the model."),
+        Column("completion_tokens", "bigint", "Tokens of the answer, as counted by the model."),
+        Column("received_at", "timestamp", "When the pipeline received the question from Telegram."),
+        Column(
+            "answered_at",
+            "timestamp",
+            "When the answer was complete; earlier than received_at if a replay sends a stored answer.",
+        ),
+        Column("delivered_at", "timestamp", "When Telegram confirmed the last part of the reply."),
         Column("processed_at", "timestamp", "When this row was written."),
         Column("batch_id", "bigint", "The micro-batch that wrote this row."),
         Column("origin", "string", _ORIGIN),
@@ -128,19 +173,19 @@ SILVER = Table(
 
 QUARANTINE = Table(
     name="quarantine",
-    comment="Landed lines that are no valid updates: the raw text and the reason.",
+    comment="Landed lines that are not valid updates: the raw text and the reason.",
     properties=_APPEND_ONLY,
     columns=(
-        Column("reason", "string", "What is wrong with the line, naming the field."),
-        Column("raw", "string", "The line as it was landed."),
-        Column("source_file", "string", "The landing file that carried it."),
-        Column("ingested_at", "timestamp", "When the micro-batch read it."),
+        Column("reason", "string", "What is wrong with the line, and in which field."),
+        Column("raw", "string", "The complete line, unchanged."),
+        Column("source_file", "string", "The landing file that contained it."),
+        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
         Column("batch_id", "bigint", "The micro-batch that wrote this row."),
     ),
 )
 
-# New columns come last, and alone: the provider alters a table by position, and refuses to add a column and to change
-# another's comment at once.
+# Add a new column at the end, and change no comment at the same time: the provider alters a table by position, and
+# refuses to add one column and change another's comment in one deployment.
 TABLES = (BRONZE, SILVER, QUARANTINE)
 
 
@@ -148,5 +193,5 @@ _TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")
 
 
 def is_table_name(table: str) -> bool:
-    """Whether a table is named in Unity Catalog; otherwise it is a path."""
+    """Whether `table` is a three-level Unity Catalog name; otherwise it is a path."""
     return _TABLE_NAME.match(table) is not None

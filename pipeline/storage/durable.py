@@ -1,4 +1,4 @@
-"""Making a small file durable: on a local disk, or on a Unity Catalog volume."""
+"""Durable writes of small files, on a local disk or on a Unity Catalog volume."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 
 
 def on_volume(path: Path) -> bool:
-    """Whether a path lies on a Unity Catalog volume, where one close is one atomic put and rename is a copy."""
+    """Whether a path is on a Unity Catalog volume. There closing a file is one atomic put, and a rename is a copy."""
     return path.is_absolute() and len(path.parts) > 1 and path.parts[1] == "Volumes"
 
 
 def write_durably(path: Path, content: bytes, modified_at: float | None = None) -> None:
-    """Write a whole file such that it survives a crash and is never seen half written.
+    """Write or replace a whole file, so that it survives a crash and no reader sees half of it. Raises OSError.
 
-    `modified_at`, in seconds since 1970, is the time of modification to give it, where the file system takes one.
+    `modified_at`, in seconds since 1970, becomes the file's time of modification; a volume ignores it.
     """
     if on_volume(path):
         path.write_bytes(content)
         return
-    # The dot hides the unfinished file from Spark's listing and from our own.
+    # Spark's listing and ours ignore names that begin with a dot.
     unfinished = path.with_name(f".{path.name}.tmp")
     with unfinished.open("wb") as file:
         file.write(content)

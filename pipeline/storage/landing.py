@@ -1,14 +1,15 @@
-"""The landing: raw updates, one durable file per poll. What is durable here may be confirmed to Telegram.
+"""The landing: raw updates, one durable file per poll. Once they are durable here, Telegram may delete them.
 
 A file is named `{first seq}-{lowest update_id}-{highest update_id}.jsonl` and has one envelope a line,
-`{"seq", "bot_id", "received_at", "update"}`. The stream lists the folder itself; finished files move to `_done/{day}/`,
-which Spark's listing passes over.
+`{"seq", "bot_id", "received_at", "update"}`. The stream lists this folder; finished files move to `_done/{day}/`, which
+Spark's listing ignores.
 
-What goes the way of a message but is not Telegram's, a check's probe or an operator's replay, is landed from outside
-while the pipeline runs: `injected_file` makes the file, its lines with an `origin` more. It is put there whole (on a
-volume by one put, elsewhere by `write_durably`), under the name `{first seq}-injected-{digest}.jsonl`: the head keeps
-the order of arrival, the rest keeps it out of the search for re-polled updates and out of our numbering. A line that
-is landed again, in this file or another, acts once. A file that is still there may be taken back: the stream goes on.
+A check's probe and an operator's replay are processed like messages but do not come from Telegram: they are injected,
+also while the pipeline runs. `injected_file` gives such a file; its lines have an `origin` too. Its writer puts it into
+the folder as a whole (on a volume with one put, elsewhere with `write_durably`). It is named
+`{first seq}-injected-{digest}.jsonl`: the seq gives its place in the order of arrival, the rest keeps it out of the
+search for re-polled updates and out of our numbering. A line that is injected again, in the same file or in another,
+takes effect once. A file that is still in the folder may be removed: the stream continues without it.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ KEEP_DONE = timedelta(days=7)
 
 _DONE = "_done"
 _INJECTED = "-injected-"
+_TICK = "-tick.jsonl"
 _MOST_ID = 2**63 - 1
 
 
 def file_seq(name: str) -> int:
-    """The first seq of a landing file, by its name; 0 where it has none."""
+    """The first seq of a landing file, by its name; 0 if the name has none."""
     head = name.partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
 
@@ -50,14 +52,14 @@ class InjectedFile(NamedTuple):
 
 
 def injected_file(lines: Sequence[tuple[Origin, dict[str, Any]]], bot_id: int, now: datetime) -> InjectedFile:
-    """The file that lands updates from outside, each with its origin, in their order. `now` has a zone.
+    """The file that injects updates, each with its origin, in their order. `now` has a time zone.
 
-    All lines of a file are taken up at once: a hundred are as many as a poll brings, and more go in files of their own.
+    One micro-batch takes all lines of a file: give at most a hundred, as a poll brings, and write more files for more.
     """
-    first = int(now.timestamp() * 1e6)
+    first_seq = int(now.timestamp() * 1e6)
     envelopes = [
         {
-            "seq": first + i,
+            "seq": first_seq + i,
             "bot_id": bot_id,
             "received_at": now.astimezone(UTC).isoformat(),
             "update": update,
@@ -66,17 +68,22 @@ def injected_file(lines: Sequence[tuple[Origin, dict[str, Any]]], bot_id: int, n
         for i, (origin, update) in enumerate(lines)
     ]
     content = "".join(json.dumps(envelope) + "\n" for envelope in envelopes).encode()
-    # Whoever else writes at the same microsecond writes something else.
-    return InjectedFile(f"{first}{_INJECTED}{hashlib.sha256(content).hexdigest()[:16]}.jsonl", content)
+    # Two writers may have the same microsecond, but not the same content.
+    return InjectedFile(f"{first_seq}{_INJECTED}{hashlib.sha256(content).hexdigest()[:16]}.jsonl", content)
 
 
 def is_injected(name: str) -> bool:
-    """Whether a landing file was written from outside, by its name."""
+    """Whether a landing file was injected, by its name."""
     return _INJECTED in name
 
 
+def is_tick(name: str) -> bool:
+    """Whether a landing file only asks for a micro-batch, by its name."""
+    return name.endswith(_TICK)
+
+
 class _Name(NamedTuple):
-    """What a landing file's name says, so that most files need not be opened to look for an update."""
+    """What a landing file's name says: it saves opening most files in a search for an update."""
 
     seq: int
     lowest: int
@@ -85,7 +92,7 @@ class _Name(NamedTuple):
     @classmethod
     def parse(cls, path: Path) -> _Name | None:
         try:
-            # update_ids may be negative in malformed input; the sign then makes more than three pieces.
+            # Only our own files have exactly three numbers.
             seq, lowest, highest = (int(piece) for piece in path.stem.split("-"))
         except ValueError:
             return None
@@ -93,9 +100,14 @@ class _Name(NamedTuple):
 
 
 class Landing:
-    """The landing folder of the one running pipeline. Thread-safe."""
+    """The landing folder of the one running pipeline.
+
+    Threads: any thread may call `land`, `tick`, `waiting`, `finish` and `expire`, and read `newest_seq`; a lock guards
+    the numbering. Only the intake's thread calls `unseen`.
+    """
 
     def __init__(self, folder: Path, bot_id: int, now: Callable[[], float] = time.time) -> None:
+        """Create the folder if it is missing, and read the names in it. Raises OSError. `now`: seconds since 1970."""
         self._folder = folder
         self._bot_id = bot_id
         self._now = now
@@ -104,13 +116,13 @@ class Landing:
         self._earlier = list(self._recent())
         self._seq = max((name.seq for name, _ in self._earlier), default=0) + 100
         self._read: dict[Path, set[str]] = {}
-        self.began = max(self._seq + 1, int(now() * 1e6))
-        """Files of this run have a first seq of at least this."""
-        self.newest = 0
-        """The first seq of the file that this run landed last."""
+        self.first_seq = max(self._seq + 1, int(now() * 1e6))
+        """Files that this run lands have a first seq of at least this."""
+        self.newest_seq = 0
+        """The first seq of the file that this run landed last; 0 before there is one."""
 
     def land(self, updates: Sequence[Any]) -> Path | None:
-        """Make updates durable, in order, in one file: when this returns they may be confirmed. Raises OSError."""
+        """Make updates durable, in order, in one file: when this returns, Telegram may delete them. Raises OSError."""
         if not updates:
             return None
         ids = [u["update_id"] for u in updates if isinstance(u, dict) and isinstance(u.get("update_id"), int)]
@@ -124,25 +136,24 @@ class Landing:
                 for i, update in enumerate(updates)
             ]
             path = self._folder / f"{first}-{lowest}-{highest}.jsonl"
-            # Spark reads files in the order of their times, which are ours to say where the clock was set back.
+            # Spark reads files in the order of their times, so these must increase even if the clock was set back.
             write_durably(path, ("\n".join(lines) + "\n").encode(), modified_at=first / 1e6)
-            self.newest = first
+            self.newest_seq = first
         return path
 
     def tick(self) -> None:
-        """Land a line that carries no update, so that a micro-batch begins and finished replies reach silver."""
+        """Land a line without an update, so that a micro-batch begins and writes finished replies. Raises OSError."""
         with self._lock:
-            seq = self.newest = self._take_seq(1)
-            write_durably(
-                self._folder / f"{seq}-tick.jsonl", (json.dumps({"seq": seq, "tick": "settle"}) + "\n").encode()
-            )
+            seq = self.newest_seq = self._take_seq(1)
+            content = json.dumps({"seq": seq, "tick": "settle"}) + "\n"
+            write_durably(self._folder / f"{seq}{_TICK}", content.encode())
 
     def unseen(self, updates: Sequence[Any]) -> list[Any]:
-        """Those updates of a poll after a restart that no former run landed within the last 48 hours."""
+        """The updates of a poll after a restart that no former run landed within the last 48 hours."""
         return [update for update in updates if not self._landed(update)]
 
     def waiting(self) -> list[Path]:
-        """Files that the stream may still have to read."""
+        """Files that are not finished: the stream may still have to read them."""
         return [path for path in self._folder.iterdir() if path.is_file() and path.name[0] not in "._"]
 
     def finish(self, names: Iterable[str]) -> None:
@@ -150,11 +161,11 @@ class Landing:
         day = self._folder / _DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:
             path = self._folder / name
-            if path.stem.endswith("-tick"):
+            if is_tick(name):
                 path.unlink(missing_ok=True)
             elif path.exists():
                 day.mkdir(parents=True, exist_ok=True)
-                # Whoever landed a file from outside may take it back at this very moment.
+                # The writer of an injected file may remove it at any moment.
                 with contextlib.suppress(FileNotFoundError):
                     path.rename(day / name)
 
@@ -166,8 +177,8 @@ class Landing:
                 shutil.rmtree(day, ignore_errors=True)
 
     def _take_seq(self, count: int) -> int:
-        """Microseconds since 1970, made to rise even where the clock does not: fits 53 bits until the year 2255."""
-        # Files differ by a millisecond at least, which is how finely Spark sees their times.
+        """Microseconds since 1970, always increasing even if the clock is not. They fit 53 bits until the year 2255."""
+        # Spark sees a file's time in milliseconds, so files differ by at least one.
         first = max((self._seq // 1000 + 1) * 1000, int(self._now() * 1e6))
         self._seq = first + count - 1
         return first
@@ -189,7 +200,7 @@ class Landing:
         )
 
     def _updates_in(self, path: Path) -> set[str]:
-        """The updates of one file of a former run. The whole update is compared: a re-polled one is the same."""
+        """The updates of one file of a former run, as comparable text: a re-polled update is the same as a whole."""
         if path not in self._read:
             if not path.exists():
                 moved = next(self._folder.glob(f"{_DONE}/*/{path.name}"), None)
@@ -204,14 +215,14 @@ def _line(envelope: dict[str, Any]) -> str:
     try:
         return json.dumps(envelope)
     except RecursionError:
-        # Nothing that Telegram sends; it ends in quarantine.
+        # Telegram sends nothing like this; the line goes to quarantine.
         return json.dumps({**envelope, "update": None, "unreadable": "nested too deeply"})
 
 
 def _update_in(line: str) -> str:
     try:
         envelope = json.loads(line)
-        # What was landed from outside is no update that Telegram would deliver again.
+        # Telegram does not deliver an injected update again.
         return json.dumps(envelope["update"], sort_keys=True) if "origin" not in envelope else ""
     except (ValueError, KeyError, TypeError):
         return ""

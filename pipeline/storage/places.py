@@ -1,4 +1,4 @@
-"""Where everything durable lies: the folders of one storage, and how a small file is made durable in it."""
+"""Where everything durable is: the folders and tables of one storage, and the bot it belongs to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StorageError(OperatorError):
 
 @dataclass(frozen=True)
 class Storage:
-    """The folders of one bot's storage, and its tables, each a path or a three-level Unity Catalog name."""
+    """The folders of one bot's storage, and its tables: each a path or a three-level Unity Catalog name."""
 
     root: Path
     landing: Path
@@ -29,16 +29,17 @@ class Storage:
     quarantine: str
 
     def table(self, table: Table) -> str:
+        """The path or name of a table."""
         return {BRONZE.name: self.bronze, SILVER.name: self.silver, QUARANTINE.name: self.quarantine}[table.name]
 
     def prepare(self) -> None:
-        """Make the folders. Raises StorageError where that, or writing into them, is refused."""
+        """Create the folders that are missing. Raises StorageError if they can't be created or written to."""
         try:
             for folder in (self.root, self.landing, self.journal, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".writable-{os.getpid()}"
-            write_durably(probe, b"")
-            probe.unlink()
+            test_file = self.root / f".writable-{os.getpid()}"
+            write_durably(test_file, b"")
+            test_file.unlink()
         except OSError as error:
             raise StorageError(
                 f"PIPELINE_STORAGE {self.root} is not writable ({error.strerror or error}): "
@@ -46,25 +47,30 @@ class Storage:
             ) from None
 
     def claim(self, bot_id: int) -> None:
-        """Make the storage this bot's own. Raises StorageError if it is another bot's already."""
-        owner = self.root / "bot.json"
+        """Record that the storage belongs to this bot. Raises StorageError if it belongs to another one."""
         try:
-            known = json.loads(owner.read_text())["bot_id"]
+            owner = json.loads(self._owner_file.read_text())["bot_id"]
         except FileNotFoundError:
-            write_durably(owner, json.dumps({"bot_id": bot_id}).encode())
+            write_durably(self._owner_file, json.dumps({"bot_id": bot_id}).encode())
             return
         except (ValueError, KeyError, TypeError):
-            raise StorageError(f"{owner} can't be read: restore it, or give another PIPELINE_STORAGE") from None
-        if known != bot_id:
             raise StorageError(
-                f"PIPELINE_STORAGE {self.root} belongs to bot {known}, the token is bot {bot_id}'s: "
+                f"{self._owner_file} can't be read: restore it, or give another PIPELINE_STORAGE"
+            ) from None
+        if owner != bot_id:
+            raise StorageError(
+                f"PIPELINE_STORAGE {self.root} belongs to bot {owner}, the token is bot {bot_id}'s: "
                 "give that bot's token, or another storage"
             )
 
     @property
     def bot_id(self) -> int | None:
-        """The bot that claimed the storage."""
+        """The bot that the storage belongs to; None if none has claimed it, or if that can't be read."""
         try:
-            return int(json.loads((self.root / "bot.json").read_text())["bot_id"])
+            return int(json.loads(self._owner_file.read_text())["bot_id"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    @property
+    def _owner_file(self) -> Path:
+        return self.root / "bot.json"

@@ -1,14 +1,15 @@
-"""The tables as Delta has them: made where they are missing, appended to at most once for each micro-batch."""
+"""The product's tables in Delta: created if missing, and appended to at most once for each micro-batch."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError
 from pipeline.messages.identity import Identity
-from pipeline.tables import IDENTITY, QUARANTINE, Table, is_table_name
+from pipeline.stream.rows import Row
+from pipeline.tables import QUARANTINE, Column, Table, is_table_name
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -21,38 +22,29 @@ class TableError(OperatorError):
 
 
 class DeltaTable:
-    """One of the product's tables, at a path or under a three-level Unity Catalog name."""
+    """One of the product's tables, at a path or under a three-level Unity Catalog name, as one Spark session sees it.
 
-    def __init__(self, table: Table, place: str) -> None:
+    Only the thread that the session belongs to may call: in a micro-batch that is Spark's callback thread.
+    """
+
+    def __init__(self, table: Table, place: str, spark: SparkSession) -> None:
         self.table = table
         self.place = place
+        self._spark = spark
         self._named = is_table_name(place)
 
-    def ensure(self, spark: SparkSession) -> None:
-        """Make the table at its path unless it is there, and add columns it lacks. Raises TableError.
+    def ensure(self) -> None:
+        """Create the table if it is a path and missing, and add columns that it lacks. Raises TableError.
 
-        A table named in a catalog is governed from outside: it must be there.
+        A table in a catalog is created by the deployment: here it must exist.
         """
         from pyspark.errors import AnalysisException
 
-        if self._named:
-            if not spark.catalog.tableExists(self.place):
-                raise TableError(
-                    f"table {self.place} does not exist or may not be read: deploy it, or grant access to it"
-                )
-        else:
-            columns = ", ".join(f"`{c.name}` {c.type} COMMENT {_quoted(c.comment)}" for c in self.table.columns)
-            properties = ", ".join(
-                f"{_quoted(key)} = {_quoted(value)}"
-                for key, value in self.table.properties
-                # Compaction would hold the stream of a small machine for seconds.
-                if not key.startswith("delta.autoOptimize.")
-            )
-            spark.sql(
-                f"CREATE TABLE IF NOT EXISTS {self._sql} ({columns}) USING delta COMMENT {_quoted(self.table.comment)}"
-                + (f" TBLPROPERTIES ({properties})" if properties else "")
-            )
-        found = {field.name: field.dataType.simpleString() for field in self.read(spark).schema.fields}
+        if not self._named:
+            self._spark.sql(_create_statement(self.table, self._sql_name))
+        elif not self._spark.catalog.tableExists(self.place):
+            raise TableError(f"table {self.place} does not exist or may not be read: deploy it, or grant access to it")
+        found = {field.name: field.dataType.simpleString() for field in self.read().schema.fields}
         missing = [column for column in self.table.columns if column.name not in found]
         wrong = [c.name for c in self.table.columns if c.name in found and found[c.name] != c.type]
         if wrong:
@@ -60,26 +52,27 @@ class DeltaTable:
                 f"table {self.place} has other types than expected for {', '.join(wrong)}: give another table"
             )
         if missing:
-            added = ", ".join(f"`{c.name}` {c.type} COMMENT {_quoted(c.comment)}" for c in missing)
             try:
-                spark.sql(f"ALTER TABLE {self._sql} ADD COLUMNS ({added})")
+                self._spark.sql(f"ALTER TABLE {self._sql_name} ADD COLUMNS ({_declarations(missing)})")
             except AnalysisException:
                 names = ", ".join(column.name for column in missing)
                 raise TableError(f"table {self.place} lacks the columns {names}: deploy its present form") from None
 
-    def read(self, spark: SparkSession) -> DataFrame:
-        return spark.read.table(self.place) if self._named else spark.read.format("delta").load(self.place)
+    def read(self) -> DataFrame:
+        return self._spark.read.table(self.place) if self._named else self._spark.read.format("delta").load(self.place)
 
-    def append(self, spark: SparkSession, rows: Sequence[tuple[Any, ...]], query_id: str, batch_id: int) -> None:
-        """Append rows, in the table's column order, once for (query, batch): Delta skips what it has already.
+    def append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
+        """Append rows once for (query, batch): Delta skips what it has already. No rows make no commit.
 
-        The query's id is part of the app id since Delta skips every version at or below the one it knows: a new
-        checkpoint counts from zero again, and under an old app id its batches would vanish.
+        Raises ColumnError for a row that has not exactly the table's columns. The query's id is part of the app id
+        because Delta skips every version at or below the highest it knows of an app id: a new checkpoint counts from
+        zero again, and under the old app id its first batches would be lost.
         """
         if not rows:
             return
+        values = [self.table.ordered(row) for row in rows]
         writer = (
-            spark.createDataFrame(list(rows), self.table.ddl, verifySchema=False)
+            self._spark.createDataFrame(values, self.table.ddl, verifySchema=False)
             .coalesce(1)
             .write.format("delta")
             .mode("append")
@@ -91,31 +84,63 @@ class DeltaTable:
         else:
             writer.save(self.place)
 
-    def known(self, spark: SparkSession, identities: Iterable[Identity], chat_column: str = "chat_id") -> set[Identity]:
-        """Which of these messages the table has a row of."""
+    def known(self, identities: Iterable[Identity]) -> set[Identity]:
+        """Those of these messages that the table has a row of."""
         wanted = set(identities)
         ids = sorted({identity.update_id for identity in wanted})
-        columns = [chat_column if name == "chat_id" else name for name in IDENTITY]
         found: set[Identity] = set()
         for start in range(0, len(ids), _MOST_IN_FILTER):
-            frame = self.read(spark)
-            some = frame.where(frame["update_id"].isin(ids[start : start + _MOST_IN_FILTER])).select(*columns)
-            found |= {Identity(*row) for row in some.collect()}
+            frame = self.read()
+            candidates = frame.where(frame["update_id"].isin(ids[start : start + _MOST_IN_FILTER]))
+            found |= {Identity(*row) for row in candidates.select(*self.table.identity).collect()}
         return found & wanted
 
+    def known_files(self, names: Collection[str]) -> set[str]:
+        """Those of these landing files that the table has a row of."""
+        if not names:
+            return set()
+        frame = self.read()
+        rows = frame.where(frame["source_file"].isin(sorted(names))).select("source_file").distinct().collect()
+        return {row["source_file"] for row in rows}
+
+    def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
+        """The lines of these landing files that the table has, as (file, raw text)."""
+        if not names:
+            return set()
+        frame = self.read()
+        rows = frame.where(frame["source_file"].isin(sorted(names))).select("source_file", "raw").collect()
+        return {(row["source_file"], row["raw"]) for row in rows}
+
     @property
-    def _sql(self) -> str:
+    def _sql_name(self) -> str:
         if self._named:
-            return ".".join(f"`{piece}`" for piece in self.place.split("."))
+            return ".".join(f"`{part}`" for part in self.place.split("."))
         return f"delta.`{self.place}`"
 
 
 def warm_up(spark: SparkSession) -> None:
-    """Write and read a table that nobody needs: the first time takes a JVM seconds, which no message should wait."""
+    """Write and read a temporary table: the first time takes a JVM seconds, for which no message should wait."""
     with tempfile.TemporaryDirectory(prefix="warm-up-") as folder:
-        table = DeltaTable(QUARANTINE, folder)
-        table.ensure(spark)
-        table.append(spark, [tuple(None for _ in QUARANTINE.columns)], "warm-up", 0)
+        table = DeltaTable(QUARANTINE, folder, spark)
+        table.ensure()
+        table.append([dict.fromkeys(QUARANTINE.column_names)], "warm-up", 0)
+
+
+def _create_statement(table: Table, sql_name: str) -> str:
+    properties = ", ".join(
+        f"{_quoted(key)} = {_quoted(value)}"
+        for key, value in table.properties
+        # Compaction would hold up the stream of a small machine for seconds.
+        if not key.startswith("delta.autoOptimize.")
+    )
+    return (
+        f"CREATE TABLE IF NOT EXISTS {sql_name} ({_declarations(table.columns)}) USING delta "
+        f"COMMENT {_quoted(table.comment)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
+    )
+
+
+def _declarations(columns: Iterable[Column]) -> str:
+    return ", ".join(f"`{column.name}` {column.type} COMMENT {_quoted(column.comment)}" for column in columns)
 
 
 def _quoted(text: str) -> str:

@@ -1,89 +1,102 @@
-"""Bronze: every update once, with what was decided about it."""
+"""The rows of the tables, by column name. `Table.ordered` checks the names and puts the values in order."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from pipeline.replies.reply import Reply
 from pipeline.telegram.routing import Disposition
-from pipeline.telegram.update import Update
+from pipeline.telegram.update import Malformed, Update
+
+Row = Mapping[str, object]
 
 
 def bronze_row(
-    update: Update, decided: Disposition, *, source_file: str, ingested_at: datetime, batch_id: int
-) -> tuple[Any, ...]:
-    """The row of an update, in the order of `tables.BRONZE`."""
+    update: Update, disposition: Disposition, *, source_file: str, ingested_at: datetime, batch_id: int
+) -> Row:
+    """The row of an update."""
     message = update.message
     chat = message.chat if message else update.chat
     sender = message.sender if message else update.sender
-    name = " ".join(filter(None, (sender.first_name, sender.last_name))) if sender else ""
-    marks = message.marks if message else None
-    written_by = message.sender_chat.id if message and message.sender_chat else sender.id if sender else None
-    return (
-        update.bot_id,
-        update.update_id,
-        update.seq,
-        update.kind,
-        decided.value,
-        message.message_id if message else None,
-        chat.id if chat else None,
-        chat.type if chat else None,
-        chat.title if chat else None,
-        message.topic_id if message else None,
-        written_by,
-        (message.author_name if message else name) or None,
-        message.author_signature if message else None,
-        sender.language_code if sender else None,
-        message.words if message else None,
-        json.dumps([mark.model_dump(exclude_none=True) for mark in marks]) if marks else None,
-        message.reply_to_message.message_id if message and message.reply_to_message else None,
-        _time(message.date) if message else None,
-        update.received_at,
-        ingested_at,
-        source_file,
-        batch_id,
-        update.raw,
-        update.origin.name if update.origin else None,
-    )
+    sender_name = " ".join(filter(None, (sender.first_name, sender.last_name))) if sender else ""
+    entities = message.marks if message else None
+    author_id = message.sender_chat.id if message and message.sender_chat else sender.id if sender else None
+    return {
+        "bot_id": update.bot_id,
+        "update_id": update.update_id,
+        "seq": update.seq,
+        "kind": update.kind,
+        "disposition": disposition.value,
+        "message_id": message.message_id if message else None,
+        "chat_id": chat.id if chat else None,
+        "chat_type": chat.type if chat else None,
+        "chat_title": chat.title if chat else None,
+        "topic_id": message.topic_id if message else None,
+        "author_id": author_id,
+        "author_name": (message.author_name if message else sender_name) or None,
+        "author_signature": message.author_signature if message else None,
+        "author_language": sender.language_code if sender else None,
+        "text": message.words if message else None,
+        "entities": json.dumps([entity.model_dump(exclude_none=True) for entity in entities]) if entities else None,
+        "reply_to": message.reply_to_message.message_id if message and message.reply_to_message else None,
+        "date": _time(message.date) if message else None,
+        "received_at": update.received_at,
+        "ingested_at": ingested_at,
+        "source_file": source_file,
+        "batch_id": batch_id,
+        "raw": update.raw,
+        "origin": update.origin.name if update.origin else None,
+    }
+
+
+def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
+    """The row of a terminal reply."""
+    question, answer = reply.question, reply.answer
+    assert answer is not None
+    return {
+        "bot_id": question.bot_id,
+        "update_id": question.update_id,
+        "seq": question.seq,
+        "message_id": question.message_id,
+        "channel_id": question.chat_id,
+        "conversation_type": question.chat_type,
+        "channel_title": question.chat_title,
+        "topic_id": question.topic_id,
+        "author_signature": question.author_signature,
+        "user_message": question.text,
+        "llm_response": answer.text,
+        "model_name": answer.model,
+        "answer_status": answer.status.value,
+        "delivery_status": reply.delivery_status,
+        "reply_message_ids": [part.message_id for part in reply.parts if part.message_id is not None],
+        "error": reply.error,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "received_at": question.received_at,
+        "answered_at": answer.answered_at,
+        "delivered_at": reply.delivered_at,
+        "processed_at": processed_at,
+        "batch_id": batch_id,
+        "origin": question.identity.origin,
+    }
+
+
+def quarantine_row(malformed: Malformed, *, source_file: str, ingested_at: datetime, batch_id: int) -> Row:
+    """The row of a line that is not a valid update."""
+    return {
+        "reason": malformed.reason,
+        "raw": malformed.raw,
+        "source_file": source_file,
+        "ingested_at": ingested_at,
+        "batch_id": batch_id,
+    }
 
 
 def _time(seconds: int | None) -> datetime | None:
-    """A time that a table can hold; one beyond the year 9999 is malformed, and raw keeps it."""
+    """A time that a table can hold. One outside the years 1 to 9999 is left out; `raw` keeps it."""
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> tuple[Any, ...]:
-    """The row of a terminal reply, in the order of `tables.SILVER`."""
-    question, answer = reply.question, reply.answer
-    assert answer is not None
-    return (
-        question.bot_id,
-        question.update_id,
-        question.seq,
-        question.message_id,
-        question.chat_id,
-        question.chat_type,
-        question.chat_title,
-        question.topic_id,
-        question.author_signature,
-        question.text,
-        answer.text,
-        answer.model,
-        answer.status.value,
-        reply.delivery_status,
-        [part.message_id for part in reply.parts if part.message_id is not None],
-        reply.error,
-        answer.prompt_tokens,
-        answer.completion_tokens,
-        question.received_at,
-        answer.answered_at,
-        reply.delivered_at,
-        processed_at,
-        batch_id,
-        question.identity.origin,
-    )

@@ -15,8 +15,8 @@ _DIE_AFTER_SILVER = """
 import os, signal
 from pipeline.stream.delta import DeltaTable
 append = DeltaTable.append
-def append_and_die(self, spark, rows, query_id, batch_id):
-    append(self, spark, rows, query_id, batch_id)
+def append_and_die(self, rows, query_id, batch_id):
+    append(self, rows, query_id, batch_id)
     if self.table.name == "silver" and rows:
         os.kill(os.getpid(), signal.SIGKILL)
 DeltaTable.append = append_and_die
@@ -114,14 +114,14 @@ def test_a_replayed_batch_after_an_orderly_end_repeats_nothing(world: World) -> 
 _FAIL_ONCE = """
 from pipeline.stream.delta import DeltaTable
 append, failed = DeltaTable.append, []
-def append_or_fail(self, spark, rows, query_id, batch_id):
+def append_or_fail(self, rows, query_id, batch_id):
     if rows and not failed:
         failed.append(True)
         raise OSError(28, "No space left on device")
-    append(self, spark, rows, query_id, batch_id)
+    append(self, rows, query_id, batch_id)
 DeltaTable.append = append_or_fail
 """
-_OVERSIZED = "import pipeline.stream.query\npipeline.stream.query._OVERSIZED_FROM = 0\n"
+_OVERSIZED = "import pipeline.stream.checkpoint\npipeline.stream.checkpoint._OVERSIZED_FROM = 0\n"
 
 
 def test_a_failed_append_and_a_checkpoint_begun_anew_change_nothing(world: World) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.messages.origin import Probe, Replay
-from pipeline.storage.landing import Landing, file_seq, injected_file, is_injected
+from pipeline.storage.landing import Landing, file_seq, injected_file, is_injected, is_tick
 from pipeline.telegram.update import Update, read_line
 from tests.support.updates import Json, raw_update
 
@@ -47,8 +47,9 @@ def test_updates_are_landed_in_order_in_one_file_named_by_seq_and_ids(landing: L
         {"seq": first + i, "bot_id": 42, "received_at": "2027-01-15T08:00:00+00:00", "update": update}
         for i, update in enumerate(updates)
     ]
-    assert landing.newest == first == file_seq(path.name)
+    assert landing.newest_seq == first == file_seq(path.name)
     assert landing.waiting() == [path]
+    assert not is_tick(path.name)
 
 
 def test_nothing_is_landed_for_an_empty_poll(landing: Landing, tmp_path: Path) -> None:
@@ -57,11 +58,13 @@ def test_nothing_is_landed_for_an_empty_poll(landing: Landing, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("odd", ["text", None, {"message": {}}, {"update_id": "7"}, {"update_id": -3}, [1]])
-def test_what_is_no_update_is_landed_too(landing: Landing, odd: object) -> None:
+def test_a_value_that_is_not_an_update_is_landed_too(landing: Landing, odd: object) -> None:
     assert [line["update"] for line in lines(landing.land([odd]))] == [odd]
 
 
-def test_seq_rises_though_the_clock_stands_still_or_goes_back(landing: Landing, tmp_path: Path, clock: Clock) -> None:
+def test_seq_increases_even_if_the_clock_stands_still_or_goes_back(
+    landing: Landing, tmp_path: Path, clock: Clock
+) -> None:
     seqs = [line["seq"] for _ in range(3) for line in lines(landing.land([raw_update(), raw_update()]))]
     clock.seconds -= 3600
     seqs += [line["seq"] for line in lines(landing.land([raw_update()]))]
@@ -70,12 +73,12 @@ def test_seq_rises_though_the_clock_stands_still_or_goes_back(landing: Landing, 
     assert seqs == sorted(set(seqs))
 
 
-def test_a_restart_right_after_a_full_file_goes_on_above_it(tmp_path: Path, clock: Clock) -> None:
+def test_a_restart_right_after_a_full_file_continues_above_it(tmp_path: Path, clock: Clock) -> None:
     last = lines(Landing(tmp_path, 42, clock).land([raw_update(i) for i in range(100)]))[-1]["seq"]
     assert lines(Landing(tmp_path, 42, clock).land([raw_update(100)]))[0]["seq"] > last
 
 
-def test_a_failed_write_leaves_nothing_that_the_stream_would_read(
+def test_a_failed_write_leaves_no_file_that_the_stream_would_read(
     landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: Path, __: Path) -> Path:
@@ -86,14 +89,14 @@ def test_a_failed_write_leaves_nothing_that_the_stream_would_read(
         with pytest.raises(OSError, match="gone"):
             landing.land([raw_update()])
     assert landing.waiting() == []
-    assert landing.newest == 0
+    assert landing.newest_seq == 0
 
 
-def test_what_a_former_run_landed_is_recognised(tmp_path: Path, clock: Clock) -> None:
+def test_updates_that_a_former_run_landed_are_recognised(tmp_path: Path, clock: Clock) -> None:
     former = Landing(tmp_path, 42, clock)
     seen = [raw_update(10), raw_update(11), "no update"]
     former.land(seen)
-    assert former.unseen(seen) == seen, "what this run landed itself is none of its business"
+    assert former.unseen(seen) == seen, "only files of former runs are searched"
     landing = Landing(tmp_path, 42, clock)
     reordered = dict(reversed(seen[0].items()))  # type: ignore[attr-defined]
     assert landing.unseen([reordered, seen[1], raw_update(12)]) == [raw_update(12)]
@@ -140,28 +143,29 @@ def test_finished_files_move_out_of_the_listed_folder(landing: Landing, tmp_path
     landing.finish([path.name])
 
 
-def test_a_file_that_is_taken_back_while_it_is_finished_stops_nobody(
+def test_a_file_that_is_removed_while_it_is_finished_does_not_stop_the_others(
     landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken, other = tmp_path / "1-injected-x.jsonl", landing.land([raw_update()])
-    taken.touch()
+    removed, other = tmp_path / "1-injected-x.jsonl", landing.land([raw_update()])
+    removed.touch()
     rename = Path.rename
 
-    def late(path: Path, target: Path) -> Path:
-        taken.unlink(missing_ok=True)
+    def rename_after_removal(path: Path, target: Path) -> Path:
+        removed.unlink(missing_ok=True)
         return rename(path, target)
 
-    monkeypatch.setattr(Path, "rename", late)
+    monkeypatch.setattr(Path, "rename", rename_after_removal)
     assert other is not None
-    landing.finish([taken.name, other.name])
+    landing.finish([removed.name, other.name])
     assert landing.waiting() == []
 
 
 def test_a_tick_is_a_line_without_an_update_and_is_removed_when_done(landing: Landing, tmp_path: Path) -> None:
     landing.tick()
     (tick,) = landing.waiting()
-    assert json.loads(tick.read_text()) == {"seq": landing.newest, "tick": "settle"}
-    assert file_seq(tick.name) == landing.newest
+    assert is_tick(tick.name)
+    assert json.loads(tick.read_text()) == {"seq": landing.newest_seq, "tick": "settle"}
+    assert file_seq(tick.name) == landing.newest_seq
     landing.finish([tick.name])
     assert list(tmp_path.rglob("*.jsonl")) == []
 
@@ -180,10 +184,10 @@ REPLAY = Replay(id="r-1", mode="answer")
 NOW = datetime.fromtimestamp(START, UTC)
 
 
-def test_a_file_from_outside_holds_envelopes_with_their_origin_in_order() -> None:
-    made = injected_file([(REPLAY, raw_update(12)), (Probe(id="p"), raw_update(13))], 42, NOW)
+def test_an_injected_file_holds_envelopes_with_their_origin_in_order() -> None:
+    file = injected_file([(REPLAY, raw_update(12)), (Probe(id="p"), raw_update(13))], 42, NOW)
     seq = int(START * 1e6)
-    assert [json.loads(line) for line in made.content.decode().splitlines()] == [
+    assert [json.loads(line) for line in file.content.decode().splitlines()] == [
         {
             "seq": seq + i,
             "bot_id": 42,
@@ -195,8 +199,8 @@ def test_a_file_from_outside_holds_envelopes_with_their_origin_in_order() -> Non
             ({"kind": "replay", "id": "r-1", "mode": "answer"}, {"kind": "probe", "id": "p", "deliver": False})
         )
     ]
-    assert (file_seq(made.name), is_injected(made.name)) == (seq, True)
-    read = [read_line(line, 42) for line in made.content.decode().splitlines()]
+    assert (file_seq(file.name), is_injected(file.name)) == (seq, True)
+    read = [read_line(line, 42) for line in file.content.decode().splitlines()]
     assert isinstance(read[0], Update)
     assert read[0].origin == REPLAY
 
@@ -206,30 +210,28 @@ def test_two_writers_at_the_same_time_write_two_files() -> None:
     assert len(names) == 2
 
 
-def test_a_file_from_outside_disturbs_neither_the_numbering_nor_the_search_for_repolled_updates(
+def test_an_injected_file_changes_neither_the_numbering_nor_the_search_for_repolled_updates(
     tmp_path: Path, clock: Clock
 ) -> None:
     ahead = datetime.fromtimestamp(START + 3600, UTC)
-    made = injected_file([(REPLAY, raw_update(10))], 42, ahead)
-    (tmp_path / made.name).write_bytes(made.content)
-    # A writer that gives a name of Intake's is not taken for it either.
-    (tmp_path / f"{int(START * 1e6)}-10-10.jsonl").write_bytes(made.content)
+    file = injected_file([(REPLAY, raw_update(10))], 42, ahead)
+    (tmp_path / file.name).write_bytes(file.content)
+    # Nor does one that its writer named like a file of the intake's.
+    (tmp_path / f"{int(START * 1e6)}-10-10.jsonl").write_bytes(file.content)
     landing = Landing(tmp_path, 42, clock)
     assert landing.unseen([raw_update(10)]) == [raw_update(10)]
     path = landing.land([raw_update(10)])
     assert path is not None
-    assert file_seq(path.name) < file_seq(made.name)
+    assert file_seq(path.name) < file_seq(file.name)
     assert not is_injected(path.name)
 
 
-def test_a_finished_file_from_outside_moves_and_expires_like_others(
-    landing: Landing, tmp_path: Path, clock: Clock
-) -> None:
-    made = injected_file([(REPLAY, raw_update(10))], 42, NOW)
-    (tmp_path / made.name).write_bytes(made.content)
-    assert [path.name for path in landing.waiting()] == [made.name]
-    landing.finish([made.name])
-    assert [path.name for path in tmp_path.glob("_done/*/*")] == [made.name]
+def test_a_finished_injected_file_moves_and_expires_like_others(landing: Landing, tmp_path: Path, clock: Clock) -> None:
+    file = injected_file([(REPLAY, raw_update(10))], 42, NOW)
+    (tmp_path / file.name).write_bytes(file.content)
+    assert [path.name for path in landing.waiting()] == [file.name]
+    landing.finish([file.name])
+    assert [path.name for path in tmp_path.glob("_done/*/*")] == [file.name]
     clock.seconds += 9 * DAY
     landing.expire()
     assert list(tmp_path.rglob("*.jsonl")) == []
@@ -240,6 +242,18 @@ def test_hidden_files_and_folders_are_not_waiting(landing: Landing, tmp_path: Pa
         (tmp_path / name).write_text("x")
     (tmp_path / "folder").mkdir()
     assert landing.waiting() == []
+
+
+def test_files_of_a_run_are_numbered_from_its_first_seq_above_all_former_ones(
+    landing: Landing, tmp_path: Path, clock: Clock
+) -> None:
+    former = landing.land([raw_update()])
+    assert former is not None
+    clock.seconds -= 3600
+    later = Landing(tmp_path, 42, clock)
+    path = later.land([raw_update()])
+    assert path is not None
+    assert file_seq(former.name) < later.first_seq <= file_seq(path.name)
 
 
 @pytest.mark.parametrize(

@@ -1,149 +1,256 @@
-"""The tables on real Spark and Delta, in one shared session; read back with another Delta reader."""
+"""Delta tables over a Spark session that only records what it is asked. `test_delta_on_spark.py` has the real one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
-import deltalake
 import pytest
 
 from pipeline.messages.identity import Identity
-from pipeline.platform import local_spark
-from pipeline.replies.reply import PartState
+from pipeline.stream import delta
 from pipeline.stream.delta import DeltaTable, TableError, warm_up
-from pipeline.stream.rows import silver_row
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Column, Table
-from tests.support.replies import NOON, answered, part
+from pipeline.stream.rows import Row
+from pipeline.tables import BRONZE, QUARANTINE, SILVER, Column, ColumnError, Table
+from tests.support.replies import NOON
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-pytestmark = pytest.mark.spark
+PATH = "/lake/quarantine"
+NAME = "main.bot.quarantine"
 
 
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
-    yield session
-    session.stop()
+class FakeType:
+    def __init__(self, text: str) -> None:
+        self.simpleString = lambda: text
 
 
-def _rows(place: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = deltalake.DeltaTable(str(place)).to_pyarrow_table().to_pylist()
-    return rows
+class FakeField:
+    def __init__(self, name: str, kind: str) -> None:
+        self.name, self.dataType = name, FakeType(kind)
 
 
-def _bad(number: int) -> tuple[Any, ...]:
-    return (f"reason {number}", "raw", "file", NOON, number)
+class FakeColumn:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def isin(self, values: list[Any]) -> tuple[str, list[Any]]:
+        return self.name, values
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_a_table_is_made_with_the_columns_types_and_comments_declared_and_left_alone_after(
-    spark: SparkSession, tmp_path: Path, table: Table
+class FakeRow(tuple[Any, ...]):
+    """A row of Spark: a tuple whose values also have names."""
+
+    names: tuple[str, ...] = ()
+
+    def __getitem__(self, name: Any) -> Any:
+        return super().__getitem__(self.names.index(name) if isinstance(name, str) else name)
+
+
+class FakeFrame:
+    def __init__(self, session: FakeSpark, rows: list[dict[str, Any]]) -> None:
+        self.session, self.rows = session, rows
+        self.schema = self
+
+    @property
+    def fields(self) -> list[FakeField]:
+        return [FakeField(column.name, column.type) for column in self.session.columns]
+
+    def __getitem__(self, name: str) -> FakeColumn:
+        return FakeColumn(name)
+
+    def where(self, condition: tuple[str, list[Any]]) -> FakeFrame:
+        name, values = condition
+        self.session.filters.append(values)
+        return FakeFrame(self.session, [row for row in self.rows if row[name] in values])
+
+    def select(self, *names: str) -> FakeFrame:
+        return FakeFrame(self.session, [{name: row[name] for name in names} for row in self.rows])
+
+    def distinct(self) -> FakeFrame:
+        return FakeFrame(self.session, [dict(pairs) for pairs in {tuple(row.items()) for row in self.rows}])
+
+    def collect(self) -> list[FakeRow]:
+        rows = []
+        for values in self.rows:
+            row = FakeRow(values.values())
+            row.names = tuple(values)
+            rows.append(row)
+        return rows
+
+
+class FakeSpark:
+    """The session, its reader, its writer and its catalog in one: each call is recorded."""
+
+    def __init__(self, *columns: Column) -> None:
+        self.columns = columns or QUARANTINE.columns
+        self.rows: list[dict[str, Any]] = []
+        self.calls: list[tuple[Any, ...]] = []
+        self.statements: list[str] = []
+        self.filters: list[list[Any]] = []
+        self.tables = {NAME}
+        self.refuses_alter = False
+        self.read = self.write = self.catalog = self
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any) -> FakeSpark:
+            self.calls.append((name, *args))
+            return self
+
+        return call
+
+    def sql(self, statement: str) -> None:
+        from pyspark.errors import AnalysisException
+
+        self.statements.append(statement)
+        if self.refuses_alter and statement.startswith("ALTER"):
+            raise AnalysisException("no permission")
+
+    def tableExists(self, name: str) -> bool:  # noqa: N802
+        return name in self.tables
+
+    def createDataFrame(self, rows: list[tuple[Any, ...]], ddl: str, *, verifySchema: bool) -> FakeSpark:  # noqa: N802, N803
+        self.calls.append(("createDataFrame", rows, ddl))
+        return self
+
+    def table(self, name: str) -> FakeFrame:
+        self.calls.append(("table", name))
+        return FakeFrame(self, self.rows)
+
+    def load(self, place: str) -> FakeFrame:
+        self.calls.append(("load", place))
+        return FakeFrame(self, self.rows)
+
+
+def _table(spark: FakeSpark, place: str = PATH, table: Table = QUARANTINE) -> DeltaTable:
+    return DeltaTable(table, place, cast("Any", spark))
+
+
+def _bad(number: int) -> Row:
+    return {"batch_id": number, "ingested_at": NOON, "source_file": "file", "raw": "raw", "reason": f"reason {number}"}
+
+
+@pytest.mark.parametrize(("place", "saved"), [(PATH, ("save", PATH)), (NAME, ("saveAsTable", NAME))])
+def test_rows_are_appended_in_the_tables_order_under_the_query_and_the_batch(
+    place: str, saved: tuple[str, str]
 ) -> None:
-    made = DeltaTable(table, str(tmp_path / table.name))
-    made.ensure(spark)
-    made.ensure(spark)
-    fields = made.read(spark).schema.fields
-    assert [(f.name, f.dataType.simpleString(), f.metadata["comment"]) for f in fields] == [
-        (column.name, column.type, column.comment) for column in table.columns
+    spark = FakeSpark()
+    _table(spark, place).append([_bad(1), _bad(2)], "query-1", 7)
+    assert spark.calls == [
+        (
+            "createDataFrame",
+            [("reason 1", "raw", "file", NOON, 1), ("reason 2", "raw", "file", NOON, 2)],
+            QUARANTINE.ddl,
+        ),
+        ("coalesce", 1),
+        ("format", "delta"),
+        ("mode", "append"),
+        ("option", "txnAppId", "telegram-lakehouse-quarantine-query-1"),
+        ("option", "txnVersion", 7),
+        saved,
     ]
-    described = deltalake.DeltaTable(str(tmp_path / table.name))
-    assert described.metadata().description == table.comment
-    assert described.version() == 0
-    assert described.metadata().configuration == {
-        key: value for key, value in table.properties if not key.startswith("delta.autoOptimize.")
+
+
+def test_no_rows_make_no_commit() -> None:
+    spark = FakeSpark()
+    _table(spark).append([], "query", 0)
+    assert spark.calls == []
+
+
+@pytest.mark.parametrize("row", [{"reason": "x"}, {**_bad(0), "extra": 1}])
+def test_a_row_with_other_columns_than_the_tables_is_refused_and_nothing_is_appended(row: Row) -> None:
+    spark = FakeSpark()
+    with pytest.raises(ColumnError, match="a row of quarantine lacks"):
+        _table(spark).append([_bad(0), row], "query", 0)
+    assert spark.calls == []
+
+
+def test_a_table_at_a_path_is_created_without_compaction_and_with_its_comments_quoted() -> None:
+    spark = FakeSpark(Column("it", "string", "It's a back\\slash."))
+    table = Table(
+        "t", "Bob's.", spark.columns, properties=(("delta.appendOnly", "true"), ("delta.autoOptimize.x", "true"))
+    )
+    _table(spark, table=table).ensure()
+    assert spark.statements == [
+        "CREATE TABLE IF NOT EXISTS delta.`/lake/quarantine` (`it` string COMMENT 'It\\'s a back\\\\slash.') "
+        "USING delta COMMENT 'Bob\\'s.' TBLPROPERTIES ('delta.appendOnly' = 'true')"
+    ]
+
+
+def test_a_table_without_properties_is_created_without_any() -> None:
+    spark = FakeSpark(Column("a", "string", "A."))
+    _table(spark, table=Table("t", "T.", spark.columns)).ensure()
+    assert spark.statements[0].endswith("USING delta COMMENT 'T.'")
+
+
+def test_a_table_in_a_catalog_is_not_created_but_must_exist() -> None:
+    spark = FakeSpark()
+    _table(spark, NAME).ensure()
+    assert spark.statements == []
+    spark.tables.clear()
+    with pytest.raises(TableError, match=r"^table main\.bot\.quarantine does not exist or may not be read: deploy it"):
+        _table(spark, NAME).ensure()
+
+
+def test_columns_that_a_table_lacks_are_added() -> None:
+    spark = FakeSpark(*QUARANTINE.columns[:-1])
+    _table(spark, NAME).ensure()
+    assert [statement.partition(" COMMENT")[0] for statement in spark.statements] == [
+        "ALTER TABLE `main`.`bot`.`quarantine` ADD COLUMNS (`batch_id` bigint"
+    ]
+
+
+def test_columns_that_may_not_be_added_are_named() -> None:
+    spark = FakeSpark(*QUARANTINE.columns[:-2])
+    spark.refuses_alter = True
+    with pytest.raises(
+        TableError, match=r"quarantine lacks the columns ingested_at, batch_id: deploy its present form"
+    ):
+        _table(spark, NAME).ensure()
+
+
+def test_a_table_with_other_types_is_refused_and_not_changed() -> None:
+    spark = FakeSpark(Column("reason", "bigint", ""))
+    with pytest.raises(TableError, match=r"quarantine has other types than expected for reason: give another table"):
+        _table(spark, NAME).ensure()
+    assert spark.statements == []
+
+
+def test_messages_are_looked_up_in_pieces_that_a_filter_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "_MOST_IN_FILTER", 2)
+    spark = FakeSpark()
+    there = [Identity(42, number, 7, 3) for number in (1, 2, 5)]
+    spark.rows = [dict(identity._asdict()) for identity in (*there, Identity(42, 4, 9, 9))]
+    found = _table(spark, "/lake/bronze", BRONZE).known([*there, Identity(42, 3, 7, 3), Identity(42, 4, 7, 3)])
+    assert found == set(there)
+    assert spark.filters == [[1, 2], [3, 4], [5]]
+
+
+def test_silver_has_the_chat_of_a_message_as_its_channel() -> None:
+    spark = FakeSpark()
+    spark.rows = [{"bot_id": 42, "update_id": 1, "channel_id": 7, "message_id": 3, "origin": None}]
+    assert _table(spark, "/lake/silver", SILVER).known([Identity(42, 1, 7, 3), Identity(42, 1, 8, 3)]) == {
+        Identity(42, 1, 7, 3)
     }
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM {}", "INSERT OVERWRITE {} SELECT * FROM {} WHERE false"])
-def test_the_trail_can_be_added_to_and_neither_changed_nor_emptied(
-    spark: SparkSession, tmp_path: Path, statement: str
-) -> None:
-    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"))
-    table.ensure(spark)
-    table.append(spark, [_bad(0)], "query", 0)
-    with pytest.raises(Exception, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
-        spark.sql(statement.replace("{}", table._sql)).collect()
-    assert len(_rows(tmp_path / "quarantine")) == 1
+def test_files_and_lines_are_known_by_their_rows() -> None:
+    spark = FakeSpark()
+    spark.rows = [{"source_file": "a", "raw": "{"}, {"source_file": "a", "raw": "["}, {"source_file": "b", "raw": "("}]
+    table = _table(spark)
+    assert table.known_files({"a", "c"}) == {"a"}
+    assert table.known_lines({"a", "c"}) == {("a", "{"), ("a", "[")}
 
 
-def test_rows_are_appended_once_for_a_query_and_batch(spark: SparkSession, tmp_path: Path) -> None:
-    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"))
-    table.ensure(spark)
-    table.append(spark, [_bad(0), _bad(1)], "query", 5)
-    table.append(spark, [_bad(0), _bad(1)], "query", 5)
-    table.append(spark, [_bad(2)], "query", 4)
-    assert sorted(row["reason"] for row in _rows(tmp_path / "quarantine")) == ["reason 0", "reason 1"]
+def test_nothing_is_read_where_nothing_is_asked_for() -> None:
+    spark = FakeSpark()
+    table = _table(spark)
+    assert (table.known([]), table.known_files([]), table.known_lines([])) == (set(), set(), set())
+    assert spark.calls == []
 
 
-def test_a_new_checkpoint_counts_its_batches_from_zero_and_loses_none(spark: SparkSession, tmp_path: Path) -> None:
-    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"))
-    table.ensure(spark)
-    table.append(spark, [_bad(0)], "old query", 7)
-    table.append(spark, [_bad(1)], "new query", 0)
-    assert sorted(row["reason"] for row in _rows(tmp_path / "quarantine")) == ["reason 0", "reason 1"]
-
-
-def test_nothing_to_append_makes_no_commit(spark: SparkSession, tmp_path: Path) -> None:
-    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"))
-    table.ensure(spark)
-    table.append(spark, [], "query", 0)
-    assert deltalake.DeltaTable(str(tmp_path / "quarantine")).version() == 0
-
-
-def test_a_silver_row_keeps_ids_beyond_53_bits_and_every_script(spark: SparkSession, tmp_path: Path) -> None:
-    far = 2**62 + 1
-    reply = answered(part("да 🎉", PartState.SENT, message_id=far), text="ча́й?", chat_id=-far, message_id=far)
-    table = DeltaTable(SILVER, str(tmp_path / "silver"))
-    table.ensure(spark)
-    table.append(spark, [silver_row(reply, processed_at=datetime(2026, 1, 2, tzinfo=UTC), batch_id=3)], "query", 3)
-    [row] = _rows(tmp_path / "silver")
-    assert (row["message_id"], row["channel_id"], row["reply_message_ids"]) == (far, -far, [far])
-    assert (row["user_message"], row["llm_response"]) == ("ча́й?", "да 🎉")
-    assert row["received_at"] == NOON
-
-
-def test_known_tells_which_messages_a_table_has(spark: SparkSession, tmp_path: Path) -> None:
-    table = DeltaTable(BRONZE, str(tmp_path / "bronze"))
-    table.ensure(spark)
-    here, no_message, replayed = Identity(42, 1, 7, 3), Identity(42, 2, None, None), Identity(42, 1, 7, 3, "replay:r")
-    rows = []
-    for identity in (here, no_message, replayed):
-        values = dict.fromkeys(BRONZE.column_names) | identity._asdict()
-        rows.append(tuple(values[name] for name in BRONZE.column_names))
-    table.append(spark, rows, "query", 0)
-    others = [Identity(42, 1, 8, 3), Identity(42, 9, 7, 3), Identity(42, 1, 7, 3, "replay:s")]
-    assert table.known(spark, [here, no_message, replayed, *others]) == {here, no_message, replayed}
-    assert table.known(spark, []) == set()
-
-
-def test_a_column_that_an_older_table_lacks_is_added_and_its_rows_stay(spark: SparkSession, tmp_path: Path) -> None:
-    older = Table("quarantine", "older", QUARANTINE.columns[:-1])
-    place = str(tmp_path / "quarantine")
-    before = DeltaTable(older, place)
-    before.ensure(spark)
-    before.append(spark, [_bad(0)[:-1]], "query", 0)
-    DeltaTable(QUARANTINE, place).ensure(spark)
-    assert [(row["reason"], row["batch_id"]) for row in _rows(tmp_path / "quarantine")] == [("reason 0", None)]
-
-
-def test_a_table_of_other_types_is_refused_by_name(spark: SparkSession, tmp_path: Path) -> None:
-    place = str(tmp_path / "quarantine")
-    DeltaTable(Table("quarantine", "other", (Column("reason", "bigint", ""),)), place).ensure(spark)
-    with pytest.raises(TableError, match=r"quarantine has other types than expected for reason"):
-        DeltaTable(QUARANTINE, place).ensure(spark)
-
-
-def test_a_named_table_that_is_not_there_is_not_made(spark: SparkSession) -> None:
-    with pytest.raises(TableError, match=r"table spark_catalog\.default\.missing does not exist"):
-        DeltaTable(QUARANTINE, "spark_catalog.default.missing").ensure(spark)
-
-
-def test_warming_up_leaves_nothing_behind(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_warming_up_appends_to_a_temporary_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    warm_up(spark)
+    spark = FakeSpark()
+    warm_up(cast("Any", spark))
+    [saved] = [args for name, *args in spark.calls if name == "save"]
+    assert str(saved[0]).startswith(str(tmp_path))
     assert list(tmp_path.iterdir()) == []

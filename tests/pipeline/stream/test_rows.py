@@ -1,4 +1,4 @@
-"""The rows of bronze."""
+"""The rows of the tables."""
 
 import json
 from datetime import UTC, datetime
@@ -6,24 +6,37 @@ from typing import Any
 
 import pytest
 
-from pipeline.stream.rows import bronze_row
-from pipeline.tables import BRONZE
+from pipeline.messages.origin import Probe
+from pipeline.replies.reply import PartState, Reply
+from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
+from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
 from pipeline.telegram.routing import Disposition
-from pipeline.telegram.update import Update
+from pipeline.telegram.update import Malformed, Update
+from tests.support.replies import NOON, accepted, answer, answered, part
 from tests.support.updates import group, mark, parsed, parsed_message, raw_update
 
 INGESTED = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
-PYTHON_TYPES = {"bigint": int, "string": str, "timestamp": datetime}
+PROCESSED = datetime(2026, 1, 3, tzinfo=UTC)
+PYTHON_TYPES = {"bigint": int, "string": str, "timestamp": datetime, "array<bigint>": list}
 
 
-def row(update: Update) -> dict[str, Any]:
-    values = bronze_row(update, Disposition.EDIT, source_file="1-1-1.jsonl", ingested_at=INGESTED, batch_id=8)
-    for column, value in zip(BRONZE.columns, values, strict=True):
+def in_table(table: Table, row: Row) -> dict[str, Any]:
+    """The row as the table gets it: every column once, with a value of the column's type."""
+    values = table.ordered(row)
+    for column, value in zip(table.columns, values, strict=True):
         assert value is None or type(value) is PYTHON_TYPES[column.type], column.name
-    return dict(zip(BRONZE.column_names, values, strict=True))
+    return dict(zip(table.column_names, values, strict=True))
 
 
-def test_every_column_has_its_value_in_the_tables_order() -> None:
+# Bronze
+
+
+def bronze(update: Update) -> dict[str, Any]:
+    row = bronze_row(update, Disposition.EDIT, source_file="1-1-1.jsonl", ingested_at=INGESTED, batch_id=8)
+    return in_table(BRONZE, row)
+
+
+def test_bronze_has_a_value_for_every_column_from_its_own_field() -> None:
     update = parsed_message(
         "hi @our_bot",
         chat=group(),
@@ -35,7 +48,7 @@ def test_every_column_has_its_value_in_the_tables_order() -> None:
         reply_to_message={"message_id": 4},
         **{"from": {"id": 99, "first_name": "Ann", "last_name": "Lee", "language_code": "de"}},
     )
-    assert row(update) == {
+    assert bronze(update) == {
         "bot_id": 42,
         "update_id": 1,
         "seq": 1000,
@@ -63,24 +76,26 @@ def test_every_column_has_its_value_in_the_tables_order() -> None:
     }
 
 
-def test_what_was_landed_from_outside_is_named() -> None:
-    assert row(parsed(raw_update(), origin={"kind": "replay", "id": "r-1", "mode": "answer"}))["origin"] == "replay:r-1"
+def test_the_bronze_row_of_an_injected_update_names_its_origin() -> None:
+    assert (
+        bronze(parsed(raw_update(), origin={"kind": "replay", "id": "r-1", "mode": "answer"}))["origin"] == "replay:r-1"
+    )
 
 
-def test_a_message_on_behalf_of_a_chat_is_that_chats() -> None:
-    found = row(parsed_message(sender_chat={"id": -7, "type": "channel", "title": "News"}))
+def test_the_author_of_a_message_in_a_chats_name_is_that_chat() -> None:
+    found = bronze(parsed_message(sender_chat={"id": -7, "type": "channel", "title": "News"}))
     assert (found["author_id"], found["author_name"]) == (-7, "News")
 
 
 @pytest.mark.parametrize("text", [None, ""])
-def test_a_message_without_words_has_none(text: str | None) -> None:
-    found = row(parsed_message(text, photo=[]))
+def test_a_message_without_words_has_none_in_bronze(text: str | None) -> None:
+    found = bronze(parsed_message(text, photo=[]))
     assert (found["text"], found["entities"]) == (text, None)
 
 
-def test_another_update_has_its_chat_and_author_and_no_message() -> None:
+def test_an_update_that_is_not_a_message_has_its_chat_and_author() -> None:
     body = {"id": "1", "from": {"id": 3, "first_name": "Bo"}, "message": {"chat": {"id": 8, "type": "private"}}}
-    found = row(parsed(raw_update(kind="callback_query", body=body)))
+    found = bronze(parsed(raw_update(kind="callback_query", body=body)))
     wanted = {
         "kind": "callback_query",
         "chat_id": 8,
@@ -93,8 +108,8 @@ def test_another_update_has_its_chat_and_author_and_no_message() -> None:
     assert json.loads(found["raw"]) == raw_update(kind="callback_query", body=body)
 
 
-def test_a_bare_update_is_a_row_too() -> None:
-    found = row(parsed({"update_id": 5}))
+def test_an_update_without_content_is_a_row_too() -> None:
+    found = bronze(parsed({"update_id": 5}))
     assert {name for name, value in found.items() if value is not None} == {
         "bot_id", "update_id", "seq", "kind", "disposition", "received_at", "ingested_at", "source_file",
         "batch_id", "raw",
@@ -103,4 +118,84 @@ def test_a_bare_update_is_a_row_too() -> None:
 
 @pytest.mark.parametrize("date", [2**39, -(2**39)])
 def test_a_date_that_no_table_can_hold_is_left_out(date: int) -> None:
-    assert row(parsed_message(date=date))["date"] is None
+    assert bronze(parsed_message(date=date))["date"] is None
+
+
+# Silver
+
+
+def silver(reply: Reply) -> dict[str, Any]:
+    return in_table(SILVER, silver_row(reply, processed_at=PROCESSED, batch_id=8))
+
+
+def test_silver_has_a_value_for_every_column_from_its_own_field() -> None:
+    asked = accepted(
+        "why?", chat_id=-5, seq=3, chat_type="supergroup", chat_title="Friends", topic_id=9, author_signature="chief"
+    )
+    said = answer("one two", model="m", prompt_tokens=30, completion_tokens=4)
+    reply = asked.with_answer(said, (part("one", PartState.SENT, 11), part("two", PartState.PENDING)))
+    assert silver(reply.sent(1, 12, NOON)) == {
+        "bot_id": 42,
+        "update_id": 3,
+        "seq": 3,
+        "message_id": 103,
+        "channel_id": -5,
+        "conversation_type": "supergroup",
+        "channel_title": "Friends",
+        "topic_id": 9,
+        "author_signature": "chief",
+        "user_message": "why?",
+        "llm_response": "one two",
+        "model_name": "m",
+        "answer_status": "answered",
+        "delivery_status": "sent",
+        "reply_message_ids": [11, 12],
+        "error": None,
+        "prompt_tokens": 30,
+        "completion_tokens": 4,
+        "received_at": NOON,
+        "answered_at": NOON,
+        "delivered_at": NOON,
+        "processed_at": PROCESSED,
+        "batch_id": 8,
+        "origin": None,
+    }
+
+
+def test_the_silver_row_of_an_injected_question_names_its_origin() -> None:
+    assert silver(answered(part("a", PartState.SENT, 1), origin=Probe(id="p", deliver=True)))["origin"] == "probe:p"
+
+
+def test_the_silver_row_of_an_upgraded_group_has_the_chat_that_the_question_was_asked_in() -> None:
+    assert silver(answered(part("a", PartState.SENT, 1), chat_id=-5).moved(-1005))["channel_id"] == -5
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "ids", "error"),
+    [
+        (answered(part("a", PartState.SENT, 1), part("b", PartState.UNKNOWN, error="cut")), "unknown", [1], "cut"),
+        (answered(part("a", PartState.DEAD, error="403 blocked")), "dead", [], "403 blocked"),
+        (accepted().with_answer(answer(reason="400 no"), (part("a", PartState.SENT, 1),)), "sent", [1], "400 no"),
+        (answered("a", origin=Probe(id="p")), "withheld", [], None),
+    ],
+)
+def test_a_silver_row_says_how_the_delivery_ended_and_why(
+    reply: Reply, status: str, ids: list[int], error: str
+) -> None:
+    found = silver(reply)
+    assert (found["delivery_status"], found["reply_message_ids"], found["error"]) == (status, ids, error)
+    assert found["delivered_at"] is None
+
+
+# Quarantine
+
+
+def test_quarantine_has_the_line_and_what_is_wrong_with_it() -> None:
+    row = quarantine_row(Malformed("not JSON", "{"), source_file="1-1-1.jsonl", ingested_at=INGESTED, batch_id=8)
+    assert in_table(QUARANTINE, row) == {
+        "reason": "not JSON",
+        "raw": "{",
+        "source_file": "1-1-1.jsonl",
+        "ingested_at": INGESTED,
+        "batch_id": 8,
+    }

@@ -1,27 +1,13 @@
-"""The pure parts of the stream: reading a batch, the question of an update, the row of a reply."""
+"""A micro-batch as values: what it reads, and what is decided about it."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from pipeline.messages.origin import Probe, probe_update
-from pipeline.replies.reply import PartState, Reply
 from pipeline.stream.micro_batch import question_of, read_batch
-from pipeline.stream.rows import silver_row
-from pipeline.tables import SILVER
-from tests.support.replies import NOON, accepted, answer, answered, part
+from tests.support.replies import NOON
 from tests.support.updates import BOT, envelope, group, parsed, parsed_message, raw_message, raw_update
-
-PROCESSED = datetime(2026, 1, 3, tzinfo=UTC)
-PYTHON_TYPES = {"bigint": int, "string": str, "timestamp": datetime, "array<bigint>": list}
-
-
-def row(reply: Reply) -> dict[str, Any]:
-    values = silver_row(reply, processed_at=PROCESSED, batch_id=8)
-    for column, value in zip(SILVER.columns, values, strict=True):
-        assert value is None or type(value) is PYTHON_TYPES[column.type], column.name
-    return dict(zip(SILVER.column_names, values, strict=True))
 
 
 def test_a_batch_is_put_into_the_order_of_arrival_whatever_order_it_comes_in() -> None:
@@ -104,60 +90,3 @@ def test_the_question_of_a_probe_knows_that_it_is_one() -> None:
 
 def test_a_caption_is_a_question() -> None:
     assert question_of(parsed_message(None, caption="what is it?"), BOT).text == "what is it?"
-
-
-def test_every_column_has_its_value_in_the_tables_order() -> None:
-    question = accepted(
-        "why?", chat_id=-5, seq=3, chat_type="supergroup", chat_title="Friends", topic_id=9, author_signature="chief"
-    )
-    said = answer("one two", model="m", prompt_tokens=30, completion_tokens=4)
-    reply = question.with_answer(said, (part("one", PartState.SENT, 11), part("two", PartState.PENDING)))
-    assert row(reply.sent(1, 12, NOON)) == {
-        "bot_id": 42,
-        "update_id": 3,
-        "seq": 3,
-        "message_id": 103,
-        "channel_id": -5,
-        "conversation_type": "supergroup",
-        "channel_title": "Friends",
-        "topic_id": 9,
-        "author_signature": "chief",
-        "user_message": "why?",
-        "llm_response": "one two",
-        "model_name": "m",
-        "answer_status": "answered",
-        "delivery_status": "sent",
-        "reply_message_ids": [11, 12],
-        "error": None,
-        "prompt_tokens": 30,
-        "completion_tokens": 4,
-        "received_at": NOON,
-        "answered_at": NOON,
-        "delivered_at": NOON,
-        "processed_at": PROCESSED,
-        "batch_id": 8,
-        "origin": None,
-    }
-
-
-def test_a_row_names_where_its_question_came_from() -> None:
-    assert row(answered(part("a", PartState.SENT, 1), origin=Probe(id="p", deliver=True)))["origin"] == "probe:p"
-
-
-def test_the_row_of_an_upgraded_group_is_in_the_chat_that_the_question_was_asked_in() -> None:
-    assert row(answered(part("a", PartState.SENT, 1), chat_id=-5).moved(-1005))["channel_id"] == -5
-
-
-@pytest.mark.parametrize(
-    ("reply", "status", "ids", "error"),
-    [
-        (answered(part("a", PartState.SENT, 1), part("b", PartState.UNKNOWN, error="cut")), "unknown", [1], "cut"),
-        (answered(part("a", PartState.DEAD, error="403 blocked")), "dead", [], "403 blocked"),
-        (accepted().with_answer(answer(reason="400 no"), (part("a", PartState.SENT, 1),)), "sent", [1], "400 no"),
-        (answered("a", origin=Probe(id="p")), "withheld", [], None),
-    ],
-)
-def test_a_row_says_what_became_of_the_delivery_and_why(reply: Reply, status: str, ids: list[int], error: str) -> None:
-    found = row(reply)
-    assert (found["delivery_status"], found["reply_message_ids"], found["error"]) == (status, ids, error)
-    assert found["delivered_at"] is None

@@ -1,0 +1,162 @@
+"""The tables on real Spark and Delta, in one shared session; read back with a second Delta reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import deltalake
+import pytest
+
+from pipeline.messages.identity import Identity
+from pipeline.platform import local_spark
+from pipeline.replies.reply import PartState
+from pipeline.stream.delta import DeltaTable, TableError, warm_up
+from pipeline.stream.rows import Row, silver_row
+from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Column, Table
+from tests.support.replies import NOON, answered, part
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
+    yield session
+    session.stop()
+
+
+def _rows(place: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = deltalake.DeltaTable(str(place)).to_pyarrow_table().to_pylist()
+    return rows
+
+
+def _bad(number: int) -> Row:
+    return {"reason": f"reason {number}", "raw": "raw", "source_file": "file", "ingested_at": NOON, "batch_id": number}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_table_is_created_with_the_declared_columns_types_and_comments_and_then_not_changed(
+    spark: SparkSession, tmp_path: Path, table: Table
+) -> None:
+    created = DeltaTable(table, str(tmp_path / table.name), spark)
+    created.ensure()
+    created.ensure()
+    fields = created.read().schema.fields
+    assert [(f.name, f.dataType.simpleString(), f.metadata["comment"]) for f in fields] == [
+        (column.name, column.type, column.comment) for column in table.columns
+    ]
+    described = deltalake.DeltaTable(str(tmp_path / table.name))
+    assert described.metadata().description == table.comment
+    assert described.version() == 0
+    assert described.metadata().configuration == {
+        key: value for key, value in table.properties if not key.startswith("delta.autoOptimize.")
+    }
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "INSERT OVERWRITE {} SELECT * FROM {} WHERE false"])
+def test_rows_can_be_added_but_neither_changed_nor_removed(spark: SparkSession, tmp_path: Path, statement: str) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
+    table.ensure()
+    table.append([_bad(0)], "query", 0)
+    with pytest.raises(Exception, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
+        spark.sql(statement.replace("{}", table._sql_name)).collect()
+    assert len(_rows(tmp_path / "quarantine")) == 1
+
+
+def test_rows_are_appended_once_for_a_query_and_batch(spark: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
+    table.ensure()
+    table.append([_bad(0), _bad(1)], "query", 5)
+    table.append([_bad(0), _bad(1)], "query", 5)
+    table.append([_bad(2)], "query", 4)
+    assert sorted(row["reason"] for row in _rows(tmp_path / "quarantine")) == ["reason 0", "reason 1"]
+
+
+def test_a_new_checkpoint_counts_its_batches_from_zero_and_loses_none(spark: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
+    table.ensure()
+    table.append([_bad(0)], "old query", 7)
+    table.append([_bad(1)], "new query", 0)
+    assert sorted(row["reason"] for row in _rows(tmp_path / "quarantine")) == ["reason 0", "reason 1"]
+
+
+def test_nothing_to_append_makes_no_commit(spark: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
+    table.ensure()
+    table.append([], "query", 0)
+    assert deltalake.DeltaTable(str(tmp_path / "quarantine")).version() == 0
+
+
+def test_a_silver_row_keeps_ids_beyond_53_bits_and_every_script(spark: SparkSession, tmp_path: Path) -> None:
+    far = 2**62 + 1
+    reply = answered(part("да 🎉", PartState.SENT, message_id=far), text="ча́й?", chat_id=-far, message_id=far)
+    table = DeltaTable(SILVER, str(tmp_path / "silver"), spark)
+    table.ensure()
+    table.append([silver_row(reply, processed_at=datetime(2026, 1, 2, tzinfo=UTC), batch_id=3)], "query", 3)
+    [row] = _rows(tmp_path / "silver")
+    assert (row["message_id"], row["channel_id"], row["reply_message_ids"]) == (far, -far, [far])
+    assert (row["user_message"], row["llm_response"]) == ("ча́й?", "да 🎉")
+    assert row["received_at"] == NOON
+
+
+def test_a_table_knows_which_messages_it_has(spark: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTable(BRONZE, str(tmp_path / "bronze"), spark)
+    table.ensure()
+    here, no_message, replayed = Identity(42, 1, 7, 3), Identity(42, 2, None, None), Identity(42, 1, 7, 3, "replay:r")
+    empty = dict.fromkeys(BRONZE.column_names) | {"source_file": "1-1-1.jsonl"}
+    table.append([empty | identity._asdict() for identity in (here, no_message, replayed)], "query", 0)
+    others = [Identity(42, 1, 8, 3), Identity(42, 9, 7, 3), Identity(42, 1, 7, 3, "replay:s")]
+    assert table.known([here, no_message, replayed, *others]) == {here, no_message, replayed}
+    assert table.known([]) == set()
+    assert table.known_files(["1-1-1.jsonl", "2-2-2.jsonl"]) == {"1-1-1.jsonl"}
+
+
+def test_silver_knows_its_messages_by_their_channel(spark: SparkSession, tmp_path: Path) -> None:
+    reply = answered(part("a", PartState.SENT, message_id=1))
+    table = DeltaTable(SILVER, str(tmp_path / "silver"), spark)
+    table.ensure()
+    table.append([silver_row(reply, processed_at=NOON, batch_id=0)], "query", 0)
+    other = reply.question.identity._replace(chat_id=8)
+    assert table.known([reply.question.identity, other]) == {reply.question.identity}
+
+
+def test_quarantine_knows_its_lines_by_file_and_text(spark: SparkSession, tmp_path: Path) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
+    table.ensure()
+    table.append([_bad(0)], "query", 0)
+    assert table.known_lines(["file", "another"]) == {("file", "raw")}
+    assert table.known_lines(["another"]) == set()
+
+
+def test_a_column_that_an_older_table_lacks_is_added_and_its_rows_stay(spark: SparkSession, tmp_path: Path) -> None:
+    older = Table("quarantine", "older", QUARANTINE.columns[:-1])
+    place = str(tmp_path / "quarantine")
+    before = DeltaTable(older, place, spark)
+    before.ensure()
+    before.append([{name: value for name, value in _bad(0).items() if name != "batch_id"}], "query", 0)
+    DeltaTable(QUARANTINE, place, spark).ensure()
+    assert [(row["reason"], row["batch_id"]) for row in _rows(tmp_path / "quarantine")] == [("reason 0", None)]
+
+
+def test_a_table_of_other_types_is_refused_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    place = str(tmp_path / "quarantine")
+    DeltaTable(Table("quarantine", "other", (Column("reason", "bigint", ""),)), place, spark).ensure()
+    with pytest.raises(TableError, match=r"quarantine has other types than expected for reason"):
+        DeltaTable(QUARANTINE, place, spark).ensure()
+
+
+def test_a_named_table_that_does_not_exist_is_not_created(spark: SparkSession) -> None:
+    with pytest.raises(TableError, match=r"table spark_catalog\.default\.missing does not exist"):
+        DeltaTable(QUARANTINE, "spark_catalog.default.missing", spark).ensure()
+
+
+def test_warming_up_leaves_nothing_behind(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    warm_up(spark)
+    assert list(tmp_path.iterdir()) == []
