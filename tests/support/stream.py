@@ -90,7 +90,7 @@ class FakeLanes:
         self.slow = False
         self.room: Callable[[], bool] = lambda: True
         """Whether there is room; called by each wait for it."""
-        self.while_waiting: Callable[[], None] = lambda: None
+        self.while_waiting: Callable[[], object] = lambda: None
         self.waited = 0.0
         """Seconds that micro-batches have waited for answers."""
         self.waited_for: list[str] = []
@@ -112,8 +112,9 @@ class FakeLanes:
         self._open |= {reply.key: reply for reply in replies}
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
-        self._clock.seconds += timeout
-        return self.room()
+        there_is_room = self.room()
+        self._clock.seconds += 0 if there_is_room else timeout
+        return there_is_room
 
     def wait(self, keys: Iterable[str], timeout: float) -> bool:
         self.waited_for = list(keys)

@@ -5,12 +5,35 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.messages.origin import Probe, probe_update
-from pipeline.stream.micro_batch import question_of, read_batch
+from pipeline.stream.micro_batch import (
+    SILVER_LAG,
+    Batch,
+    EarlierWork,
+    LandedUpdate,
+    MalformedLine,
+    RecentIdentities,
+    RoutedUpdate,
+    files_of_earlier_queries,
+    identities_to_look_up,
+    injected_without_rows,
+    is_distributed,
+    may_settle,
+    more_landed,
+    new_malformed,
+    new_updates,
+    question_of,
+    questions,
+    read_batch,
+    routed,
+    split_left_files,
+)
+from pipeline.telegram.routing import Disposition
+from pipeline.telegram.update import Malformed
 from tests.support.replies import NOON
 from tests.support.updates import BOT, envelope, group, parsed, parsed_message, raw_message, raw_update
 
 
-def test_a_batch_is_put_into_the_order_of_arrival_whatever_order_it_comes_in() -> None:
+def test_updates_are_in_their_order_of_arrival_whatever_order_the_lines_come_in() -> None:
     lines = [(envelope(raw_update(update_id), seq=seq), f"{seq}.jsonl") for update_id, seq in ((9, 3), (1, 1), (5, 2))]
     batch = read_batch(lines, BOT.id)
     assert [(update.update_id, update.seq, file) for update, file in batch.updates] == [
@@ -23,19 +46,19 @@ def test_a_batch_is_put_into_the_order_of_arrival_whatever_order_it_comes_in() -
 
 
 @pytest.mark.parametrize("seqs", [(4, 7), (7, 4)])
-def test_an_update_that_was_landed_twice_counts_once_as_it_came_first(seqs: tuple[int, int]) -> None:
+def test_an_update_that_was_landed_twice_counts_once_as_it_first_came(seqs: tuple[int, int]) -> None:
     batch = read_batch([(envelope(raw_update(1), seq=seq), str(seq)) for seq in seqs], BOT.id)
     assert [(update.seq, file) for update, file in batch.updates] == [(4, "4")]
     assert batch.files == {"4", "7"}
 
 
-def test_the_same_number_of_another_message_is_another_update() -> None:
+def test_two_messages_with_the_same_update_id_are_two_updates() -> None:
     """update_id alone restarts at random after a week of silence."""
     lines = [(envelope(raw_update(1, body=raw_message(message_id=i)), seq=i), "f") for i in (1, 2)]
     assert len(read_batch(lines, BOT.id).updates) == 2
 
 
-def test_a_replay_is_another_message_than_its_original_and_itself_counts_once() -> None:
+def test_a_replay_is_not_its_original_and_counts_once_itself() -> None:
     update, origin = raw_update(1), {"kind": "replay", "id": "r", "mode": "answer"}
     lines = [(envelope(update, seq=1), "a"), *((envelope(update, seq=i, origin=origin), str(i)) for i in (2, 3))]
     batch = read_batch(lines, BOT.id)
@@ -50,7 +73,7 @@ def test_a_bad_line_stops_no_other_and_is_kept_with_its_file() -> None:
     assert batch.files == {"a", "b", "c"}
 
 
-def test_an_empty_batch_is_empty() -> None:
+def test_a_batch_without_lines_has_nothing() -> None:
     batch = read_batch([], BOT.id)
     assert (batch.updates, batch.malformed, batch.files) == ([], [], frozenset())
 
@@ -90,3 +113,166 @@ def test_the_question_of_a_probe_knows_that_it_is_one() -> None:
 
 def test_a_caption_is_a_question() -> None:
     assert question_of(parsed_message(None, caption="what is it?"), BOT).text == "what is it?"
+
+
+def batch(
+    *files: str, updates: list[LandedUpdate] | None = None, malformed: list[MalformedLine] | None = None
+) -> Batch:
+    return Batch(updates or [], malformed or [], frozenset(files))
+
+
+def numbered(*numbers: int, origin: bool = False, file: str = "f") -> list[LandedUpdate]:
+    more = {"origin": {"kind": "replay", "id": "r", "mode": "answer"}} if origin else {}
+    return [
+        LandedUpdate(parsed(raw_update(i, body=raw_message(f"m{i}", message_id=i)), seq=i, **more), file)
+        for i in numbers
+    ]
+
+
+def answerable(*numbers: int, file: str = "f") -> list[RoutedUpdate]:
+    return routed(batch(file, updates=numbered(*numbers, file=file)), BOT, frozenset())
+
+
+def test_a_batch_knows_the_first_and_the_last_of_its_files_by_their_numbers() -> None:
+    files = batch("9-1-1.jsonl", "10-tick.jsonl", "8-injected-x.jsonl")
+    assert (files.oldest_seq, files.newest_seq) == (8, 10)
+    assert (batch().oldest_seq, batch().newest_seq) == (0, 0)
+
+
+def test_every_update_has_its_disposition_and_keeps_its_place() -> None:
+    updates = [*numbered(1), LandedUpdate(parsed_message("b", kind="edited_message"), "g"), *numbered(3)]
+    found = routed(batch(updates=updates), BOT, frozenset())
+    assert [(item.file, item.disposition) for item in found] == [
+        ("f", Disposition.ANSWER),
+        ("g", Disposition.EDIT),
+        ("f", Disposition.ANSWER),
+    ]
+    assert [item.identity for item in found] == [item.update.identity for item in found]
+
+
+def test_a_chat_that_is_not_allowed_is_not_answered() -> None:
+    [item] = routed(batch(updates=numbered(1)), BOT, frozenset({8}))
+    assert item.disposition is Disposition.CHAT_NOT_ALLOWED
+
+
+# What may be in the tables already
+
+
+@pytest.mark.parametrize(
+    ("batch_id", "file", "expected"),
+    [(4, "20-1-1.jsonl", False), (3, "20-1-1.jsonl", True), (4, "15-1-1.jsonl", True), (4, "9-1-1.jsonl", True)],
+    ids=["new", "planned", "left by an earlier query", "put back from before this run"],
+)
+def test_rows_may_be_in_the_tables_after_a_plan_a_former_query_or_a_file_that_was_put_back(
+    batch_id: int, file: str, expected: bool
+) -> None:
+    earlier = EarlierWork(planned=3, files=frozenset({"15-1-1.jsonl"}), run_began=10)
+    assert earlier.may_include(batch(file, "20-2-2.jsonl"), batch_id) is expected
+
+
+def test_a_batch_of_nothing_has_no_rows_in_the_tables() -> None:
+    assert EarlierWork(run_began=10).may_include(batch(), 0) is False
+
+
+def test_files_of_earlier_queries_are_those_with_lower_numbers_and_all_injected_ones() -> None:
+    names = ["9-1-1.jsonl", "10-1-1.jsonl", "11-injected-x.jsonl", "no number"]
+    assert files_of_earlier_queries(names, 10) == {"9-1-1.jsonl", "11-injected-x.jsonl", "no number"}
+    assert files_of_earlier_queries(names, float("inf")) == set(names)
+
+
+def test_only_injected_updates_are_looked_up_unless_rows_may_be_there() -> None:
+    updates = [*numbered(1), *numbered(2, origin=True)]
+    own, injected = (item.update.identity for item in updates)
+    assert identities_to_look_up(batch(updates=updates), earlier=False) == [injected]
+    assert identities_to_look_up(batch(updates=updates), earlier=True) == [own, injected]
+
+
+def test_the_identities_that_were_seen_longest_ago_are_forgotten_first() -> None:
+    one, two, three, four = (item.update.identity for item in numbered(1, 2, 3, 4))
+    recent = RecentIdentities(most=2)
+    recent.add([one, two])
+    recent.add([three])
+    assert [identity in recent for identity in (one, two, three, four)] == [False, True, True, False]
+
+
+# Questions
+
+
+def test_a_question_is_new_unless_silver_this_run_or_the_journal_has_it() -> None:
+    updates = answerable(1, 2, 3, 4)
+    in_silver, recent, journaled, new = (item.identity for item in updates)
+    found = questions(updates, BOT, in_silver={in_silver}, recent={recent}, in_journal=lambda key: key == journaled.key)
+    assert [question.identity for question in found.open] == [journaled, new]
+    assert [question.identity for question in found.new] == [new]
+
+
+@pytest.mark.parametrize("disposition", set(Disposition) - {Disposition.ANSWER})
+def test_what_is_not_to_be_answered_is_no_question(disposition: Disposition) -> None:
+    updates = [item._replace(disposition=disposition) for item in answerable(1)]
+    found = questions(updates, BOT, in_silver=set(), recent=(), in_journal=lambda key: False)
+    assert (found.open, found.new) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("above", "count", "expected"), [(None, 9, False), (2, 2, False), (2, 3, True), (0, 1, True), (0, 0, False)]
+)
+def test_the_executors_get_a_batch_above_a_number_of_questions(above: int | None, count: int, expected: bool) -> None:
+    new = [question_of(item.update, BOT) for item in answerable(*range(1, count + 1))]
+    assert is_distributed(new, above) is expected
+
+
+# Rows
+
+
+def test_an_update_is_new_unless_bronze_or_this_run_has_it_whatever_its_disposition() -> None:
+    updates = answerable(1, 2, 3)
+    updates[2] = updates[2]._replace(disposition=Disposition.EDIT)
+    assert new_updates(updates, in_bronze={updates[0].identity}, recent={updates[1].identity}) == [updates[2]]
+
+
+def test_a_malformed_line_is_new_unless_quarantine_has_it_of_the_same_file() -> None:
+    one, two, three = (MalformedLine(Malformed("bad", raw), file) for raw, file in (("{", "a"), ("[", "a"), ("{", "b")))
+    assert new_malformed(batch(malformed=[one, two, three]), {("a", "{")}) == [two, three]
+
+
+def test_an_injected_file_has_no_rows_if_it_brought_neither_a_new_update_nor_a_bad_line() -> None:
+    files = [f"{number}-injected-x.jsonl" for number in (1, 2, 3)]
+    bad = [MalformedLine(Malformed("bad", "{"), files[0])]
+    new = answerable(1, file=files[1])
+    assert injected_without_rows(batch(*files, "4-1-1.jsonl", malformed=bad), new) == {files[2]}
+
+
+def test_ticks_before_the_batch_are_done_and_other_left_files_are_looked_up_in_order() -> None:
+    left = {"9-tick.jsonl", "11-tick.jsonl", "8-1-1.jsonl", "7-1-1.jsonl"}
+    assert split_left_files(left, batch("10-1-1.jsonl")) == (
+        ["9-tick.jsonl"],
+        ["11-tick.jsonl", "7-1-1.jsonl", "8-1-1.jsonl"],
+    )
+    assert split_left_files(left, batch("10-1-1.jsonl"), most=1)[1] == ["11-tick.jsonl"]
+
+
+# Waiting, and silver
+
+
+@pytest.mark.parametrize(("newest_landed", "expected"), [(11, True), (10, False), (0, False)])
+def test_more_was_landed_if_a_file_is_newer_than_the_batchs(newest_landed: int, expected: bool) -> None:
+    assert more_landed(batch("9-1-1.jsonl", "10-1-1.jsonl"), newest_landed) is expected
+
+
+@pytest.mark.parametrize(
+    ("named", "others_wait", "since_settled", "expected"),
+    [
+        (False, False, 0.0, True),
+        (False, True, SILVER_LAG, False),
+        (False, True, SILVER_LAG + 0.01, True),
+        (True, True, 0.0, True),
+    ],
+)
+def test_silver_is_written_if_nobody_waits_if_it_lags_or_if_the_replies_are_named(
+    named: bool, others_wait: bool, since_settled: float, expected: bool
+) -> None:
+    assert may_settle(named=named, others_wait=others_wait, since_settled=since_settled) is expected
+
+
+def test_silver_may_lag_three_seconds() -> None:
+    assert SILVER_LAG == 3.0

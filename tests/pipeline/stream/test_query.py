@@ -1,0 +1,226 @@
+"""The query's edge to Spark, over a session that only records what it is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pipeline.storage.landing import injected_file
+from pipeline.storage.places import Storage
+from pipeline.stream import checkpoint, query
+from pipeline.stream.micro_batch import EarlierWork
+from pipeline.stream.processor import Stopped
+from pipeline.stream.query import SilverStream
+from tests.support.replies import NOON
+from tests.support.stream import Event, FakeClock, FakeLanes, FakeTable, RecordingJournal, RecordingLanding
+from tests.support.updates import BOT, envelope, raw_message, raw_update
+
+
+class FakeSession:
+    """Spark's session with its readers and writers: each call is recorded, and continues the chain."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.query_id: str | None = "query-1"
+        self.readStream = self.writeStream = self.sparkContext = self
+
+    def getLocalProperty(self, name: str) -> str | None:  # noqa: N802
+        assert name == "sql.streaming.queryId"
+        return self.query_id
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any) -> FakeSession:
+            self.calls.append((name, *args))
+            return self
+
+        return call
+
+
+class FakeFrame:
+    def __init__(self, session: object, *lines: tuple[str, str]) -> None:
+        self.sparkSession = session
+        self.lines = lines
+        self.collected = False
+
+    def collect(self) -> list[dict[str, str]]:
+        self.collected = True
+        return [{"value": line, "file": file} for line, file in self.lines]
+
+
+class World:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = FakeClock()
+        self.events: list[Event] = []
+        self.tables: dict[str, FakeTable] = {}
+        self.table_sessions: list[object] = []
+        self.ensured: list[str] = []
+        self.spark, self.batch_spark = FakeSession(), object()
+        self.storage = Storage(
+            folder, folder / "landing", folder / "journal", folder / "checkpoints", "b", "main.bot.silver", "q"
+        )
+        self.checkpoint = self.storage.checkpoints / "silver"
+        monkeypatch.setattr(query, "DeltaTable", self._table)
+        self.landing = RecordingLanding(self.storage.landing, BOT.id, self.clock, self.events)
+        self.journal = RecordingJournal(self.storage.journal, self.events)
+        self.lanes = FakeLanes(self.journal, self.clock, self.events)
+        self.committed: list[tuple[int, int]] = []
+        self.stream = SilverStream(
+            cast("Any", self.spark),
+            self.storage,
+            BOT,
+            self.landing,
+            self.journal,
+            self.lanes,
+            committed=lambda *batch: self.committed.append(batch),
+        )
+        self.starts: list[tuple[EarlierWork, bool]] = []
+
+    def _table(self, table: Any, place: str, spark: object) -> FakeTable:
+        self.table_sessions.append(spark)
+        found = self.tables.setdefault(place, FakeTable(table, self.events))
+        cast("Any", found).ensure = lambda: self.ensured.append(place)
+        return found
+
+    def process(self, *lines: tuple[str, str], batch_id: int = 0) -> FakeFrame:
+        frame = FakeFrame(self.batch_spark, *lines)
+        self.stream._process(cast("Any", frame), batch_id)
+        return frame
+
+    def start(self) -> tuple[EarlierWork, bool]:
+        """Start the query; returns what its processor is told of earlier work, and whether files may be left."""
+        calls: list[tuple[EarlierWork, bool]] = []
+        processor = self.stream._processor
+        new_query = processor.new_query
+
+        def record(earlier: EarlierWork, *, files_may_be_left: bool) -> None:
+            calls.append((earlier, files_may_be_left))
+            new_query(earlier, files_may_be_left=files_may_be_left)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(processor, "new_query", record)
+            self.stream.start()
+        return calls[0]
+
+    def log(self, kind: str, batch_id: int) -> None:
+        path = self.checkpoint / kind / str(batch_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("v1")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+MESSAGE = (envelope(raw_update(1, body=raw_message("hi"))), "1800000000000000-1-1.jsonl")
+
+
+def test_the_query_reads_the_landing_with_its_checkpoint(world: World) -> None:
+    world.stream.start()
+    assert world.spark.calls == [
+        ("format", "text"),
+        ("option", "lineSep", "\n"),
+        ("option", "maxFilesPerTrigger", 50),
+        ("option", "maxFileAge", "36500d"),
+        ("option", "ignoreMissingFiles", True),
+        ("load", world.storage.landing.as_posix()),
+        ("selectExpr", "value", "_metadata.file_name as file"),
+        ("queryName", "silver"),
+        ("option", "checkpointLocation", world.checkpoint.as_posix()),
+        ("foreachBatch", world.stream._process),
+        ("start",),
+    ]
+
+
+def test_preparing_creates_the_three_tables_where_the_storage_has_them(world: World) -> None:
+    world.stream.prepare()
+    assert world.ensured == ["b", "main.bot.silver", "q"]
+    assert set(world.table_sessions) == {world.spark}
+
+
+def test_a_first_query_is_told_of_planned_batches_and_of_files_from_before_the_run(world: World) -> None:
+    world.log("offsets", 3)
+    (world.storage.landing / "1-0-0.jsonl").write_text("x")
+    world.landing.land([raw_update()])
+    injected = injected_file([], BOT.id, NOON.replace(year=2030))
+    (world.storage.landing / injected.name).write_bytes(b"x")
+    assert world.start() == (
+        EarlierWork(3, frozenset({"1-0-0.jsonl", injected.name}), world.landing.first_seq),
+        False,
+    )
+    world.log("commits", 3)
+    assert world.start()[1] is True
+
+
+def test_a_second_query_of_a_run_doubts_the_runs_own_files_too(world: World) -> None:
+    path = world.landing.land([raw_update()])
+    assert path is not None
+    assert world.start()[0].files == set()
+    assert world.start()[0].files == {path.name}
+
+
+def test_an_oversized_checkpoint_is_discarded_before_it_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("offsets", "commits"):
+        world.log(kind, 3)
+    (world.checkpoint / "sources" / "0").mkdir(parents=True)
+    (world.checkpoint / "sources" / "0" / "9.compact").write_text("x")
+    assert not world.stream.oversized
+    monkeypatch.setattr(checkpoint, "_OVERSIZED_FROM", 0)
+    assert world.stream.oversized
+    earlier, files_may_be_left = world.start()
+    assert (earlier.planned, files_may_be_left) == (-1, False)
+    assert not world.checkpoint.exists()
+
+
+def test_a_micro_batch_is_processed_under_the_querys_id_and_in_the_session_of_its_frame(world: World) -> None:
+    world.process(MESSAGE, batch_id=4)
+    assert [row["user_message"] for row in world.tables["main.bot.silver"].rows] == ["hi"]
+    assert [row["source_file"] for row in world.tables["b"].rows] == [MESSAGE[1]]
+    assert set(world.table_sessions) == {world.batch_spark}
+    [settlement] = world.journal.settlements()
+    assert (settlement.query_id, settlement.batch_id) == ("query-1", 4)
+    assert world.committed == [(4, 1)]
+
+
+def test_a_query_without_an_id_has_one_that_says_so(world: World) -> None:
+    world.spark.query_id = None
+    world.process(MESSAGE)
+    assert world.journal.settlements()[0].query_id == "unknown"
+
+
+def test_a_stream_is_busy_while_a_micro_batch_is_processed_and_counts_it_from_its_beginning(world: World) -> None:
+    seen: list[tuple[bool, int]] = []
+    world.lanes.while_waiting = lambda: seen.append((world.stream.busy.is_set(), world.stream.begun))
+    assert (world.stream.busy.is_set(), world.stream.begun) == (False, 0)
+    world.process(MESSAGE)
+    assert seen == [(True, 1)]
+    assert (world.stream.busy.is_set(), world.stream.begun) == (False, 1)
+
+
+@pytest.mark.parametrize("error", [ValueError("x" * 100_000), OSError(28, "No space left")])
+def test_an_error_out_of_the_callback_is_short_whatever_its_cause(
+    world: World, error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.process(MESSAGE)
+    world.tables["b"].fails_with = error
+    bad = (envelope(raw_update(2, body=raw_message("b", message_id=2))), "1800000000002000-2-2.jsonl")
+    with pytest.raises(RuntimeError) as caught:
+        world.process(bad, batch_id=7)
+    assert str(caught.value) == f"micro-batch 7: {type(error).__name__}"
+    assert caught.value.__suppress_context__
+    assert len(capsys.readouterr().out) < 1000
+    assert not world.stream.busy.is_set()
+    assert world.committed == [(0, 1)]
+
+
+def test_a_stopped_stream_collects_nothing_and_leaves_the_batch_uncommitted(world: World) -> None:
+    world.stream.stop()
+    frame = FakeFrame(world.batch_spark, MESSAGE)
+    with pytest.raises(RuntimeError, match=r"^stopped$") as caught:
+        world.stream._process(cast("Any", frame), 0)
+    assert not frame.collected
+    assert (world.committed, world.events) == ([], [])
+    assert not world.stream.busy.is_set()
+    assert isinstance(caught.value.__context__, Stopped)
