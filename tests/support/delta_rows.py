@@ -1,4 +1,4 @@
-"""Delta tables of the product made without Spark: the columns of `pipeline/tables.py`, and rows of what a test says."""
+"""The product's Delta tables, created and read without Spark, with the columns of `pipeline/tables.py`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TYPES = {
 
 
 def append(table: Table, place: Path, *rows: dict[str, Any]) -> None:
-    """Add rows, what they leave out being null; with none, make the table."""
+    """Append rows; a column that a row leaves out is null. Without rows the table is created empty."""
     schema = pa.schema([(column.name, _TYPES[column.type]) for column in table.columns])
     full = [{name: row.get(name) for name in table.column_names} for row in rows]
     deltalake.write_deltalake(place, pa.Table.from_pylist(full, schema=schema), mode="append")

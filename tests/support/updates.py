@@ -1,4 +1,4 @@
-"""Raw updates as Telegram delivers them, the envelopes they are landed in, and what is parsed from those."""
+"""Updates: raw as Telegram delivers them, as landed lines, and parsed."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ RECEIVED_AT = "2026-01-02T03:04:05+00:00"
 
 
 def raw_message(text: Any = "hi", *, chat_id: Any = 7, message_id: Any = 5, **more: Any) -> Json:
-    """A message of a private chat; `more` are its further fields, a group's `chat` among them. None leaves one out."""
+    """A message in a private chat. `more` adds or replaces fields, such as `chat` for a group; None removes one."""
     message: Json = {
         "message_id": message_id,
         "date": 1_700_000_000,
@@ -38,12 +38,12 @@ def mark(kind: str, offset: int, length: int, **more: Any) -> Json:
 
 
 def envelope(update: Any, *, seq: Any = 1000, **changes: Any) -> str:
-    """The line that an update is landed as."""
+    """The line in which an update is landed. `changes` adds or replaces members of the envelope."""
     return json.dumps({"seq": seq, "bot_id": BOT.id, "received_at": RECEIVED_AT, "update": update, **changes})
 
 
 def parsed(update: Json, *, seq: int = 1000, **changes: Any) -> Update:
-    """`changes` are the envelope's further members."""
+    """The update as the stream reads it. `changes` adds or replaces members of the envelope."""
     read = read_line(envelope(update, seq=seq, **changes), BOT.id)
     assert isinstance(read, Update), read
     return read

@@ -18,7 +18,7 @@ def test_a_file_is_written_whole_and_replaced_whole(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
 
 
-def test_content_is_forced_to_disk_before_it_is_visible_and_its_name_after(
+def test_the_content_is_synced_before_the_file_is_visible_and_its_name_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, bool]] = []
@@ -34,7 +34,9 @@ def test_content_is_forced_to_disk_before_it_is_visible_and_its_name_after(
     assert seen == [("file", False), ("folder", True)]
 
 
-def test_on_a_volume_a_file_is_one_put_under_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_volume_a_file_is_written_with_one_put_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any) -> None:
         raise OSError("a volume renames by copying, and has no fsync")
 
@@ -52,5 +54,5 @@ def test_on_a_volume_a_file_is_one_put_under_its_own_name(tmp_path: Path, monkey
     ("path", "expected"),
     [("/Volumes/c/s/v/x", True), ("/volumes/x", False), ("/data/Volumes/x", False), ("Volumes/x", False), ("/", False)],
 )
-def test_a_volume_is_known_by_its_path(path: str, expected: bool) -> None:
+def test_a_volume_is_recognised_by_its_path(path: str, expected: bool) -> None:
     assert on_volume(Path(path)) is expected

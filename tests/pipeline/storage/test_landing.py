@@ -52,7 +52,7 @@ def test_updates_are_landed_in_order_in_one_file_named_by_seq_and_ids(landing: L
     assert not is_tick(path.name)
 
 
-def test_nothing_is_landed_for_an_empty_poll(landing: Landing, tmp_path: Path) -> None:
+def test_an_empty_poll_lands_no_file(landing: Landing, tmp_path: Path) -> None:
     assert landing.land([]) is None
     assert list(tmp_path.iterdir()) == []
 
@@ -160,7 +160,7 @@ def test_a_file_that_is_removed_while_it_is_finished_does_not_stop_the_others(
     assert landing.waiting() == []
 
 
-def test_a_tick_is_a_line_without_an_update_and_is_removed_when_done(landing: Landing, tmp_path: Path) -> None:
+def test_a_tick_is_a_line_without_an_update_and_is_removed_when_finished(landing: Landing, tmp_path: Path) -> None:
     landing.tick()
     (tick,) = landing.waiting()
     assert is_tick(tick.name)
@@ -259,5 +259,5 @@ def test_files_of_a_run_are_numbered_from_its_first_seq_above_all_former_ones(
 @pytest.mark.parametrize(
     ("name", "seq"), [("17-1-2.jsonl", 17), ("17-tick.jsonl", 17), ("x.jsonl", 0), ("²-x.jsonl", 0), ("", 0)]
 )
-def test_a_files_seq_is_the_head_of_its_name(name: str, seq: int) -> None:
+def test_a_files_seq_is_the_first_part_of_its_name(name: str, seq: int) -> None:
     assert file_seq(name) == seq

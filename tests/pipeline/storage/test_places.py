@@ -56,7 +56,7 @@ def test_a_storage_belongs_to_the_bot_that_claimed_it(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "7"])
-def test_an_owner_that_cannot_be_read_is_not_overwritten(storage: Storage, content: str) -> None:
+def test_an_owner_file_that_cannot_be_read_is_not_overwritten(storage: Storage, content: str) -> None:
     storage.prepare()
     owner = storage.root / "bot.json"
     owner.write_text(content)

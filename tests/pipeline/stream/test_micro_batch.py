@@ -206,8 +206,8 @@ def test_a_question_is_new_unless_silver_this_run_or_the_journal_has_it() -> Non
     assert [question.identity for question in found.new] == [new]
 
 
-@pytest.mark.parametrize("disposition", set(Disposition) - {Disposition.ANSWER})
-def test_what_is_not_to_be_answered_is_no_question(disposition: Disposition) -> None:
+@pytest.mark.parametrize("disposition", [item for item in Disposition if item is not Disposition.ANSWER])
+def test_an_update_with_another_disposition_is_not_a_question(disposition: Disposition) -> None:
     updates = [item._replace(disposition=disposition) for item in answerable(1)]
     found = questions(updates, BOT, in_silver=set(), recent=(), in_journal=lambda key: False)
     assert (found.open, found.new) == ([], [])

@@ -476,10 +476,12 @@ def test_the_executors_are_asked_above_a_number_of_questions(
     assert world.lanes.ahead == [ahead]
 
 
-def test_a_run_that_ends_begins_no_batch(world: World) -> None:
+@pytest.mark.parametrize("line", ["a question", "garbage"])
+def test_a_run_that_ends_begins_no_batch(world: World, line: str) -> None:
+    file = world.land("a") if line == "a question" else world.write("1-0-0.jsonl", "garbage\n")
     world.processor.stop()
     with pytest.raises(Stopped):
-        world.process(world.land("a"))
+        world.process(file)
     assert (world.events, world.committed) == ([], [])
 
 
