@@ -144,9 +144,10 @@ class Landing:
     def tick(self) -> None:
         """Land a line without an update, so that a micro-batch begins and writes finished replies. Raises OSError."""
         with self._lock:
-            seq = self.newest_seq = self._take_seq(1)
+            seq = self._take_seq(1)
             content = json.dumps({"seq": seq, "tick": "settle"}) + "\n"
             write_durably(self._folder / f"{seq}{_TICK}", content.encode())
+            self.newest_seq = seq
 
     def unseen(self, updates: Sequence[Any]) -> list[Any]:
         """The updates of a poll after a restart that no former run landed within the last 48 hours."""

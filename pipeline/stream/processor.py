@@ -39,7 +39,7 @@ class Stopped(Exception):
     """The run ends: the micro-batch is left uncommitted, and Spark calls it again in the next run."""
 
 
-class OpenReplies(Protocol):
+class ReplyLanes(Protocol):
     """What the stream needs of the lanes. `replies.lanes.Lanes` is one."""
 
     @property
@@ -68,7 +68,7 @@ class BatchProcessor:
         bot: Bot,
         landing: Landing,
         journal: Journal,
-        lanes: OpenReplies,
+        lanes: ReplyLanes,
         *,
         allowed_chats: frozenset[int] = frozenset(),
         patience: float = 1.0,

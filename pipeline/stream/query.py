@@ -20,7 +20,7 @@ from pipeline.storage.landing import Landing
 from pipeline.stream.checkpoint import Checkpoint
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.micro_batch import EarlierWork, files_of_earlier_queries
-from pipeline.stream.processor import BatchProcessor, OpenReplies, Stopped
+from pipeline.stream.processor import BatchProcessor, ReplyLanes, Stopped
 from pipeline.stream.table_writer import Tables
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Table
 from pipeline.telegram.routing import Bot
@@ -52,7 +52,7 @@ class SilverStream:
         bot: Bot,
         landing: Landing,
         journal: Journal,
-        lanes: OpenReplies,
+        lanes: ReplyLanes,
         *,
         allowed_chats: frozenset[int] = frozenset(),
         patience: float = 1.0,

@@ -88,6 +88,8 @@ def test_a_failed_write_leaves_no_file_that_the_stream_would_read(
         patched.setattr(Path, "rename", broken)
         with pytest.raises(OSError, match="gone"):
             landing.land([raw_update()])
+        with pytest.raises(OSError, match="gone"):
+            landing.tick()
     assert landing.waiting() == []
     assert landing.newest_seq == 0
 
