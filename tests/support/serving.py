@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipeline.sandbox.scripted_model import ScriptedModel
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from tests.support.workspace.server import Workspace
 

@@ -1,4 +1,4 @@
-"""The embedded model for real: llama.cpp and SmolLM2 in this process."""
+"""The real embedded model: llama.cpp and SmolLM2 in this process."""
 
 import json
 from importlib.metadata import PackageNotFoundError
@@ -7,8 +7,8 @@ from typing import Any
 import openai
 import pytest
 
-from pipeline.sandbox import embedded_model
-from pipeline.sandbox.embedded_model import EmbeddedModel
+from pipeline.sandbox.models import embedded
+from pipeline.sandbox.models.embedded import EmbeddedModel
 
 pytestmark = pytest.mark.e2e
 
@@ -41,9 +41,9 @@ def test_it_answers_by_the_schema_and_takes_a_long_question(capfd: pytest.Captur
                 response_format=SCHEMA,
                 max_tokens=200,
             )
-            said = json.loads(completion.choices[0].message.content or "")["answer"]
-            assert isinstance(said, str)
-            return said
+            text = json.loads(completion.choices[0].message.content or "")["answer"]
+            assert isinstance(text, str)
+            return text
 
         assert "Paris" in answer("What is the capital of France?")
         long = "The quick brown fox jumps over the lazy dog. " * 134
@@ -59,7 +59,7 @@ def test_a_missing_extra_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -
     def missing(_: str) -> None:
         raise PackageNotFoundError
 
-    monkeypatch.setattr(embedded_model, "distribution", missing)
+    monkeypatch.setattr(embedded, "distribution", missing)
     with pytest.raises(ImportError, match=r"telegram-lakehouse\[sandbox\]") as raised:
         EmbeddedModel().__enter__()
     assert "\n" not in str(raised.value)

@@ -1,20 +1,9 @@
-"""Text by the rules of core.telegram.org/bots/api, "Formatting options" and "MessageEntity"."""
+"""HTML style."""
 
 import pytest
 
-from pipeline.sandbox.markup import (
-    MarkedText,
-    MarkupError,
-    automatic_entities,
-    parse_html,
-    stripped,
-    utf16_length,
-)
-
-
-def test_a_character_beyond_the_basic_plane_counts_twice() -> None:
-    """MessageEntity: offset and length are in UTF-16 code units."""
-    assert utf16_length("a🎉é") == 4
+from pipeline.sandbox.telegram.text.html_style import parse_html
+from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError
 
 
 @pytest.mark.parametrize(
@@ -49,7 +38,7 @@ def test_tags_nest_and_carry_attributes() -> None:
     assert marked.entities[-1]["url"] == "http://x.org/?a=1&b=2"
 
 
-def test_the_four_named_and_the_numeric_references_are_replaced_and_others_are_not() -> None:
+def test_only_four_named_and_the_numeric_references_are_replaced() -> None:
     """HTML style: all numerical HTML entities are supported, and the named &lt; &gt; &amp; &quot; only."""
     assert parse_html("&lt;&gt;&amp;&quot; &#65;&#x42; &nbsp; & &copy;").text == '<>&" AB &nbsp; & &copy;'
 
@@ -73,17 +62,3 @@ def test_what_the_style_does_not_allow_is_refused(source: str, complaint: str) -
     with pytest.raises(MarkupError) as refused:
         parse_html(source)
     assert str(refused.value) == complaint
-
-
-def test_commands_and_mentions_are_found_in_a_text() -> None:
-    """MessageEntity: bot_command (/start@jobs_bot) and mention (@username), offsets in UTF-16 code units."""
-    assert automatic_entities("🎉 /start@jobs_bot a/b and @ada_l, </i> mail@example") == [
-        {"type": "bot_command", "offset": 3, "length": 15},
-        {"type": "mention", "offset": 27, "length": 6},
-    ]
-
-
-def test_white_space_at_the_ends_goes_and_entities_move_along() -> None:
-    """sendMessage: the text after entities parsing; the server trims it."""
-    assert stripped(parse_html(" \n<b> x </b> ")) == MarkedText("x", [{"type": "bold", "offset": 0, "length": 1}])
-    assert stripped(parse_html("<b>  </b>")) == MarkedText("", [])

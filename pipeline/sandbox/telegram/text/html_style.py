@@ -1,12 +1,11 @@
-"""Text as Telegram measures and marks it up: UTF-16 lengths, automatic entities and HTML style."""
+"""The HTML style of a message: https://core.telegram.org/bots/api#html-style."""
 
 import html
 import re
 from typing import Any, NamedTuple
 
-_COMMAND_OR_MENTION = re.compile(
-    r"(?<![\w/@<>])(?:(?P<command>/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?)|(?P<mention>@[A-Za-z0-9_]{4,32}))(?![\w@/<>])"
-)
+from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, utf16_length
+
 _ENTITY_OF_TAG = {
     "b": "bold",
     "strong": "bold",
@@ -32,34 +31,6 @@ _REFERENCE = re.compile(r"&(?:(lt|gt|amp|quot)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 
-class MarkupError(ValueError):
-    """The markup is one that the Bot API's HTML style does not allow."""
-
-
-class MarkedText(NamedTuple):
-    """The text a reader sees, and its MessageEntity objects (offsets in UTF-16 code units)."""
-
-    text: str
-    entities: list[dict[str, Any]]
-
-
-def utf16_length(text: str) -> int:
-    """Length in UTF-16 code units, in which the Bot API counts lengths and offsets."""
-    return len(text) + sum(character > "\uffff" for character in text)
-
-
-def automatic_entities(text: str) -> list[dict[str, Any]]:
-    """The bot_command and mention entities that Telegram finds in a text by itself."""
-    return [
-        {
-            "type": (match.lastgroup == "command" and "bot_command") or "mention",
-            "offset": utf16_length(text[: match.start()]),
-            "length": utf16_length(match[0]),
-        }
-        for match in _COMMAND_OR_MENTION.finditer(text)
-    ]
-
-
 class _OpenTag(NamedTuple):
     name: str
     offset: int
@@ -67,10 +38,10 @@ class _OpenTag(NamedTuple):
 
 
 def parse_html(source: str) -> MarkedText:
-    """Plain text and entities of the Bot API's HTML style.
+    """The plain text and the entities of a source in HTML style.
 
-    Raises MarkupError, with the server's own wording, for a tag that is not among the supported ones, not closed,
-    or closed out of order. References other than the four named and the numeric ones stay as they were typed.
+    MarkupError for a tag that is not supported, not closed, or closed out of order. Of the named references only
+    four are known; others stay as they were typed.
     """
     plain: list[str] = []
     entities: list[dict[str, Any]] = []
@@ -107,20 +78,6 @@ def parse_html(source: str) -> MarkedText:
         raise MarkupError(f'Can\'t find end tag corresponding to start tag "{open_tags[-1].name}"')
     entities.sort(key=lambda entity: (entity["offset"], -entity["length"]))
     return MarkedText("".join(plain), entities)
-
-
-def stripped(marked: MarkedText) -> MarkedText:
-    """Without the white space at both ends, which the server removes; entities are cut to what is left."""
-    text = marked.text.strip()
-    lead = utf16_length(marked.text[: len(marked.text) - len(marked.text.lstrip())])
-    whole = utf16_length(text)
-    kept = []
-    for entity in marked.entities:
-        start = max(entity["offset"] - lead, 0)
-        end = min(entity["offset"] + entity["length"] - lead, whole)
-        if end > start:
-            kept.append(entity | {"offset": start, "length": end - start})
-    return MarkedText(text, kept)
 
 
 def _start_tag(source: str, position: int, length: int, at: int) -> tuple[_OpenTag, int]:
@@ -167,5 +124,5 @@ def _referenced(reference: re.Match[str]) -> str:
     if named:
         return _NAMED[named]
     code = int(decimal) if decimal else int(hexadecimal, 16)
-    # A number that is no character is left as it was typed, like an unknown name.
+    # A number that stands for no character stays as it was typed, like an unknown name.
     return chr(code) if 0 < code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF else reference[0]

