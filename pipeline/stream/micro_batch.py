@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from pipeline.messages.identity import Identity
 from pipeline.messages.question import Question
-from pipeline.telegram.routing import Bot, command
+from pipeline.telegram.bot import Bot
+from pipeline.telegram.routing import command
 from pipeline.telegram.update import Malformed, Tick, Update, read_line
 
 

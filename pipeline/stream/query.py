@@ -30,7 +30,8 @@ from pipeline.stream.delta import DeltaTable
 from pipeline.stream.micro_batch import Batch, question_of, read_batch
 from pipeline.stream.rows import bronze_row, silver_row
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
-from pipeline.telegram.routing import Bot, Disposition, disposition
+from pipeline.telegram.bot import Bot
+from pipeline.telegram.routing import Disposition, disposition
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
