@@ -62,6 +62,11 @@ class EscapedJson(Response):
         return json.dumps(content).encode()
 
 
+async def refuse_request(_: Request, error: Exception) -> Response:
+    """The control APIs' answer to a request that can't be carried out: 400, with the reason in `detail`."""
+    return EscapedJson({"detail": str(error)}, status_code=400)
+
+
 async def close_connection(request: Request) -> None:
     """Close the request's connection without a response; a response sent afterwards is dropped.
 

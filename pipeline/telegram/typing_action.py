@@ -20,7 +20,7 @@ _APART = 0.1
 
 
 @dataclass
-class _Waiting:
+class _WaitingQuestion:
     question: Question
     due: float
     until: float
@@ -30,7 +30,7 @@ class TypingSchedule:
     """When to show "typing…" for which question, in seconds of any steady clock. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, _WaitingQuestion] = {}
         self._next = 0.0
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class TypingSchedule:
 
     def begin(self, question: Question, now: float) -> None:
         """The question waits for its answer from now on."""
-        self._waiting[question.key] = _Waiting(question, now + _FIRST_AFTER, now + _FOR)
+        self._waiting[question.key] = _WaitingQuestion(question, now + _FIRST_AFTER, now + _FOR)
 
     def end(self, question: Question) -> None:
         """The question waits no more; nothing happens when it did not."""

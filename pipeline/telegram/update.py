@@ -209,7 +209,7 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
     except ValidationError as error:
         return Malformed(_reason(error).replace("message.", f"{kind}.", 1), line)
     if origin is not None and (update.identity.chat_id == NO_CHAT) != origin.withheld:
-        return Malformed(f"origin: chat {NO_CHAT} is for probes that are not delivered, and for them alone", line)
+        return Malformed(f"origin: chat {NO_CHAT} is for probes that are not delivered, and only for them", line)
     return update
 
 

@@ -22,7 +22,7 @@ from pipeline.sandbox.models.openai_format import (
     user_text,
 )
 from pipeline.sandbox.models.rules import ActiveRule, ScriptedRule
-from pipeline.sandbox.server import EscapedJson, close_connection, disconnected
+from pipeline.sandbox.server import EscapedJson, close_connection, disconnected, refuse_request
 
 DEFAULT_MODEL = "scripted"
 
@@ -64,7 +64,11 @@ class ScriptedModel:
                 Route("/sandbox/calls", self._list_calls, methods=["GET", "DELETE"]),
                 Route("/sandbox/stats", self._stats, methods=["GET"]),
             ],
-            exception_handlers={ModelApiError: _answer_error, ValidationError: _refuse, ValueError: _refuse},
+            exception_handlers={
+                ModelApiError: _answer_error,
+                ValidationError: refuse_request,
+                ValueError: refuse_request,
+            },
         )
 
     @property
@@ -222,7 +226,3 @@ async def _object(request: Request) -> Json:
 async def _answer_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ModelApiError)
     return EscapedJson(error.body, error.status)
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    return EscapedJson({"detail": str(error)}, status_code=400)

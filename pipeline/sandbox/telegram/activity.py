@@ -8,7 +8,7 @@ from pipeline.sandbox.json_types import Json
 
 @dataclass
 class Activity:
-    """Everything that the bot did, in order, and who wants to hear of each event in a chat."""
+    """Everything that the bot did, in order, and who gets each event of the chats."""
 
     sent: list[Json] = field(default_factory=list)
     actions: list[Json] = field(default_factory=list)

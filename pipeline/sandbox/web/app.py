@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.sandbox.server import EscapedJson
+from pipeline.sandbox.server import refuse_request
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.bot_methods import BotMethods, error_response
@@ -26,13 +26,9 @@ def create_app(telegram: Telegram) -> Starlette:
             *ControlApi(telegram, faults, calls).routes,
             Route("/{path:path}", _not_found, methods=["GET", "POST", "DELETE"]),
         ],
-        exception_handlers={ValidationError: _refuse, ValueError: _refuse, KeyError: _refuse},
+        exception_handlers=dict.fromkeys((ValidationError, ValueError, KeyError), refuse_request),
     )
 
 
 async def _not_found(_: Request) -> Response:
     return error_response(MethodError(404, "Not Found"))
-
-
-async def _refuse(_: Request, error: Exception) -> Response:
-    return EscapedJson({"detail": str(error)}, status_code=400)
