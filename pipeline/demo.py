@@ -23,10 +23,12 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from pipeline.errors import OperatorError
-from pipeline.sandbox.bot_api import create_app
-from pipeline.sandbox.embedded_model import EmbeddedModel
+from pipeline.sandbox.models.embedded import EmbeddedModel
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import DEFAULT_TOKEN, Telegram, UserMessage
+from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
+from pipeline.sandbox.telegram.people.messages import UserMessage
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 from pipeline.storage.record import read_record
 
 _CHAT = 1

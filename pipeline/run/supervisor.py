@@ -34,9 +34,9 @@ from pipeline.storage.lease import Lease, LeaseHeld
 from pipeline.storage.record import Recorder
 from pipeline.stream.delta import warm_up
 from pipeline.stream.query import SilverStream
+from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError, Refused
 from pipeline.telegram.intake import Intake
-from pipeline.telegram.routing import Bot
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -1,1 +1,1 @@
-"""A simulated Telegram and two model servers to develop a bot against, with no account anywhere."""
+"""A simulated Telegram and two model servers: develop and test a bot without any account."""

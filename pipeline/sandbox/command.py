@@ -1,4 +1,4 @@
-"""`pipeline sandbox`: the simulated Telegram and a model server, until interrupted."""
+"""`pipeline sandbox`: serves the simulated Telegram and a model until it is interrupted."""
 
 import signal
 import threading
@@ -12,15 +12,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.sandbox.bot_api import create_app
-from pipeline.sandbox.embedded_model import EmbeddedModel
-from pipeline.sandbox.scripted_model import DEFAULT_MODEL, ScriptedModel
+from pipeline.sandbox.models.embedded import EmbeddedModel
+from pipeline.sandbox.models.scripted import DEFAULT_MODEL, ScriptedModel
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import DEFAULT_TOKEN, Telegram
+from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 
 
 class SandboxModel(StrEnum):
-    """Which model server comes with the simulated Telegram."""
+    """The model server that is started with the simulated Telegram."""
 
     EMBEDDED = "embedded"
     SCRIPTED = "scripted"
@@ -31,12 +32,14 @@ def sandbox(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the simulated Telegram; 0 for a free one.")
     ] = 8081,
-    host: Annotated[str, typer.Option(help="Address to serve it on.")] = "127.0.0.1",
-    token: Annotated[str, typer.Option(help="The simulated bot's token; no real one.")] = DEFAULT_TOKEN,
-    model: Annotated[SandboxModel, typer.Option(help="The model server.")] = SandboxModel.EMBEDDED,
-    model_port: Annotated[int, typer.Option(min=0, max=65535, help="The model server's port; 0 for a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address of the simulated Telegram.")] = "127.0.0.1",
+    token: Annotated[str, typer.Option(help="Token of the simulated bot; never give a real one.")] = DEFAULT_TOKEN,
+    model: Annotated[
+        SandboxModel, typer.Option(help="Model server: a small real model, one that follows a script, or none.")
+    ] = SandboxModel.EMBEDDED,
+    model_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the model server; 0 for a free one.")] = 0,
 ) -> None:
-    """Serve a simulated Telegram with a chat page, and a model, for developing a bot without any account."""
+    """Serve a simulated Telegram with a chat page, and a model: develop a bot without any account."""
     errors = Console(stderr=True)
     with ExitStack() as running, _stop_signal() as stopped:
         try:
@@ -44,7 +47,7 @@ def sandbox(
             settings = {"TELEGRAM_BOT_TOKEN": token, "TELEGRAM_API_URL": url}
             settings |= _start_model(running, model, model_port)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
-            # Only what the person can fix ends up here: a taken port, a missing extra, an odd token.
+            # Each of these the user can fix: a taken port, a missing extra, a token of the wrong form.
             errors.print(f"sandbox: {_in_one_line(error)}", soft_wrap=True, markup=False, highlight=False)
             raise typer.Exit(2) from None
         _show(Console(), url, settings)
@@ -52,7 +55,7 @@ def sandbox(
 
 
 def main() -> None:
-    """`python -m pipeline.sandbox`."""
+    """The entry point of `python -m pipeline.sandbox`."""
     typer.run(sandbox)
 
 
@@ -80,16 +83,16 @@ def _show(console: Console, url: str, settings: dict[str, str]) -> None:
     table.add_row("Bot API", f"{url}/bot<token>/<method>")
     table.add_row("Control API", f"{url}/sandbox/")
     console.print(table)
-    console.print("\nFor the bot's environment:", style="dim")
+    console.print("\nSet in the bot's environment:", style="dim")
     for name, value in settings.items():
-        # Unwrapped, to be copied as it stands.
+        # Without line breaks, to be copied.
         console.print(f"export {name}={value}", soft_wrap=True, markup=False, highlight=False)
-    console.print("\nCtrl-C ends it.", style="dim")
+    console.print("\nCtrl-C stops it.", style="dim")
 
 
 @contextmanager
 def _stop_signal() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set. Off the main thread no handler can be taken: it is never set there."""
+    """An event that SIGINT and SIGTERM set. Outside the main thread, where no handler can be set, it stays unset."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

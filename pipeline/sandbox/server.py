@@ -1,4 +1,4 @@
-"""An ASGI application served from a thread of this process, on loopback unless told otherwise."""
+"""Serves an ASGI application from a thread of this process, by default on loopback."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ _STOP_WITHIN = 2.0
 
 @dataclass(frozen=True)
 class Served:
-    """Where an application answers."""
+    """The address of a served application."""
 
     host: str
     port: int
@@ -35,7 +35,7 @@ class Served:
 
 
 class _ClosableProtocol(H11Protocol):
-    """Lets the application close its connection without an answer, as a network does."""
+    """Lets the application close its connection without a response, as a broken network does."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,7 +46,7 @@ class _ClosableProtocol(H11Protocol):
             try:
                 await served(scope, receive, send)
             except asyncio.CancelledError:
-                # The server stops: no answer at all, where uvicorn would make one up.
+                # The server stops. uvicorn would answer with a 500; no response is what a client should see.
                 self.transport.abort()
                 raise
 
@@ -54,7 +54,7 @@ class _ClosableProtocol(H11Protocol):
 
 
 class EscapedJson(Response):
-    """JSON in ASCII alone, like the Bot API's: a lone surrogate, which has no UTF-8 form, passes as it came."""
+    """JSON in ASCII only, like the Bot API's: a lone surrogate, which has no UTF-8 form, stays an escape."""
 
     media_type = "application/json"
 
@@ -62,8 +62,13 @@ class EscapedJson(Response):
         return json.dumps(content).encode()
 
 
+async def refuse_request(_: Request, error: Exception) -> Response:
+    """The control APIs' answer to a request that can't be carried out: 400, with the reason in `detail`."""
+    return EscapedJson({"detail": str(error)}, status_code=400)
+
+
 async def close_connection(request: Request) -> None:
-    """Close the request's connection with no response; what is sent afterwards goes nowhere.
+    """Close the request's connection without a response; a response sent afterwards is dropped.
 
     RuntimeError when the application is not served by `serve`.
     """
@@ -75,15 +80,15 @@ async def close_connection(request: Request) -> None:
 
 
 async def disconnected(request: Request) -> None:
-    """Wait until the client is gone. The request's body must have been read."""
+    """Wait until the client is gone. Only after the request's body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Requests that wait for something (long polls, event streams) would wait out the grace given to those that
-        # are just being answered: a first, short wait for the latter, then the end for all.
+        # First a short wait for requests that are just being answered. Then all are cancelled: long polls and event
+        # streams would otherwise use up uvicorn's whole grace period.
         deadline = time.monotonic() + 0.3
         while self.server_state.tasks and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
@@ -93,8 +98,8 @@ class _Server(uvicorn.Server):
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; OSError, saying which address, when it can't be had."""
-    # The protocol is named because asyncio turns Nagle's algorithm off only then: without it, 40 ms a request.
+    """A socket bound to the address. OSError, which names the address, when that is not possible."""
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, a request takes 40 ms more.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -108,9 +113,9 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[Served]:
-    """Serve until the block ends; port 0 takes a free one. Stops within two seconds, open requests included.
+    """Serve until the block ends; port 0 takes a free one. It stops within two seconds, even with open requests.
 
-    Raises OSError when the port is taken. Takes no signal handlers and logs nothing.
+    OSError when the port is taken. It installs no signal handlers and logs nothing.
     """
     listener = bound_socket(host, port)
     config = uvicorn.Config(

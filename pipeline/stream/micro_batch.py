@@ -14,7 +14,8 @@ from typing import NamedTuple
 from pipeline.messages.identity import Identity
 from pipeline.messages.question import Question
 from pipeline.storage.landing import file_seq, is_injected, is_tick
-from pipeline.telegram.routing import Bot, Disposition, command, disposition
+from pipeline.telegram.bot import Bot
+from pipeline.telegram.routing import Disposition, command, disposition
 from pipeline.telegram.update import Malformed, Tick, Update, read_line
 
 SILVER_LAG = 3.0

@@ -30,7 +30,7 @@ from pipeline.stream.micro_batch import (
     routed,
 )
 from pipeline.stream.table_writer import Tables, TableWriter
-from pipeline.telegram.routing import Bot
+from pipeline.telegram.bot import Bot
 
 log = structlog.get_logger(__name__)
 

@@ -23,7 +23,7 @@ from pipeline.stream.micro_batch import EarlierWork, files_of_earlier_queries
 from pipeline.stream.processor import BatchProcessor, ReplyLanes, Stopped
 from pipeline.stream.table_writer import Tables
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Table
-from pipeline.telegram.routing import Bot
+from pipeline.telegram.bot import Bot
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

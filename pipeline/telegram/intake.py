@@ -1,8 +1,8 @@
-"""Intake: long polling, with the landing as the boundary of acknowledgement.
+"""Intake: polls Telegram and lands the updates before it confirms them.
 
-`getUpdates(offset=n)` deletes every update below n at Telegram, so an offset is passed only for updates that are
-durable here, and only while there is something to confirm: after a week of silence Telegram picks the next update_id
-at random, and an old offset above it would delete what it has never shown.
+`getUpdates(offset=n)` makes Telegram delete every update below n. So an offset is passed only for updates that are
+durable here, and only while there is something to confirm: after a week of silence the next update_id is random
+(https://core.telegram.org/bots/api#update), and an old offset above it would delete an update that nobody has seen.
 """
 
 from __future__ import annotations
@@ -24,28 +24,31 @@ log = structlog.get_logger(__name__)
 
 
 class IntakeEnded(OperatorError):
-    """Telegram refuses to be polled, and waiting won't fix it."""
+    """Telegram refuses to be polled, and waiting does not help."""
 
 
 @dataclass(frozen=True)
 class Poll:
-    """What one poll brought."""
+    """The result of one poll."""
 
     landed: int
+    """How many updates were landed."""
     confirmed: bool
-    """Whether Telegram holds nothing that this run has landed: the poll came back empty."""
+    """Whether everything that this run has landed is confirmed: the poll came back empty."""
 
 
 def next_offset(updates: Sequence[Any], offset: int | None) -> int | None:
-    """The offset that confirms what a poll brought; None once there is nothing left to confirm."""
-    ids: list[int] = [u["update_id"] for u in updates if isinstance(u, dict) and type(u.get("update_id")) is int]
+    """The offset that confirms the updates of a poll; None when there is nothing left to confirm."""
+    ids: list[int] = [
+        update["update_id"] for update in updates if isinstance(update, dict) and type(update.get("update_id")) is int
+    ]
     if ids:
         return max(ids) + 1
     return offset if updates else None
 
 
 class Intake:
-    """Polls one bot and lands what it gets. For one thread."""
+    """Polls one bot and lands its updates. Not thread-safe: one thread makes all calls."""
 
     def __init__(
         self,
@@ -56,60 +59,74 @@ class Intake:
         conflict_patience: float,
         landed: Callable[[int], None] = lambda count: None,
         report: Callable[[str, str | None], None] = lambda service, reason: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`conflict_patience`: seconds for which a 409 is retried. `landed`: hears how many updates a poll landed."""
+        """`poll_seconds`: of a long poll. `conflict_patience`: seconds for which a 409 is retried.
+
+        `landed` is called with the number of updates after each poll that landed some; `report` with "intake" and the
+        reason when polling fails, and with None when it works again. Both run in the polling thread.
+        """
         self._api = api
         self._landing = landing
         self._poll_seconds = poll_seconds
         self._patience = conflict_patience
         self._landed = landed
         self._report = report
+        self._clock = clock
         self._offset: int | None = None
-        self._first = True
+        self._may_be_landed = True
+        """Whether a poll may bring updates that a former run has landed."""
         self._conflict_since: float | None = None
         self._conflict_last = 0.0
         self._failures = 0
 
     def poll(self, wait: float | None = None) -> Poll:
-        """Poll once and land what came. Raises BotApiError, OSError (nothing is then confirmed), IntakeEnded."""
+        """Poll once and land what came. After BotApiError or OSError no new update is confirmed: it comes again.
+
+        `wait`: seconds of the long poll; by default `poll_seconds`.
+        """
         updates = self._api.get_updates(self._offset, self._poll_seconds if wait is None else wait, KINDS)
-        new = self._landing.unseen(updates) if self._first else updates
+        new = self._landing.unseen(updates) if self._may_be_landed else updates
         self._landing.land(new)
-        # Only from here on may the updates be confirmed: they are durable.
+        # The updates are durable: only now may the next poll confirm them.
         confirmed = not updates
         self._offset = next_offset(updates, self._offset)
-        # What a former run landed but did not confirm comes first; from the first poll without it all is new.
-        self._first = self._first and len(new) < len(updates)
+        # Updates that a former run landed come first: after a poll without any, everything is new.
+        self._may_be_landed = self._may_be_landed and len(new) < len(updates)
         if new:
             self._landed(len(new))
         return Poll(len(new), confirmed)
 
     def run(self, stop: threading.Event) -> None:
-        """Poll until the stop. Raises IntakeEnded on what waiting won't fix."""
+        """Poll until `stop` is set. Raises what `attempt` raises."""
         while not stop.is_set():
             self.attempt(stop)
 
     def attempt(self, stop: threading.Event, wait: float | None = None) -> Poll | None:
-        """Poll once; after a fault wait a little, and return None. Raises IntakeEnded."""
+        """Poll once; when that fails, wait a little and return None.
+
+        IntakeEnded when waiting does not help, CredentialError when the token can't be resolved.
+        """
         try:
             poll = self.poll(wait)
         except (BotApiError, OSError) as error:
             if stop.is_set():
                 return None
-            stop.wait(self._after(error))
+            stop.wait(self._seconds_to_wait(error))
             return None
         if self._failures:
-            log.info("intake goes on")
+            log.info("intake works again")
             self._report("intake", None)
         self._failures = 0
-        if self._conflict_since is not None and time.monotonic() - self._conflict_last > self._patience:
+        if self._conflict_since is not None and self._clock() - self._conflict_last > self._patience:
             self._conflict_since = None
         return poll
 
-    def _after(self, error: BotApiError | OSError) -> float:
-        """How long to wait after a fault."""
-        now = time.monotonic()
+    def _seconds_to_wait(self, error: BotApiError | OSError) -> float:
+        """How long to wait after a failure. IntakeEnded when a conflict has lasted for its patience."""
+        now = self._clock()
         if isinstance(error, Refused) and error.code == 409:
+            # A successful poll does not end a conflict: two pollers that take turns both succeed now and then.
             self._conflict_since = now if self._conflict_since is None else self._conflict_since
             self._conflict_last = now
             if now - self._conflict_since >= self._patience:
@@ -127,7 +144,7 @@ class Intake:
 
 
 def conflict_line(description: str) -> str:
-    """Telegram's 409, with its fix."""
+    """The message for a 409 of Telegram, which says how to fix it."""
     if "webhook" in description.lower():
         return (
             f"TELEGRAM_BOT_TOKEN: a webhook is set, so polling is refused (409 {description}): call deleteWebhook first"

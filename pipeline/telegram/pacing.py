@@ -1,7 +1,7 @@
-"""When a message may be sent: Telegram's flood limits, kept from our side.
+"""When the bot may send a message: Telegram's flood limits, kept on our side.
 
 The limits are those of https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: about 30
-messages a second over all chats, one a second in a chat, 20 a minute in a group. Plain values and a clock from outside.
+messages a second over all chats, one a second in a chat, 20 a minute in a group.
 """
 
 from __future__ import annotations
@@ -10,19 +10,22 @@ from collections import deque
 from dataclasses import dataclass, field
 
 _CHAT_INTERVAL = 1.0
-_TIMER_CREDIT = 0.05
 _GROUP_WINDOW = 60.0
 _GROUP_LIMIT = 20
+_TIMER_CREDIT = 0.05
+"""Seconds that a late timer may catch up with. More would let a burst follow a silence, and bursts break the limits."""
+_CHATS_BETWEEN_CLEANUPS = 10_000
 
 
 @dataclass
 class _Chat:
     sent: deque[float] = field(default_factory=lambda: deque(maxlen=_GROUP_LIMIT))
+    """Times of the last messages."""
     held_until: float = 0.0
 
 
 class Pace:
-    """Times of the last messages, in seconds of any steady clock. For one thread."""
+    """Remembers when messages were sent, in seconds of any steady clock. Not thread-safe: for one thread."""
 
     def __init__(self, rate: float) -> None:
         """`rate`: messages a second over all chats."""
@@ -31,7 +34,10 @@ class Pace:
         self._chats: dict[int, _Chat] = {}
 
     def take(self, chat_id: int, chat_type: str, now: float) -> float:
-        """Take the right to send now, or learn when to ask again: `now` or earlier means that it is taken."""
+        """Ask to send a message now.
+
+        A result at or before `now` means yes, and the message counts as sent. A later one is when to ask again.
+        """
         chat = self._chats.get(chat_id)
         if chat is None:
             chat = self._chats[chat_id] = _Chat()
@@ -44,17 +50,17 @@ class Pace:
         if due > now:
             return due
         chat.sent.append(now)
-        # A silence earns next to no credit, since bursts are what the limit is about: just what a late timer lost.
         self._next = max(self._next, now - _TIMER_CREDIT) + self._interval
         return due
 
     def hold(self, chat_id: int, until: float) -> None:
-        """Telegram told us to wait in this chat."""
+        """Send nothing in this chat before `until`: Telegram answered 429 with a retry_after."""
         chat = self._chats.setdefault(chat_id, _Chat())
         chat.held_until = max(chat.held_until, until)
 
     def _drop_idle(self, now: float) -> None:
-        if len(self._chats) % 10_000 == 0:
+        """Forget chats that no limit applies to any more; a chat without messages was just added or is held."""
+        if len(self._chats) % _CHATS_BETWEEN_CLEANUPS == 0:
             self._chats = {
                 chat_id: chat
                 for chat_id, chat in self._chats.items()

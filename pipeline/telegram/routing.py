@@ -1,17 +1,21 @@
-"""Whether an update is ours to answer, and if not, why: the `disposition` column of bronze."""
+"""Whether the bot answers an update, and if not, why: the `disposition` column of bronze."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.messages.origin import Probe
+from pipeline.telegram.bot import Bot
 from pipeline.telegram.update import Entity, Message, Update
+from pipeline.telegram.utf16 import utf16_slice
 
 _ANONYMOUS_PERSONS = frozenset({1087968824, 136817688})
-"""GroupAnonymousBot and Channel_Bot: placeholders in `from` for a person who writes as a chat, not bots that talk."""
+"""GroupAnonymousBot and Channel_Bot: they stand in `from` for a person who writes as a chat.
+
+https://core.telegram.org/bots/api#message, at `from` and `sender_chat`.
+"""
 
 _SERVICE_FIELDS = frozenset(
     {
@@ -25,9 +29,12 @@ _SERVICE_FIELDS = frozenset(
         "video_chat_started", "video_chat_ended", "video_chat_participants_invited", "web_app_data",
     }
 )  # fmt: skip
+"""Fields of https://core.telegram.org/bots/api#message that only service messages have."""
 
 
 class Disposition(StrEnum):
+    """Answer the update, or the reason not to."""
+
     ANSWER = "answer"
     EDIT = "edit"
     SERVICE_MESSAGE = "service_message"
@@ -38,16 +45,8 @@ class Disposition(StrEnum):
     NOT_A_MESSAGE = "not_a_message"
 
 
-@dataclass(frozen=True)
-class Bot:
-    """Who we are, as getMe says."""
-
-    id: int
-    username: str
-
-
 def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -> Disposition:
-    """What is to be done with an update. An empty `allowed_chats` allows every chat; a probe's is always allowed."""
+    """What to do with an update. An empty `allowed_chats` allows every chat; the chat of a probe is always allowed."""
     message = update.message
     if message is None:
         return Disposition.NOT_A_MESSAGE
@@ -61,29 +60,29 @@ def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -
         return Disposition.NO_TEXT
     if allowed_chats and message.chat.id not in allowed_chats and not isinstance(update.origin, Probe):
         return Disposition.CHAT_NOT_ALLOWED
-    if message.chat.type in ("group", "supergroup") and not addressed(message, bot):
+    if message.chat.type in ("group", "supergroup") and not addresses(message, bot):
         return Disposition.NOT_ADDRESSED
     return Disposition.ANSWER
 
 
-def addressed(message: Message, bot: Bot) -> bool:
+def addresses(message: Message, bot: Bot) -> bool:
     """Whether a group message commands, mentions or replies to the bot."""
     replied = message.reply_to_message
     if replied and replied.sender and replied.sender.id == bot.id and replied.forum_topic_created is None:
-        # A message in a topic formally replies to the message that made the topic.
+        # Not when the bot created the topic: Telegram gives each message of a topic as a reply to its creation.
         return True
     words, name = message.words or "", bot.username.casefold()
     if message.marks is None:
-        # Some clients and bridges send no entities; the text itself then decides.
+        # Some clients and bridges send no entities; then the text itself decides.
         command = re.match(r"/\w+(?:@(\w+))?(?:\s|$)", words)
         if command and (command[1] is None or command[1].casefold() == name):
             return True
         return re.search(rf"(?<![\w@/])(?:/\w+)?@{re.escape(name)}(?!\w|\.\w)", words.casefold()) is not None
-    return any(_names_bot(mark, words, bot) for mark in message.marks)
+    return any(_names_bot(entity, words, bot) for entity in message.marks)
 
 
 def command(words: str, bot: Bot) -> str | None:
-    """The command that a text begins with, in lower case, if it is for this bot: `/start@our_bot x` is start."""
+    """The command for this bot that a text begins with, in lower case: start for `/start@our_bot x`."""
     match = re.match(r"/([A-Za-z0-9_]{1,32})(?:@(\w+))?(?:\s|$)", words)
     if match is None or (match[2] is not None and match[2].casefold() != bot.username.casefold()):
         return None
@@ -99,19 +98,13 @@ def _from_bot(message: Message) -> bool:
     return not (sender.id in _ANONYMOUS_PERSONS and message.sender_chat is not None)
 
 
-def _names_bot(mark: Entity, words: str, bot: Bot) -> bool:
-    if mark.type == "text_mention":
-        return mark.user is not None and mark.user.id == bot.id
-    marked = utf16_slice(words, mark.offset, mark.length).casefold()
-    if mark.type == "mention":
-        return marked == f"@{bot.username.casefold()}"
-    if mark.type == "bot_command":
-        _, at, target = marked.partition("@")
-        return target == bot.username.casefold() if at else mark.offset == 0
+def _names_bot(entity: Entity, words: str, bot: Bot) -> bool:
+    if entity.type == "text_mention":
+        return entity.user is not None and entity.user.id == bot.id
+    name = utf16_slice(words, entity.offset, entity.length).casefold()
+    if entity.type == "mention":
+        return name == f"@{bot.username.casefold()}"
+    if entity.type == "bot_command":
+        _, at, target = name.partition("@")
+        return target == bot.username.casefold() if at else entity.offset == 0
     return False
-
-
-def utf16_slice(text: str, offset: int, length: int) -> str:
-    """The part of a text that Telegram addresses in UTF-16 code units; a half character at an edge is replaced."""
-    units = text.encode("utf-16-le")
-    return units[2 * max(offset, 0) : 2 * max(offset + length, 0)].decode("utf-16-le", "replace")

@@ -1,22 +1,23 @@
-"""Splitting an answer into messages that Telegram takes, at boundaries a reader would choose."""
+"""Splitting an answer into messages that Telegram takes, at boundaries that a reader would choose."""
 
 from __future__ import annotations
+
+from pipeline.telegram.utf16 import utf16_length
 
 MAX_UNITS = 4096
 """UTF-16 code units in one message: https://core.telegram.org/bots/api#sendmessage."""
 
 _BOUNDARIES = ("\n\n", "\n", ". ", "! ", "? ", "。", "！", "？", "; ", ", ", " ")
+"""From the strongest to the weakest."""
 
-
-def units(text: str) -> int:
-    """Length as Telegram counts it."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+_LONGEST_SIGN = 32
+"""Characters. A sign that looks longer is cut, so that a text of joiners alone can't stop the splitting."""
 
 
 def split(text: str, limit: int = MAX_UNITS) -> tuple[str, ...]:
-    """Parts of at most `limit` UTF-16 units; only white space at the seams is lost. An empty text gives no part."""
+    """Parts of at most `limit` UTF-16 units. Only white space at the cuts is lost; an empty text gives no part."""
     parts, rest = [], text.strip()
-    while units(rest) > limit:
+    while utf16_length(rest) > limit:
         end = _boundary(rest, _fitting(rest, limit))
         parts.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
@@ -24,7 +25,7 @@ def split(text: str, limit: int = MAX_UNITS) -> tuple[str, ...]:
 
 
 def _fitting(text: str, limit: int) -> int:
-    """How many characters fit: between limit/2, if all were beyond the basic plane, and limit."""
+    """How many characters fit into `limit` units."""
     used = 0
     for index, character in enumerate(text):
         used += 2 if ord(character) > 0xFFFF else 1
@@ -34,23 +35,25 @@ def _fitting(text: str, limit: int) -> int:
 
 
 def _boundary(text: str, end: int) -> int:
-    """Where to cut at or before `end`: the strongest boundary that leaves the part at least half full."""
+    """Where to cut, at or before `end`: after the strongest boundary that leaves the part at least half full."""
     for mark in _BOUNDARIES:
         at = text.rfind(mark, 0, end)
-        # A cut keeps the mark with the part it ends; white space is trimmed at the seam.
+        # The mark stays with the part that it ends; white space is trimmed at the cut.
         if at + len(mark) > end // 2 and at >= 0:
             return at + len(mark)
-    return _before_joined(text, end)
+    return _before_sign(text, end)
 
 
-def _before_joined(text: str, end: int) -> int:
-    """Step back so that a sign made of several characters (an emoji with a joiner or a tone) stays whole."""
+def _before_sign(text: str, end: int) -> int:
+    """`end`, or earlier where it would cut a sign made of several characters (an emoji with a joiner or a tone)."""
+    first = max(1, end - _LONGEST_SIGN)
     cut = end
-    while cut > max(1, end - 32) and (_joins(text[cut]) or text[cut - 1] == "\u200d"):
+    while cut > first and (_joins(text[cut]) or text[cut - 1] == "\u200d"):
         cut -= 1
-    return cut if cut > max(1, end - 32) else end
+    return cut if cut > first else end
 
 
 def _joins(character: str) -> bool:
+    """Whether a character belongs to the one before it: joiner, variation, skin tone or combining accent."""
     code = ord(character)
     return character == "\u200d" or 0xFE00 <= code <= 0xFE0F or 0x1F3FB <= code <= 0x1F3FF or 0x0300 <= code <= 0x036F

@@ -1,6 +1,6 @@
-"""What Telegram delivers: the landed envelope, the update in it, and the message in that.
+"""Parses landed lines: the envelope, the update in it, and the message in that.
 
-Plain parsing on typed values. Field names and rules are those of https://core.telegram.org/bots/api#update.
+Field names and rules are those of https://core.telegram.org/bots/api#update.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KINDS = (
     "purchased_paid_media", "poll", "poll_answer", "my_chat_member", "chat_member", "chat_join_request",
     "chat_boost", "removed_chat_boost",
 )  # fmt: skip
-"""Every kind of update. The whole list goes with each poll: Telegram keeps the previous one where none is given."""
+"""Every kind of update. Each poll passes the whole list: without one Telegram would keep the previous list."""
 
 MESSAGE_KINDS = frozenset(
     {"message", "edited_message", "channel_post", "edited_channel_post", "business_message", "edited_business_message"}
@@ -31,10 +31,11 @@ MESSAGE_KINDS = frozenset(
 _INT64 = 2**63
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Id = Field(ge=-_INT64, lt=_INT64)
+"""A number that a table's column can hold."""
 
 
 class _Payload(BaseModel):
-    # Strict: a number where text belongs is malformed input, to be named and kept, not converted.
+    # Strict: a number in the place of a text is malformed input. It is kept with its reason, not converted.
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
@@ -53,7 +54,7 @@ class Chat(_Payload):
 
 
 class Entity(_Payload):
-    """Offsets and lengths are in UTF-16 code units."""
+    """Offset and length are in UTF-16 code units: https://core.telegram.org/bots/api#messageentity."""
 
     type: str
     offset: int
@@ -62,6 +63,8 @@ class Entity(_Payload):
 
 
 class RepliedTo(_Payload):
+    """The message that another one replies to."""
+
     message_id: int = Id
     sender: User | None = Field(None, alias="from")
     forum_topic_created: dict[str, Any] | None = None
@@ -85,20 +88,22 @@ class Message(_Payload):
 
     @property
     def words(self) -> str | None:
-        """The text, or the caption, which counts as text."""
+        """The text, or else the caption."""
         return self.text if self.text is not None else self.caption
 
     @property
     def marks(self) -> list[Entity] | None:
+        """The entities of `words`; None when the message came without any."""
         return self.entities if self.text is not None else self.caption_entities
 
     @property
     def topic_id(self) -> int | None:
-        """The forum topic; outside forums message_thread_id only names a thread of replies, which takes no posts."""
+        """The forum topic. Outside forums message_thread_id names a thread of replies, which can't be written to."""
         return self.message_thread_id if self.is_topic_message else None
 
     @property
     def author_name(self) -> str | None:
+        """The chat that the message was sent on behalf of, or the person."""
         if self.sender_chat is not None:
             return self.sender_chat.title
         if self.sender is None:
@@ -107,21 +112,22 @@ class Message(_Payload):
 
 
 class Update(_Payload):
-    """One update, with the envelope it was landed in."""
+    """One update, with the envelope in which it was landed."""
 
     bot_id: int = Id
     seq: int = Id
     received_at: Moment
     origin: Origin | None = None
-    """None for Telegram's own."""
+    """None for an update that came from Telegram."""
     update_id: int = Id
     kind: str
     message: Message | None = None
     chat: Chat | None = None
     sender: User | None = None
     fields: frozenset[str] = frozenset()
-    """Names of the message's fields, by which a service message is told from an ordinary one."""
+    """Names of the message's fields; they distinguish a service message from an ordinary one."""
     raw: str
+    """The update as JSON."""
 
     @property
     def identity(self) -> Identity:
@@ -132,20 +138,20 @@ class Update(_Payload):
 
 
 class Malformed(NamedTuple):
-    """A landed line that is no valid update."""
+    """A landed line that isn't a valid update."""
 
     reason: str
     raw: str
 
 
 class Tick(NamedTuple):
-    """A landed line that carries no update: it only asks for a micro-batch, so that finished replies reach silver."""
+    """A landed line without an update. It causes a micro-batch, in which finished replies reach silver."""
 
     seq: int
 
 
 def read_line(line: str, bot_id: int) -> Update | Malformed | Tick:
-    """Parse one landed line. Never raises: what can't be read is returned as `Malformed` with its reason.
+    """Parse one landed line. It never raises: a line that can't be read becomes `Malformed`, with the reason.
 
     Lone surrogates, which no table can hold, become U+FFFD in the parsed columns; `raw` keeps their escapes.
     """
@@ -177,7 +183,7 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
     except ValueError:
         return Malformed("received_at: not a time in ISO 8601", line)
     try:
-        # As JSON, in which a time and a status are strings, and nothing else is converted.
+        # Validated as JSON: there strict mode accepts strings for times and statuses, and converts nothing else.
         origin = ORIGIN.validate_json(json.dumps(envelope["origin"])) if "origin" in envelope else None
     except ValidationError as error:
         return Malformed(_reason(error, "origin"), line)
@@ -203,19 +209,19 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
     except ValidationError as error:
         return Malformed(_reason(error).replace("message.", f"{kind}.", 1), line)
     if origin is not None and (update.identity.chat_id == NO_CHAT) != origin.withheld:
-        return Malformed(f"origin: chat {NO_CHAT} is for probes that are not delivered, and for them alone", line)
+        return Malformed(f"origin: chat {NO_CHAT} is for probes that are not delivered, and only for them", line)
     return update
 
 
 def _reason(error: ValidationError, *within: str) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join((*within, *(str(part) for part in first["loc"])))
-    # One line, whatever names a foreign line gives its fields.
+    # One line: an injected line may have any text as the name of a field.
     return " ".join(f"{where}: {first['msg']}".split())[:300]
 
 
 def _member(body: object, name: str) -> object:
-    """A chat or user of an update that is no message, where it has one (in a callback query: its message's chat)."""
+    """The chat or user of an update that isn't a message, if any. A callback query has the chat of its message."""
     if not isinstance(body, dict):
         return None
     found = body.get(name)

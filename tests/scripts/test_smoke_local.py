@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from pipeline.errors import OperatorError
-from pipeline.sandbox.bot_api import create_app
-from pipeline.sandbox.scripted_model import Rule, ScriptedModel
+from pipeline.sandbox.models.rules import ScriptedRule
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import Telegram
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 from pipeline.settings import read_run_settings
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Record
@@ -109,7 +110,7 @@ def _unanswered(local: Local) -> None:
         ("tables", _without_column, f"silver lacks the columns {SILVER.column_names[-1]}"),
         ("volumes", _without_landing, "landing is not writable"),
         ("telegram", lambda m: m.telegram.rotate_token(f"{_TOKEN[:-1]}1"), "Telegram rejects the token"),
-        ("model", lambda m: m.model.add_rule(Rule(status=500)), "scripted: 500"),
+        ("model", lambda m: m.model.add_rule(ScriptedRule(status=500)), "scripted: 500"),
         ("job", lambda m: (m.storage.root / "record.json").unlink(), "no run has said anything in this storage"),
         (
             "job",

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.outputs import Outputs
-from pipeline.sandbox.bot_api import create_app
-from pipeline.sandbox.scripted_model import Rule, ScriptedModel
+from pipeline.sandbox.models.rules import ScriptedRule
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import Telegram
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES
 from pipeline.telegram.update import Update, read_line
@@ -55,7 +56,7 @@ class Deployed:
 
     def rule(self, **rule: Any) -> None:
         """Have the model answer otherwise."""
-        self.model.add_rule(Rule(**rule))
+        self.model.add_rule(ScriptedRule(**rule))
 
     def change(self, **outputs: Any) -> None:
         self.outputs = self.outputs.model_copy(update=outputs)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from pipeline.messages.question import Question
 from pipeline.model.answering import Done
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError
-from pipeline.telegram.routing import Bot
 
 
 class Sent(NamedTuple):

@@ -16,10 +16,10 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from infra.outputs import Outputs
-from pipeline.sandbox.bot_api import create_app
-from pipeline.sandbox.scripted_model import ScriptedModel
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import Telegram
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 from tests.support.deployment import outputs
 from tests.support.workspace.server import CALLER, Workspace
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipeline.telegram.routing import Bot
+from pipeline.telegram.bot import Bot
 from pipeline.telegram.update import Update, read_line
 
 Json = dict[str, Any]

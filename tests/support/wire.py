@@ -1,4 +1,4 @@
-"""A server on loopback that answers with exactly the bytes a test gives it, or not at all."""
+"""A server on loopback that answers with exactly the bytes that a test gives it, or not at all."""
 
 import json
 import socketserver
@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 HANG = b"hang"
+"""No response until the test ends."""
 CLOSE = b""
+"""The connection is closed without a response."""
 
 
 class Received(NamedTuple):
+    """A request; `body` is its JSON, None without a body."""
+
     path: str
     body: Any
 
@@ -21,17 +25,19 @@ Respond = bytes | Callable[[Received], bytes]
 
 
 def response(status: str, body: bytes | str, *headers: str, length: int | None = None) -> bytes:
-    """`length`: what the header claims, where that is a lie."""
+    """A whole HTTP response. `length`: the Content-Length to claim, when it should be wrong."""
     content = body if isinstance(body, bytes) else body.encode()
     head = (f"HTTP/1.1 {status}", f"Content-Length: {len(content) if length is None else length}", *headers)
     return "\r\n".join((*head, "Connection: close", "", "")).encode() + content
 
 
 def ok(result: Any) -> bytes:
+    """A successful response of the Bot API."""
     return response("200 OK", json.dumps({"ok": True, "result": result}))
 
 
 def refusal(code: int, description: str, **parameters: Any) -> bytes:
+    """An unsuccessful response of the Bot API."""
     body = {"ok": False, "error_code": code, "description": description}
     if parameters:
         body["parameters"] = parameters
@@ -39,7 +45,7 @@ def refusal(code: int, description: str, **parameters: Any) -> bytes:
 
 
 class Wire:
-    """What was received, and what is still to be answered; the last response stays."""
+    """The requests received so far, and the responses still to give; the last one is given again and again."""
 
     def __init__(self, *responses: Respond) -> None:
         self.received: list[Received] = []
@@ -62,7 +68,7 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that speaks no HTTP, or leaves early, is part of a test."""
+        """Silent: a client that speaks no HTTP, or leaves early, is part of a test."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -84,6 +90,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 @contextmanager
 def wired(*responses: Respond) -> Iterator[Wire]:
+    """Serve until the block ends. A response is bytes, or a function of the request."""
     wire = Wire(*responses)
     with _Server(wire) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

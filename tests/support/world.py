@@ -16,10 +16,12 @@ from typing import Any
 import requests
 from deltalake import DeltaTable
 
-from pipeline.sandbox.bot_api import create_app
-from pipeline.sandbox.scripted_model import Rule, ScriptedModel
+from pipeline.sandbox.models.rules import ScriptedRule
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import Telegram, UserMessage
+from pipeline.sandbox.telegram.people.messages import UserMessage
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 from pipeline.storage.record import read_record
 
 TOKEN = "42:" + "first-token-of-the-simulated-bot---"
@@ -153,7 +155,7 @@ class World:
         requests.delete(f"{self.telegram_url}/sandbox/faults", timeout=5).raise_for_status()
 
     def rule(self, **rule: Any) -> None:
-        self.model.add_rule(Rule(**rule))
+        self.model.add_rule(ScriptedRule(**rule))
 
     def asked(self) -> Counter[str]:
         """How often the model was asked each question."""

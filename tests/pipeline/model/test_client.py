@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from pipeline.model.client import Model, ModelSettings, instructions, verdict_of
 from pipeline.model.outcome import Outcome, Verdict
 from pipeline.platform.credentials import ModelAccess
-from pipeline.sandbox.scripted_model import Rule, ScriptedModel
+from pipeline.sandbox.models.rules import ScriptedRule as Rule
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from tests.pipeline.conftest import ModelServer
 

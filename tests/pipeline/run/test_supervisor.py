@@ -15,7 +15,8 @@ from pipeline.errors import SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
 from pipeline.run.supervisor import Supervisor, require_model, stopping_on_signals
-from pipeline.sandbox.scripted_model import Rule, ScriptedModel
+from pipeline.sandbox.models.rules import ScriptedRule
+from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.settings import RunSettings, read_run_settings
 from tests.pipeline.conftest import ModelServer
 
@@ -104,7 +105,7 @@ def test_a_workspaces_endpoint_is_asked_itself(scripted: ScriptedModel, model_se
 def test_an_endpoint_that_may_not_be_asked_names_the_right_it_needs(
     scripted: ScriptedModel, model_server: ModelServer, status: int
 ) -> None:
-    scripted.add_rule(Rule(status=status))
+    scripted.add_rule(ScriptedRule(status=status))
     with pytest.raises(
         SettingsError, match=rf"^PIPELINE_MODEL 'm' may not be asked .*\({status}\): grant it CAN_QUERY"
     ):
@@ -112,7 +113,7 @@ def test_an_endpoint_that_may_not_be_asked_names_the_right_it_needs(
 
 
 def test_an_endpoint_that_is_busy_or_asleep_is_waited_for(scripted: ScriptedModel, model_server: ModelServer) -> None:
-    scripted.add_rule(Rule(status=503))
+    scripted.add_rule(ScriptedRule(status=503))
     _require(model_server.access(), model_source="databricks")
 
 

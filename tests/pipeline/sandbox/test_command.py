@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import Telegram
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,9 +6,10 @@ import time
 import httpx
 import pytest
 
-from pipeline.sandbox.bot_api import create_app
 from pipeline.sandbox.server import serve
-from pipeline.sandbox.telegram import DEFAULT_TOKEN, Telegram
+from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.app import create_app
 
 
 def test_it_is_on_loopback_and_gone_after_the_block() -> None:

@@ -14,8 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from pipeline.platform.credentials import Credential, CredentialError
+from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
-from pipeline.telegram.routing import Bot
 from tests.support.wire import CLOSE, HANG, Received, Respond, Wire, ok, refusal, response, wired
 
 TOKEN, ROTATED = "42:" + "x" * 35, "42:" + "y" * 35
@@ -23,7 +23,7 @@ ME = ok({"id": 42, "is_bot": True, "username": "our_bot"})
 
 
 def client(url: str, *tokens: str, timeout: float = 5.0) -> BotApi:
-    """A client whose token is resolved to one after the other, the last one from then on."""
+    """A client whose token is resolved to one of `tokens` after the other; the last one stays."""
     given = iter(tokens)
     last = (tokens or (TOKEN,))[-1]
     return BotApi(url, Credential(lambda: SecretStr(next(given, last))), timeout)
@@ -56,22 +56,22 @@ def wire() -> Iterator[Wire]:
         yield wire
 
 
-# What is asked
+# Requests
 
 
-def test_get_me_says_who_we_are(wire: Wire) -> None:
+def test_get_me_names_the_bot(wire: Wire) -> None:
     assert client(wire.url + "/").get_me() == Bot(42, "our_bot")
     assert wire.received == [Received(f"/bot{TOKEN}/getMe", {})]
 
 
 @pytest.mark.parametrize(("info", "address"), [({"url": ""}, ""), ({}, ""), ({"url": "https://x/y"}, "https://x/y")])
-def test_a_webhook_is_told_by_its_address(wire: Wire, info: dict[str, str], address: str) -> None:
+def test_a_webhook_is_known_by_its_address(wire: Wire, info: dict[str, str], address: str) -> None:
     wire.responses[0] = ok(info)
     assert client(wire.url).webhook() == address
     assert wire.received == [Received(f"/bot{TOKEN}/getWebhookInfo", {})]
 
 
-def test_a_webhook_info_that_is_no_object_is_interrupted(wire: Wire) -> None:
+def test_a_webhook_info_that_is_not_an_object_is_interrupted(wire: Wire) -> None:
     wire.responses[0] = ok([])
     with pytest.raises(Interrupted):
         client(wire.url).webhook()
@@ -81,7 +81,7 @@ def test_a_webhook_info_that_is_no_object_is_interrupted(wire: Wire) -> None:
     ("offset", "expected"),
     [(None, {}), (0, {"offset": 0}), (12, {"offset": 12})],
 )
-def test_a_poll_passes_the_offset_only_if_there_is_one_and_every_kind(
+def test_a_poll_passes_every_kind_and_the_offset_if_there_is_one(
     wire: Wire, offset: int | None, expected: dict[str, int]
 ) -> None:
     wire.responses[0] = ok([{"update_id": 1}])
@@ -107,7 +107,7 @@ def test_a_poll_passes_the_offset_only_if_there_is_one_and_every_kind(
         ),
     ],
 )
-def test_a_message_goes_to_its_chat_topic_and_question(
+def test_a_message_is_sent_to_its_chat_and_topic_and_replies_to_the_question(
     wire: Wire, arguments: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     wire.responses[0] = ok({"message_id": 77})
@@ -117,7 +117,7 @@ def test_a_message_goes_to_its_chat_topic_and_question(
 
 
 @pytest.mark.parametrize(("topic", "expected"), [(None, {}), (9, {"message_thread_id": 9})])
-def test_typing_goes_to_its_chat_and_topic(wire: Wire, topic: int | None, expected: dict[str, int]) -> None:
+def test_typing_is_sent_to_its_chat_and_topic(wire: Wire, topic: int | None, expected: dict[str, int]) -> None:
     client(wire.url).send_typing(-5, topic)
     assert wire.received == [Received(f"/bot{TOKEN}/sendChatAction", {"chat_id": -5, "action": "typing", **expected})]
 
@@ -151,7 +151,7 @@ def test_no_connection_in_time_is_unreachable(monkeypatch: pytest.MonkeyPatch) -
 
 @contextmanager
 def tls_server(answer: bytes) -> Iterator[str]:
-    """A server that reads what opens a TLS connection, says `answer`, and closes."""
+    """A server that reads the first bytes of a TLS handshake, sends `answer`, and closes."""
 
     def serve_one() -> None:
         with contextlib.suppress(OSError):
@@ -173,7 +173,7 @@ def test_a_request_that_fails_in_the_tls_handshake_never_left(answer: bytes) -> 
         assert isinstance(fault(url), Unreachable)
 
 
-def test_a_redirection_is_not_followed_and_is_unreachable(wire: Wire) -> None:
+def test_a_redirect_is_not_followed_and_is_unreachable(wire: Wire) -> None:
     wire.responses[0] = response("302 Found", "", f"Location: {wire.url}/elsewhere")
     assert isinstance(fault(wire.url), Unreachable)
     assert len(wire.received) == 1
@@ -208,7 +208,7 @@ def test_a_redirection_is_not_followed_and_is_unreachable(wire: Wire) -> None:
 def test_a_request_without_a_valid_response_is_interrupted(respond: bytes) -> None:
     with wired(respond) as wire:
         assert isinstance(fault(wire.url), Interrupted)
-        assert len(wire.received) == 1, "a request of unknown outcome must never be made again by itself"
+        assert len(wire.received) == 1, "a request of unknown outcome must not be repeated by the client"
 
 
 def test_no_response_in_time_is_interrupted() -> None:
@@ -230,7 +230,7 @@ def test_a_get_me_without_id_or_name_is_interrupted(wire: Wire, result: Any) -> 
         client(wire.url).get_me()
 
 
-def test_updates_that_are_no_list_are_interrupted(wire: Wire) -> None:
+def test_updates_that_are_not_a_list_are_interrupted(wire: Wire) -> None:
     wire.responses[0] = ok({"update_id": 1})
     with pytest.raises(Interrupted):
         client(wire.url).get_updates(None, 0, ())
@@ -253,7 +253,7 @@ def test_updates_that_are_no_list_are_interrupted(wire: Wire) -> None:
         (response("200 OK", '{"ok":false,"error_code":400,"description":"x","parameters":7}'), 400, "x", None, None),
     ],
 )  # fmt: skip
-def test_a_definite_no_is_refused(
+def test_a_definite_refusal_is_refused(
     respond: bytes, code: int, description: str, retry_after: float | None, migrated: int | None
 ) -> None:
     error = wire_fault(respond)
@@ -271,7 +271,7 @@ def test_a_definite_no_is_refused(
         (refusal(404, "Not Found: method not found"), False),
     ],
 )
-def test_a_rejected_token_is_told_from_other_refusals(respond: bytes, rejected: bool) -> None:
+def test_a_rejected_token_is_distinguished_from_other_refusals(respond: bytes, rejected: bool) -> None:
     error = wire_fault(respond)
     assert isinstance(error, Refused)
     assert error.token_rejected is rejected
@@ -309,7 +309,7 @@ def test_a_rotation_between_two_threads_is_seen_by_both(wire: Wire) -> None:
     assert sent == [5] * 8
 
 
-def test_a_token_that_cannot_be_resolved_anew_leaves_the_refusal_as_it_was(wire: Wire) -> None:
+def test_a_token_that_cannot_be_resolved_again_leaves_the_refusal_as_it_was(wire: Wire) -> None:
     given = iter([SecretStr(TOKEN)])
 
     def resolve() -> SecretStr:
@@ -340,7 +340,7 @@ def test_no_error_shows_the_token() -> None:
 
 
 def test_no_error_carries_one_that_holds_the_token() -> None:
-    """`from None` hides a context from a printed traceback, not from what reports exceptions elsewhere."""
+    """`from None` hides a context from a printed traceback, not from a tool that reports exceptions."""
     for error in faults():
         carried = error.__cause__ or error.__context__
         while carried is not None:
@@ -351,7 +351,7 @@ def test_no_error_carries_one_that_holds_the_token() -> None:
 # Long polls and connections
 
 
-def test_a_long_poll_may_take_its_own_time_beyond_the_time_out(wire: Wire) -> None:
+def test_a_long_poll_may_take_its_wait_in_addition_to_the_timeout(wire: Wire) -> None:
     def later(_: Received) -> bytes:
         time.sleep(0.3)
         return ok([])
@@ -382,7 +382,7 @@ def test_threads_do_not_wait_for_one_another(wire: Wire) -> None:
     assert sorted(sent) == list(range(6))
 
 
-def test_a_text_with_any_character_arrives_as_it_is(wire: Wire) -> None:
+def test_any_character_of_a_text_arrives_unchanged(wire: Wire) -> None:
     wire.responses[0] = ok({"message_id": 1})
     text = '🎉\u2028\0"\\ é漢'
     client(wire.url).send_message(1, text, reply_to=None, topic_id=None, html=False)

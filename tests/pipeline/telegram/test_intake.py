@@ -1,4 +1,4 @@
-"""Intake against a Telegram that really deletes what is confirmed."""
+"""Intake against a fake Telegram that really deletes what is confirmed."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ from tests.support.updates import Json, raw_update
 
 
 class Telegram(BotApi):
-    """Holds updates until an offset above them is passed; notes any that are deleted but not landed."""
+    """Holds updates until an offset above them is passed; records those that are deleted but not landed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,9 +50,21 @@ def updates(*ids: int) -> list[Json]:
     return [raw_update(update_id) for update_id in ids]
 
 
+class Clock:
+    """Seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 class Run:
-    def __init__(self, folder: Path, telegram: Telegram, patience: float = 60.0) -> None:
-        self.told: list[tuple[str, str | None]] = []
+    """An intake with its landing; records what it reports."""
+
+    def __init__(self, folder: Path, telegram: Telegram, patience: float, clock: Clock) -> None:
+        self.reports: list[tuple[str, str | None]] = []
         self.counts: list[int] = []
         self.landing = Landing(folder, 42)
         self.intake = Intake(
@@ -61,7 +73,8 @@ class Run:
             poll_seconds=50.0,
             conflict_patience=patience,
             landed=self.counts.append,
-            report=lambda service, reason: self.told.append((service, reason)),
+            clock=clock,
+            report=lambda service, reason: self.reports.append((service, reason)),
         )
 
     def attempts(self, count: int) -> list[Poll | None]:
@@ -69,7 +82,7 @@ class Run:
 
 
 class NoWait(threading.Event):
-    """A stop that never comes, and for which nobody waits."""
+    """A stop event that is never set, and on which waiting takes no time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,8 +99,13 @@ def telegram(tmp_path: Path) -> Telegram:
 
 
 @pytest.fixture
-def start(tmp_path: Path, telegram: Telegram) -> Callable[..., Run]:
-    return lambda patience=60.0: Run(tmp_path, telegram, patience)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def start(tmp_path: Path, telegram: Telegram, clock: Clock) -> Callable[..., Run]:
+    return lambda patience=60.0: Run(tmp_path, telegram, patience, clock)
 
 
 Start = Callable[..., Run]
@@ -136,7 +154,7 @@ def test_after_a_landing_failure_nothing_is_confirmed_and_the_updates_come_again
     assert run.attempts(2) == [Poll(1, False), Poll(0, True)]
     assert telegram.offsets == [None, 11, 11, 11, 11, 12]
     assert (landed(tmp_path), telegram.lost) == (updates(10, 11), [])
-    assert run.told == [("intake", "landing can't be written: No space left on device"), ("intake", None)]
+    assert run.reports == [("intake", "landing can't be written: No space left on device"), ("intake", None)]
 
 
 def test_a_lost_response_after_confirmation_loses_nothing(tmp_path: Path, telegram: Telegram, start: Start) -> None:
@@ -198,53 +216,45 @@ def test_the_next_offset_confirms_what_came_and_nothing_else(
 CONFLICT = Refused(409, "Conflict: terminated by other getUpdates request")
 
 
-def test_a_conflict_is_borne_for_a_while(telegram: Telegram, start: Start) -> None:
+def test_a_conflict_is_tolerated_for_a_while(telegram: Telegram, start: Start) -> None:
     run = start(60.0)
     telegram.faults = [CONFLICT, CONFLICT]
     telegram.held = updates(1)
     assert run.attempts(3) == [None, None, Poll(1, False)]
-    assert run.told == [("intake", str(CONFLICT)), ("intake", None)]
+    assert run.reports == [("intake", str(CONFLICT)), ("intake", None)]
 
 
-def test_a_conflict_that_stays_ends_the_intake_in_one_line(
-    telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = [100.0]
-    monkeypatch.setattr("pipeline.telegram.intake.time.monotonic", lambda: now[0])
+def test_a_conflict_that_stays_ends_the_intake_in_one_line(telegram: Telegram, start: Start, clock: Clock) -> None:
     run = start(60.0)
     telegram.faults = [CONFLICT] * 3
     assert run.attempts(1) == [None]
-    now[0] = 159.9
+    clock.seconds = 159.9
     assert run.attempts(1) == [None]
-    now[0] = 160.0
+    clock.seconds = 160.0
     with pytest.raises(IntakeEnded) as caught:
         run.attempts(1)
     assert str(caught.value) == conflict_line(CONFLICT.description)
 
 
-def test_a_conflict_between_successful_polls_counts_on(
-    telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
+def test_successful_polls_between_conflicts_do_not_reset_the_patience(
+    telegram: Telegram, start: Start, clock: Clock
 ) -> None:
     """Two pollers that take turns both succeed now and then."""
-    now = [100.0]
-    monkeypatch.setattr("pipeline.telegram.intake.time.monotonic", lambda: now[0])
     run = start(60.0)
     for _ in range(2):
         telegram.faults = [CONFLICT]
         run.attempts(2)
-        now[0] += 30
+        clock.seconds += 30
     telegram.faults = [CONFLICT]
     with pytest.raises(IntakeEnded):
         run.attempts(1)
 
 
-def test_a_conflict_long_ago_is_forgotten(telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("pipeline.telegram.intake.time.monotonic", lambda: now[0])
+def test_a_conflict_long_ago_is_forgotten(telegram: Telegram, start: Start, clock: Clock) -> None:
     run = start(60.0)
     telegram.faults = [CONFLICT]
     run.attempts(1)
-    now[0] = 161.0
+    clock.seconds = 161.0
     run.attempts(1)
     telegram.faults = [CONFLICT]
     assert run.attempts(1) == [None]
@@ -267,12 +277,12 @@ def test_a_conflict_names_its_fix(description: str, fix: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "waits"),
     [
-        (Unreachable("no way"), [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]),
+        (Unreachable("no connection"), [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]),
         (Refused(400, "no"), [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]),
         (Refused(429, "slow", 3.0), [3.0] * 7),
     ],
 )
-def test_the_wait_after_a_fault_grows_up_to_a_bound(
+def test_the_wait_after_a_failure_grows_up_to_a_bound(
     telegram: Telegram, start: Start, fault: BotApiError, waits: list[float]
 ) -> None:
     run, stop = start(), NoWait()
@@ -280,7 +290,7 @@ def test_the_wait_after_a_fault_grows_up_to_a_bound(
     for _ in range(7):
         assert run.intake.attempt(stop) is None
     assert stop.waited == waits
-    assert run.told == [("intake", str(fault))]
+    assert run.reports == [("intake", str(fault))]
 
 
 def test_it_polls_until_the_stop(telegram: Telegram, start: Start) -> None:
@@ -291,9 +301,9 @@ def test_it_polls_until_the_stop(telegram: Telegram, start: Start) -> None:
     assert (telegram.offsets, telegram.waits) == ([None], [50.0])
 
 
-def test_a_fault_at_the_stop_is_no_news(telegram: Telegram, start: Start) -> None:
+def test_a_failure_at_the_stop_is_not_reported(telegram: Telegram, start: Start) -> None:
     run, stop = start(0.0), threading.Event()
     stop.set()
     telegram.faults = [CONFLICT]
     assert run.intake.attempt(stop) is None
-    assert run.told == []
+    assert run.reports == []

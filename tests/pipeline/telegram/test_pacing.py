@@ -1,4 +1,4 @@
-"""Flood limits, with a clock of the test's own."""
+"""Flood limits, with a clock that the test moves."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from pipeline.telegram.pacing import Pace
 def sent_at(
     pace: Pace, count: int, chat_type: str = "private", *, chats: bool = False, start: float = 100.0
 ) -> list[float]:
-    """When each of `count` messages goes, each asked for as soon as it may."""
+    """When each of `count` messages is sent, as early as allowed."""
     times, now = [], start
     for number in range(count):
         while (due := pace.take(number if chats else 1, chat_type, now)) > now:
@@ -27,7 +27,7 @@ def test_all_chats_together_keep_the_rate() -> None:
     assert 4.9 <= times[-1] - times[0] <= 5.0
 
 
-def test_a_silence_earns_no_burst() -> None:
+def test_no_burst_follows_a_silence() -> None:
     pace = Pace(20)
     pace.take(1, "private", 100.0)
     times = sent_at(pace, 11, chats=True, start=500.0)
@@ -41,18 +41,18 @@ def test_a_group_gets_twenty_messages_a_minute(chat_type: str) -> None:
     assert (times[20], times[40]) == (160.0, 220.0)
 
 
-def test_a_private_chat_has_no_limit_by_the_minute() -> None:
+def test_a_private_chat_has_no_limit_per_minute() -> None:
     assert sent_at(Pace(25), 41)[-1] == 140.0
 
 
-def test_asking_in_vain_takes_nothing() -> None:
+def test_a_message_that_must_wait_does_not_count() -> None:
     pace = Pace(1)
     assert pace.take(1, "private", 100.0) <= 100.0
     assert [pace.take(2, "private", 100.5) for _ in range(5)] == [pytest.approx(100.95)] * 5
     assert pace.take(2, "private", 101.0) <= 101.0
 
 
-def test_a_held_chat_waits_and_others_go_on() -> None:
+def test_a_held_chat_waits_and_others_do_not() -> None:
     pace = Pace(25)
     pace.hold(1, 130.0)
     pace.hold(1, 120.0)

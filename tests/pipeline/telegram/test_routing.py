@@ -1,10 +1,11 @@
-"""What is answered and what is not."""
+"""Which updates are answered, and why others are not."""
 
 from typing import Any
 
 import pytest
 
-from pipeline.telegram.routing import Bot, Disposition, command, disposition, utf16_slice
+from pipeline.telegram.bot import Bot
+from pipeline.telegram.routing import Disposition, command, disposition
 from tests.support.updates import BOT, Json, group, mark, parsed, parsed_message, raw_message, raw_update
 
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
@@ -42,12 +43,12 @@ def in_group(text: str, *marks: Json, **more: Any) -> str:
         ({"text": None, "forum_topic_created": {}}, "service_message"),
     ],
 )
-def test_a_message_outside_groups_is_answered_if_a_person_wrote_words(more: dict[str, Any], expected: str) -> None:
+def test_a_message_outside_groups_is_answered_if_a_person_wrote_text(more: dict[str, Any], expected: str) -> None:
     assert decided(**more) == expected
 
 
 @pytest.mark.parametrize("kind", ["callback_query", "poll", "my_chat_member", "deleted_business_messages"])
-def test_other_updates_are_no_messages(kind: str) -> None:
+def test_other_updates_are_not_messages(kind: str) -> None:
     assert disposition(parsed(raw_update(kind=kind, body={})), BOT) is Disposition.NOT_A_MESSAGE
 
 
@@ -58,7 +59,7 @@ def test_other_updates_are_no_messages(kind: str) -> None:
         ("hi @our_bot", [mark("mention", 3, 8)], "answer"),
         ("hi @OUR_Bot", [mark("mention", 3, 8)], "answer"),
         ("hi @our_bot2", [mark("mention", 3, 9)], "not_addressed"),
-        ("hi @our_bot", [], "not_addressed"),  # Telegram saw no mention, as in code
+        ("hi @our_bot", [], "not_addressed"),  # no entity: Telegram finds no mention in code
         ("🎉🎉 @our_bot", [mark("mention", 5, 8)], "answer"),  # offsets are in UTF-16
         ("bot, hi", [mark("text_mention", 0, 3, user={"id": 42})], "answer"),
         ("bot, hi", [mark("text_mention", 0, 3, user={"id": 43})], "not_addressed"),
@@ -102,7 +103,7 @@ def test_a_reply_to_the_bot_addresses_it() -> None:
     assert in_group("and you?", reply_to_message={"message_id": 1, "from": {"id": 43}}) == "not_addressed"
 
 
-def test_a_message_in_a_topic_that_the_bot_made_is_no_reply_to_it() -> None:
+def test_a_message_in_a_topic_that_the_bot_created_is_not_a_reply_to_it() -> None:
     assert in_group("hi", reply_to_message={**TO_BOT, "forum_topic_created": {}}) == "not_addressed"
 
 
@@ -137,9 +138,3 @@ def test_a_probe_passes_the_allow_list_and_a_replay_does_not(origin: Json, expec
 )
 def test_a_command_is_read_from_the_beginning_of_the_text(text: str, expected: str | None) -> None:
     assert command(text, Bot(42, "our_bot")) == expected
-
-
-def test_a_slice_in_utf16_units_replaces_half_a_character_at_its_edge() -> None:
-    assert utf16_slice("a🎉b", 1, 2) == "🎉"
-    assert utf16_slice("a🎉b", 3, 1) == "b"
-    assert utf16_slice("a🎉b", 0, 2) == "a\ufffd"

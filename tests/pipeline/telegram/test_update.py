@@ -37,9 +37,7 @@ def test_a_message_is_read_with_its_envelope() -> None:
         (Replay(id="r", mode="deliver", answer=StoredAnswer.model_validate_json(json.dumps(STORED))), 7, "replay:r"),
     ],
 )
-def test_what_was_landed_from_outside_is_read_as_it_was_written(
-    origin: Probe | Replay, chat_id: int, name: str
-) -> None:
+def test_an_injected_line_is_read_as_it_was_written(origin: Probe | Replay, chat_id: int, name: str) -> None:
     raw = raw_update(17, body=raw_message(chat_id=chat_id))
     update = parsed(raw, origin=origin.model_dump(mode="json"))
     assert update.origin == origin
@@ -147,7 +145,7 @@ def test_a_callback_query_belongs_to_the_chat_of_its_message() -> None:
         (envelope(raw_update(), received_at="0001-01-01T00:00:00+14:00"), "received_at: "),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_malformed_with_a_reason_that_names_the_field(line: str, reason: str) -> None:
+def test_an_unreadable_line_is_malformed_with_a_reason_that_names_the_field(line: str, reason: str) -> None:
     read = read_line(line, BOT.id)
     assert isinstance(read, Malformed)
     assert read.reason.startswith(reason)

@@ -1,0 +1,1 @@
+"""Two model servers behind OpenAI's API: one that follows a script, and a small real one."""

@@ -1,0 +1,1 @@
+"""The simulated Telegram: its state and its rules, without HTTP."""

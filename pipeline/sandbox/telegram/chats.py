@@ -1,0 +1,118 @@
+"""The chats and users that exist, and which chat a method addresses."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.errors import MethodError, bad_request
+from pipeline.sandbox.telegram.parameters import integer
+
+ChatType = Literal["private", "group", "supergroup", "channel"]
+
+
+@dataclass
+class ChatState:
+    """A chat with its messages, its forum topics and what the bot may do in it."""
+
+    id: int
+    type: ChatType
+    title: str | None = None
+    first_name: str | None = None
+    username: str | None = None
+    topics: dict[int, str] = field(default_factory=dict)
+    """Names by message_thread_id."""
+    messages: dict[int, Json] = field(default_factory=dict)
+    """Message objects by message_id, both ways, without the deleted ones."""
+    last_message_id: int = 0
+    blocked: bool = False
+    """Whether the user blocked the bot, or the group removed it."""
+    migrated_to: int | None = None
+    sent_at: deque[float] = field(default_factory=deque)
+    """When the bot sent the messages of the last minute, by the flood limits' clock."""
+
+    def as_json(self) -> Json:
+        """The Chat object."""
+        chat: Json = {"id": self.id, "type": self.type}
+        for name in ("title", "first_name", "username"):
+            if getattr(self, name) is not None:
+                chat[name] = getattr(self, name)
+        if self.topics:
+            chat["is_forum"] = True
+        return chat
+
+    def new_message_id(self) -> int:
+        self.last_message_id += 1
+        return self.last_message_id
+
+    def topic(self, parameters: Parameters) -> int | None:
+        """The topic that `message_thread_id` names, if any. MethodError 400 when the chat doesn't have it."""
+        thread_id = integer(parameters, "message_thread_id", 0)
+        if thread_id == 0:
+            return None
+        if thread_id not in self.topics:
+            raise bad_request("message thread not found")
+        return thread_id
+
+
+def without_reply(message: Json) -> Json:
+    """A Message as `reply_to_message` holds it: that field is not nested."""
+    return {name: value for name, value in message.items() if name != "reply_to_message"}
+
+
+class Chats:
+    """Every chat and every user; both come into being when they are first mentioned."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, ChatState] = {}
+        self._users: dict[int, Json] = {}
+
+    def existing_or_new(self, chat_id: int, chat_type: ChatType | None = None) -> ChatState:
+        """`chat_type` applies to a new chat only; without it the type follows from the id."""
+        chat = self.by_id.get(chat_id)
+        if chat is None:
+            # In Telegram's numbering only people have positive ids; ids from -100… are supergroups and channels.
+            of_id: ChatType = "private" if chat_id >= 0 else "supergroup" if chat_id < -(10**12) else "group"
+            chat = ChatState(chat_id, chat_type or of_id)
+            self.by_id[chat_id] = chat
+        return chat
+
+    def user(self, user_id: int, profile: Json) -> Json:
+        """The User object, updated with what `profile` says; its None values change nothing."""
+        user = self._users.setdefault(user_id, {"id": user_id, "is_bot": False, "first_name": "Ada"})
+        user.update({name: value for name, value in profile.items() if value is not None})
+        return dict(user)
+
+    def addressed(self, parameters: Parameters) -> ChatState:
+        """The chat that `chat_id` names: a number or, for public groups and channels, an @username.
+
+        MethodError 400 when there is none.
+        """
+        wanted = parameters.get("chat_id")
+        if wanted is None or wanted == "":
+            raise bad_request("chat_id is empty")
+        if isinstance(wanted, str) and wanted.startswith("@"):
+            found = [chat for chat in self.by_id.values() if chat.username == wanted[1:]]
+            chat = found[0] if found and found[0].type != "private" else None
+        else:
+            try:
+                chat = self.by_id.get(int(wanted))
+            except (TypeError, ValueError, OverflowError):
+                chat = None
+        if chat is None:
+            raise bad_request("chat not found")
+        return chat
+
+    def writable(self, parameters: Parameters) -> ChatState:
+        """The addressed chat, in which the bot may write: MethodError 400 when it was upgraded, 403 when blocked."""
+        chat = self.addressed(parameters)
+        if chat.migrated_to is not None:
+            raise bad_request("group chat was upgraded to a supergroup chat", {"migrate_to_chat_id": chat.migrated_to})
+        if chat.blocked:
+            raise MethodError(
+                403,
+                "Forbidden: bot was blocked by the user"
+                if chat.type == "private"
+                else f"Forbidden: bot was kicked from the {chat.type} chat",
+            )
+        return chat

@@ -1,0 +1,233 @@
+"""The simulated Telegram: one bot, its chats and its updates, by the rules of https://core.telegram.org/bots/api."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.account import DEFAULT_TOKEN, BotAccount
+from pipeline.sandbox.telegram.errors import MethodError
+from pipeline.sandbox.telegram.flood import FloodControl, Limits
+from pipeline.sandbox.telegram.methods.table import find_method
+from pipeline.sandbox.telegram.people import membership, messages, migration
+from pipeline.sandbox.telegram.people.messages import Delivered, UserMessage
+from pipeline.sandbox.telegram.polling import LongPoll, Polling
+from pipeline.sandbox.telegram.state import TelegramState
+from pipeline.sandbox.telegram.update_queue import UpdateQueue
+
+
+class Telegram:
+    """One bot's Telegram, without HTTP.
+
+    Threads: any thread may call any method. Each holds the lock while it works on the state and returns at once;
+    only `get_updates` waits, and it waits without the lock. A long poll waits on a Future, so thousands of them
+    need no thread.
+    """
+
+    def __init__(
+        self,
+        token: str = DEFAULT_TOKEN,
+        *,
+        username: str = "sandbox_bot",
+        name: str = "Sandbox",
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        seed: int = 0,
+    ) -> None:
+        """`clock`: monotonic seconds (limits, age of updates). `now`: seconds since the epoch (dates of messages).
+
+        ValueError when `token` doesn't have the form of a token.
+        """
+        self._lock = threading.RLock()
+        updates = UpdateQueue(clock, seed)
+        self._state = TelegramState(
+            BotAccount(token, username, name), FloodControl(limits, clock), updates, Polling(updates), now
+        )
+
+    # The bot's side
+
+    @property
+    def token(self) -> str:
+        return self._state.account.token
+
+    @property
+    def bot_id(self) -> int:
+        return self._state.account.bot_id
+
+    @property
+    def username(self) -> str:
+        return self._state.account.username
+
+    def me(self) -> Json:
+        """The bot as a User object."""
+        return self._state.account.as_user()
+
+    def authorize(self, token: str) -> None:
+        """MethodError 404 for a text that isn't a token, 401 for a token that isn't, or no longer is, the bot's."""
+        self._state.account.authorize(token)
+
+    def call(self, method: str, parameters: Parameters) -> Any:
+        """The result of a method other than getUpdates; names are case-insensitive.
+
+        MethodError is what the Bot API answers with: 404 for an unknown method.
+        """
+        carry_out = find_method(method)
+        if carry_out is None:
+            raise MethodError(404, "Not Found")
+        with self._lock:
+            return carry_out(self._state, parameters)
+
+    def start_poll(self, parameters: Parameters) -> tuple[LongPoll, float]:
+        """Begin getUpdates: the poll, already answered when there are updates, and the seconds it may wait.
+
+        `finish_poll` must follow when that time is over. The next poll ends one that waits, with 409.
+        """
+        with self._lock:
+            return self._state.polling.start(parameters)
+
+    def finish_poll(self, poll: LongPoll) -> None:
+        """Answer a poll whose time is over with no updates; one that is already answered stays as it is."""
+        with self._lock:
+            self._state.polling.finish(poll)
+
+    def get_updates(
+        self,
+        offset: int | None = None,
+        limit: int | None = None,
+        timeout: int | None = None,
+        allowed_updates: Sequence[str] | None = None,
+    ) -> list[Json]:
+        """getUpdates for a thread that can wait; `timeout` in seconds."""
+        given: Json = {
+            "offset": offset,
+            "limit": limit,
+            "timeout": timeout,
+            "allowed_updates": allowed_updates,
+        }
+        poll, seconds = self.start_poll({name: value for name, value in given.items() if value is not None})
+        try:
+            return poll.future.result(seconds)
+        except FutureTimeout:
+            self.finish_poll(poll)
+            return poll.future.result()
+
+    # The people's side
+
+    def receive(self, message: UserMessage) -> Delivered:
+        """A person's message reaches the bot: see `write_message`."""
+        return self.receive_all([message])[0]
+
+    def receive_all(self, given: Iterable[UserMessage]) -> list[Delivered]:
+        """Many at once: a poll that waits gets all of them."""
+        with self._lock:
+            delivered = [messages.write_message(self._state, message) for message in given]
+            self._state.polling.wake()
+            return delivered
+
+    def delete_message(self, chat_id: int, message_id: int) -> bool:
+        """A person deletes a message; the bot is not told. False when there is no such message."""
+        with self._lock:
+            return messages.delete_message(self._state, chat_id, message_id)
+
+    def block(self, chat_id: int, blocked: bool = True) -> int | None:
+        """The user blocks or unblocks the bot, or a group removes or readmits it: the update_id of my_chat_member."""
+        with self._lock:
+            update_id = membership.block(self._state, chat_id, blocked)
+            self._state.polling.wake()
+            return update_id
+
+    def create_topic(self, chat_id: int, message_thread_id: int, name: str) -> None:
+        """A forum topic. ValueError outside supergroups, and for the General topic (1), which has no thread id."""
+        with self._lock:
+            membership.create_topic(self._state, chat_id, message_thread_id, name)
+
+    def migrate(self, chat_id: int, new_chat_id: int) -> None:
+        """A group becomes a supergroup: both get their service message, the old one refuses the bot's messages."""
+        with self._lock:
+            migration.migrate(self._state, chat_id, new_chat_id)
+            self._state.polling.wake()
+
+    # The tests' side
+
+    @property
+    def limits(self) -> Limits | None:
+        """The flood limits; None switches all of them off."""
+        return self._state.flood.limits
+
+    @limits.setter
+    def limits(self, limits: Limits | None) -> None:
+        with self._lock:
+            self._state.flood.limits = limits
+
+    def inject(self, update: Json, *, filtered: bool = False) -> int | None:
+        """Queue a raw update as it is, whatever it holds: the id it is queued under.
+
+        It gets an update_id unless it has one; one that isn't a number stays in it as it is. With `filtered` the
+        result is None, and nothing is queued, when `allowed_updates` keeps this kind of update from the bot.
+        """
+        with self._lock:
+            if filtered and not self._state.updates.allows(update):
+                return None
+            update_id = self._state.updates.add(update)
+            self._state.polling.wake()
+            return update_id
+
+    def skip_update_ids(self, next_update_id: int) -> None:
+        """Let the next update have this id, as after a week of silence."""
+        with self._lock:
+            self._state.updates.skip_to(next_update_id)
+
+    def rotate_token(self, token: str) -> None:
+        """The owner replaces the token: the old one is refused with 401, also for the poll that waits.
+
+        ValueError when `token` isn't a token, or is another bot's.
+        """
+        with self._lock:
+            self._state.account.replace_token(token)
+            self._state.polling.end(MethodError(401, "Unauthorized"))
+
+    def sent(self, since: int = 0) -> list[Json]:
+        """A record of each message that the bot sent, in order; only those whose number `n` is above `since`."""
+        with self._lock:
+            return self._state.activity.sent[max(since, 0) :]
+
+    def actions(self) -> list[Json]:
+        """A record of each chat action, in order."""
+        with self._lock:
+            return list(self._state.activity.actions)
+
+    def pending(self) -> int:
+        """How many updates no getUpdates has confirmed."""
+        with self._lock:
+            self._state.updates.forget_old()
+            return len(self._state.updates)
+
+    def chats(self) -> list[Json]:
+        """Every Chat object, with the number of its messages in `messages`."""
+        with self._lock:
+            return [chat.as_json() | {"messages": len(chat.messages)} for chat in self._state.chats.by_id.values()]
+
+    def transcript(self, chat_id: int) -> list[Json]:
+        """Every Message of a chat that was not deleted, both ways, in order."""
+        with self._lock:
+            chat = self._state.chats.by_id.get(chat_id)
+            return [] if chat is None else list(chat.messages.values())
+
+    def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
+        """Call `listener` with every event of the chats, in order, until the function that this returns is called.
+
+        It is called while the lock is held: it must return at once, and must not call this object.
+        """
+        listeners = self._state.activity.listeners
+        with self._lock:
+            listeners.append(listener)
+
+        def end() -> None:
+            with self._lock:
+                if listener in listeners:
+                    listeners.remove(listener)
+
+        return end

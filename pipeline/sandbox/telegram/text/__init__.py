@@ -1,0 +1,1 @@
+"""Text as Telegram measures it and marks it up."""

@@ -1,0 +1,34 @@
+"""The web application over one simulated Telegram."""
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline.sandbox.server import refuse_request
+from pipeline.sandbox.telegram.errors import MethodError
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.sandbox.web.bot_methods import BotMethods, error_response
+from pipeline.sandbox.web.call_log import CallLog
+from pipeline.sandbox.web.chat_page import ChatPage
+from pipeline.sandbox.web.control_api import ControlApi
+from pipeline.sandbox.web.faults import Faults
+
+
+def create_app(telegram: Telegram) -> Starlette:
+    """The Bot API, the control API and the chat page; hand it to `pipeline.sandbox.server.serve`."""
+    faults, calls = Faults(), CallLog()
+    return Starlette(
+        routes=[
+            *ChatPage(telegram).routes,
+            *BotMethods(telegram, faults, calls).routes,
+            *ControlApi(telegram, faults, calls).routes,
+            Route("/{path:path}", _not_found, methods=["GET", "POST", "DELETE"]),
+        ],
+        exception_handlers=dict.fromkeys((ValidationError, ValueError, KeyError), refuse_request),
+    )
+
+
+async def _not_found(_: Request) -> Response:
+    return error_response(MethodError(404, "Not Found"))

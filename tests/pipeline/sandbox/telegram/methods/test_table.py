@@ -1,0 +1,26 @@
+"""How a method is found."""
+
+from pkgutil import iter_modules
+
+from pipeline.sandbox.telegram import methods
+from pipeline.sandbox.telegram.methods.messages import send_message
+from pipeline.sandbox.telegram.methods.table import find_method
+from pipeline.sandbox.telegram.simulator import Telegram
+from tests.support.simulated import refused
+
+
+def test_method_names_are_case_insensitive(telegram: Telegram) -> None:
+    """Making requests: all methods in the Bot API are case-insensitive."""
+    assert telegram.call("GETME", {}) == telegram.call("getMe", {})
+    assert refused(lambda: telegram.call("getNothing", {}))[:2] == (404, "Not Found")
+
+
+def test_a_function_serves_the_method_of_its_name() -> None:
+    """Making requests: https://api.telegram.org/bot<token>/METHOD_NAME."""
+    assert find_method("sendMessage") is send_message
+
+
+def test_the_methods_of_every_module_are_in_the_table() -> None:
+    """No rule of the Bot API: a module that the package doesn't import would leave its methods unknown."""
+    modules = {module.name for module in iter_modules(methods.__path__)} - {"table"}
+    assert modules == set(methods.__all__)

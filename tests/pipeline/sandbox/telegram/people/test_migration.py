@@ -1,0 +1,19 @@
+"""A group becomes a supergroup."""
+
+from pipeline.sandbox.telegram.simulator import Telegram
+from tests.support.simulated import refused, says, send
+
+
+def test_an_upgraded_group_names_its_successor(telegram: Telegram) -> None:
+    """ResponseParameters: migrate_to_chat_id; Message: migrate_to_chat_id and migrate_from_chat_id."""
+    says(telegram, chat_id=-5, title="Team")
+    telegram.migrate(-5, -1_001_000_000_005)
+    to, origin = (update["message"] for update in telegram.get_updates()[-2:])
+    assert (to["chat"]["id"], to["migrate_to_chat_id"]) == (-5, -1_001_000_000_005)
+    assert (origin["chat"]["type"], origin["migrate_from_chat_id"]) == ("supergroup", -5)
+    assert refused(lambda: send(telegram, -5)) == (
+        400,
+        "Bad Request: group chat was upgraded to a supergroup chat",
+        {"migrate_to_chat_id": -1_001_000_000_005},
+    )
+    assert send(telegram, -1_001_000_000_005)["chat"]["title"] == "Team"
