@@ -63,10 +63,10 @@ REFUSED = Refused(403, "Forbidden: bot was blocked by the user")
 @pytest.mark.parametrize(
     ("error", "on_unknown", "state", "effect", "reason"),
     [
-        (Unreachable("no way"), "hold", PENDING, Effect.OUT, None),
-        (Unreachable("no way"), "resend", PENDING, Effect.OUT, None),
-        (Interrupted("cut"), "hold", UNKNOWN, Effect.OUT, "cut"),
-        (Interrupted("cut"), "resend", PENDING, Effect.OUT, None),
+        (Unreachable("no way"), "hold", PENDING, Effect.OUTAGE, None),
+        (Unreachable("no way"), "resend", PENDING, Effect.OUTAGE, None),
+        (Interrupted("cut"), "hold", UNKNOWN, Effect.OUTAGE, "cut"),
+        (Interrupted("cut"), "resend", PENDING, Effect.OUTAGE, None),
         (Refused(401, "Unauthorized"), "hold", PENDING, Effect.TOKEN_REJECTED, None),
         (Refused(404, "Not Found"), "hold", PENDING, Effect.TOKEN_REJECTED, None),
         (Refused(429, "Too Many Requests", 7.0), "hold", PENDING, Effect.HOLD, None),

@@ -57,7 +57,7 @@ class Run:
 
     def finish(self) -> None:
         """Wait until every reply that was accepted is terminal."""
-        assert self.lanes.wait([reply.key for reply in self.accepted], 3.0), f"still open: {self.lanes._works}"
+        assert self.lanes.wait([reply.key for reply in self.accepted], 3.0), f"still open: {self.lanes._open._keys}"
 
     def stages(self) -> list[str]:
         return [self.reply(reply.question.seq).stage for reply in self.accepted]
@@ -68,7 +68,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of real services, a hundred times shorter."""
     monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.01)
     monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.02)
-    monkeypatch.setattr("pipeline.replies.lanes.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.02)
     monkeypatch.setattr(pacing, "_CHAT_INTERVAL", 0.01)
 
 
@@ -688,13 +688,13 @@ def test_at_a_stop_answers_that_have_come_but_not_been_looked_at_are_kept(start:
         looking.set()
         assert go_on.wait(5)
 
-    run.lanes._events.put(busy)
+    run.lanes._loop.post(busy)
     assert looking.wait(5)
     for seq in range(1, 6):
         run.answering.release(str(seq))
     stopping = threading.Thread(target=run.lanes.stop, args=(5.0,))
     stopping.start()
-    eventually(lambda: run.lanes._stopping)
+    eventually(run.lanes._stopping.is_set)
     go_on.set()
     stopping.join(5)
     assert [run.reply(seq).stage for seq in range(1, 6)] == ["answered"] * 5
