@@ -92,7 +92,7 @@ class EventLoop:
         return handled
 
     def handle_event(self, timeout: float | None) -> bool:
-        """Handle the next event, but no timer, after a wait of up to `timeout` seconds. Returns whether there was one."""
+        """Handle the next event, but no timer; wait up to `timeout` seconds for it. Returns whether there was one."""
         assert self.owned
         self._owner = threading.get_ident()
         try:

@@ -1,4 +1,9 @@
-"""The work on one open reply, whose states follow each other by a table; and a chat's lane of such works.
+"""The work on one open reply, as a state machine; and a chat's lane of such works.
+
+    WAITING ─▶ ASKED or AHEAD ─▶ UNSAVED ─▶ SAVING ─▶ SAVED ─▶ SENDING ─▶ SAVED, for each part
+
+An attempt that brings no answer leads back to WAITING, a write that fails back to UNSAVED. From UNSAVED a part may be
+sent at once: the answer and the request then share a record.
 
 The journal holds the replies themselves. What is here is known to this run only, and a restart begins without it.
 """
@@ -6,7 +11,6 @@ The journal holds the replies themselves. What is here is known to this run only
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -36,18 +40,6 @@ class WorkState(StrEnum):
     """The journal has the reply as it is."""
     SENDING = "sending"
     """A part is being recorded and sent."""
-
-
-_NEXT: Mapping[WorkState, frozenset[WorkState]] = {
-    WorkState.WAITING: frozenset({WorkState.AHEAD, WorkState.ASKED, WorkState.UNSAVED}),
-    WorkState.AHEAD: frozenset({WorkState.WAITING, WorkState.UNSAVED}),
-    WorkState.ASKED: frozenset({WorkState.WAITING, WorkState.UNSAVED}),
-    # To SAVED directly at a stop, where nobody waits for another thread; to SENDING with the answer in the same record.
-    WorkState.UNSAVED: frozenset({WorkState.SAVING, WorkState.SAVED, WorkState.SENDING}),
-    WorkState.SAVING: frozenset({WorkState.SAVED, WorkState.UNSAVED}),
-    WorkState.SAVED: frozenset({WorkState.SENDING}),
-    WorkState.SENDING: frozenset({WorkState.SAVED, WorkState.UNSAVED}),
-}
 
 
 class Work:
@@ -97,48 +89,50 @@ class Work:
         return self._state is WorkState.SAVED and self.reply.terminal
 
     def ask(self, *, ahead: bool = False) -> None:
-        self._become(WorkState.AHEAD if ahead else WorkState.ASKED)
+        self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.WAITING)
 
     def unanswered(self) -> None:
         """What was asked brought no answer, or was taken back before it was asked."""
-        self._become(WorkState.WAITING)
+        self._become(WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED)
 
     def answered(self, answer: Answer, parts: tuple[Part, ...]) -> None:
-        self._become(WorkState.UNSAVED)
+        self._become(WorkState.UNSAVED, WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED)
         self.reply = self.reply.with_answer(answer, parts)
 
     def save(self) -> Reply:
         """Begin to write the answer to the journal. Returns what to write."""
-        self._become(WorkState.SAVING)
+        self._become(WorkState.SAVING, WorkState.UNSAVED)
         return self.reply
 
     def saved(self) -> None:
-        self._become(WorkState.SAVED)
+        """The journal has the answer. At a stop it is written without `save` before."""
+        self._become(WorkState.SAVED, WorkState.SAVING, WorkState.UNSAVED)
 
     def not_saved(self) -> None:
         """The attempt to write the answer to the journal was given up."""
-        self._become(WorkState.UNSAVED)
+        self._become(WorkState.UNSAVED, WorkState.SAVING)
 
     def send(self) -> tuple[Reply, int]:
         """Begin to send the next part. Returns the reply to record before that, and the part's index."""
+        self._become(WorkState.SENDING, WorkState.UNSAVED, WorkState.SAVED)
         index = self.reply.next_part
         assert index is not None, "a terminal reply has nothing to send"
-        self._become(WorkState.SENDING)
         self.reply = self.reply.sending(index)
         return self.reply, index
 
     def sent(self, reply: Reply) -> None:
-        """The attempt to send has ended, and the journal has what came of it."""
-        self._become(WorkState.SAVED)
+        """The attempt to send has ended, and the journal has the reply after it."""
+        self._become(WorkState.SAVED, WorkState.SENDING)
         self.reply = reply
 
     def not_recorded(self, reply: Reply) -> None:
         """Nothing was sent, since the journal could not be written."""
-        self._become(WorkState.UNSAVED)
+        self._become(WorkState.UNSAVED, WorkState.SENDING)
         self.reply = reply
 
-    def _become(self, state: WorkState) -> None:
-        if state not in _NEXT[self._state]:
+    def _become(self, state: WorkState, *after: WorkState) -> None:
+        """Change to `state`, which may follow only the states `after`."""
+        if self._state not in after:
             raise RuntimeError(f"the work on reply {self.key} is {self._state} and can't become {state}")
         self._state = state
 
