@@ -32,7 +32,7 @@ class FakeApi(BotApi):
         self.typed: list[tuple[int, int | None]] = []
         self.script: dict[str, deque[Exception]] = defaultdict(deque)
         self.probes = 0
-        self.down: BotApiError | None = None
+        self.down: Exception | None = None
         """What getMe raises."""
         self.fails_with: Exception | None = None
         """What every sendMessage raises."""

@@ -14,7 +14,7 @@ from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.messages.phrases import FALLBACK, fixed_answer
 from pipeline.model.outcome import Verdict
 from pipeline.replies.journal import Journal, read_journal
-from pipeline.replies.lanes import Lanes
+from pipeline.replies.lanes import Lanes, OpenReplies
 from pipeline.replies.reply import OnUnknown, PartState, Reply
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
@@ -69,6 +69,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.01)
     monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.02)
     monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.model_gate._FIRST_PAUSE", 0.002)
+    monkeypatch.setattr("pipeline.replies.telegram_gate._JOURNAL_PAUSE", 0.01)
     monkeypatch.setattr(pacing, "_CHAT_INTERVAL", 0.01)
 
 
@@ -407,13 +409,13 @@ def test_answers_that_wait_for_telegram_are_durable(run: Run) -> None:
 def test_a_journal_that_cannot_be_written_sends_nothing_until_it_can(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.accept(accepted("1", chat_id=1, seq=1))
     run.finish()
-    monkeypatch.setattr("pipeline.replies.journal.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     reply = accepted("2", chat_id=2, seq=2)
-    run.lanes.accept([reply])
-    eventually(lambda: run.answering.asked == ["1", "2"])
-    assert not run.lanes.wait([reply.key], 0.2)
-    assert run.api.texts == ["re: 1"]
-    monkeypatch.undo()
+    with monkeypatch.context() as full:
+        full.setattr("pipeline.replies.journal.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        run.lanes.accept([reply])
+        eventually(lambda: run.answering.asked == ["1", "2"])
+        assert not run.lanes.wait([reply.key], 0.2)
+        assert run.api.texts == ["re: 1"]
     assert run.lanes.wait([reply.key], 5)
     assert (run.api.texts, run.reply(2).stage) == (["re: 1", "re: 2"], "sent")
 
@@ -757,3 +759,42 @@ def test_a_reason_that_no_file_can_hold_stops_neither_its_chat_nor_others(run: R
     run.accept(accepted("odd", seq=1), accepted("next", seq=2), accepted("other", chat_id=2, seq=3))
     run.finish()
     assert sorted(run.api.texts) == sorted([FALLBACK, "re: next", "re: other"])
+
+
+# Threads
+
+
+def test_decisions_and_reports_are_made_on_the_lanes_own_thread(start: Start) -> None:
+    threads: list[str] = []
+    run = start()
+    run.lanes._dispatcher._report = lambda service, reason: threads.append(threading.current_thread().name)
+    run.api.script["re: hi"].append(Unreachable("refused"))
+    run.accept(accepted("hi"))
+    run.finish()
+    assert threads == ["lanes", "lanes"]
+    assert not run.lanes._loop.owned
+
+
+def test_open_replies_are_each_added_once() -> None:
+    open_replies = OpenReplies()
+    first, second = accepted("1", seq=1), accepted("2", seq=2)
+    assert open_replies.add([first, first]) == [first]
+    assert open_replies.add([first, second]) == [second]
+    assert len(open_replies) == 2
+    open_replies.remove(first.key)
+    open_replies.remove("not there")
+    assert open_replies.add([first, second]) == [first]
+
+
+def test_a_wait_ends_when_what_it_waits_for_is_done() -> None:
+    open_replies = OpenReplies()
+    first, second = open_replies.add([accepted("1", seq=1), accepted("2", seq=2)])
+    assert not open_replies.wait_until_done({first.key}, 0.01)
+    assert not open_replies.wait_until_below(2, 0.01)
+    threading.Timer(0.02, open_replies.remove, (first.key,)).start()
+    assert open_replies.wait_until_done({first.key}, 5)
+    assert open_replies.wait_until_below(2, 0)
+    assert not open_replies.wait_until_done({first.key, second.key}, 0)
+    open_replies.end_waits()
+    assert open_replies.wait_until_done({second.key}, 0)
+    assert open_replies.wait_until_below(1, 0)
