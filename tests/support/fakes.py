@@ -59,7 +59,7 @@ class FakeApi(BotApi):
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             self.before_send(sent)
-            assert self.open.wait(10), "the test never let this request go on"
+            assert self.open.wait(10), "the test never released this request"
             if self.script[text]:
                 raise self.script[text].popleft()
             if self.fails_with is not None:
@@ -93,7 +93,7 @@ def failed(verdict: Verdict, reason: str = "no luck", **more: Any) -> Outcome:
 
 
 class FakeAnswering:
-    """Answers `re: <text>` at once, unless a text is scripted or held back."""
+    """Answers `re: <text>` at once, unless a text is scripted or held."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

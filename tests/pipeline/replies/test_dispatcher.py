@@ -19,7 +19,7 @@ from tests.support.fakes import FakeAnswering, FakeApi, FakeTypist, ManualLoop, 
 from tests.support.replies import accepted, answered
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
-OUT = failed(Verdict.UNREACHABLE, "down")
+UNREACHABLE = failed(Verdict.UNREACHABLE, "down")
 FAILING = failed(Verdict.FAILING, "500 crashed")
 
 
@@ -153,7 +153,7 @@ def test_a_late_outcome_of_a_question_that_was_taken_back_is_passed_over(run: Ru
     queued = accepted("queued", chat_id=2, seq=2)
     run.accept(accepted("first", chat_id=1, seq=1), queued)
     run.answering.queued = [queued.question]
-    run.release(run.answering, "first", outcome=OUT)
+    run.release(run.answering, "first", outcome=UNREACHABLE)
     assert run.state(2) is WorkState.WAITING
     run.answering.held = set()
     run.dispatcher.post_outcome(queued.question, said("late"))
@@ -161,12 +161,27 @@ def test_a_late_outcome_of_a_question_that_was_taken_back_is_passed_over(run: Ru
     assert sorted(run.api.texts) == ["re: first", "re: queued"]
 
 
-def test_a_chat_that_is_resumed_for_another_reason_keeps_waiting(run: Run) -> None:
+@pytest.mark.parametrize("reason", [Wait.JOURNAL, Wait.TELEGRAM])
+def test_a_chat_that_is_resumed_for_another_reason_keeps_waiting(run: Run, reason: Wait) -> None:
+    run.answering.script["hi"].append(failed(Verdict.UNREADABLE))
     run.accept(accepted("hi"))
-    for reason in (Wait.ANSWER, Wait.JOURNAL):
-        run.dispatcher._resume(7, reason)
-    run.dispatcher._resume(8, Wait.ANSWER)
-    assert (run.state(1), run.loop.job_names) == (WorkState.SENDING, ["send"])
+    run.dispatcher._resume(7, reason)
+    run.dispatcher._resume(8, reason)
+    assert (run.answering.asked, run.waits_for(7)) == (["hi"], Wait.ANSWER)
+    run.finish()
+    assert (run.answering.asked, run.api.texts) == (["hi", "hi"], ["re: hi"])
+
+
+def test_a_new_message_does_not_shorten_what_the_one_before_it_waits_for(run: Run) -> None:
+    run.answering.script["1"].append(failed(Verdict.UNREADABLE))
+    run.accept(accepted("1", seq=1))
+    run.accept(accepted("2", seq=2))
+    assert run.answering.asked == ["1"], "the pause before another attempt is kept"
+    run.loop.advance(1.0)
+    run.accept(accepted("3", seq=3))
+    assert (run.loop.job_names, run.dispatcher.requests) == (["send"], 1)
+    run.finish()
+    assert run.api.texts == ["re: 1", "re: 2", "re: 3"]
 
 
 @pytest.mark.parametrize("breaks_first", [True, False])
@@ -262,7 +277,7 @@ def test_a_part_that_could_not_be_recorded_is_not_sent_and_tried_again(
 
 
 def test_a_closed_model_gate_parks_a_chat_and_its_opening_has_it_asked_for(run: Run) -> None:
-    run.answering.script["1"].append(OUT)
+    run.answering.script["1"].append(UNREACHABLE)
     run.accept(accepted("1", chat_id=1, seq=1))
     run.accept(accepted("2", chat_id=2, seq=2))
     assert (run.answering.asked, run.state(2)) == (["1"], WorkState.WAITING)
@@ -335,7 +350,7 @@ def test_an_answer_that_comes_ahead_is_saved_and_sent_in_its_turn(run: Run) -> N
 
 def test_what_the_cluster_did_not_answer_is_asked_for_in_its_turn(run: Run) -> None:
     cluster = FakeAnswering()
-    cluster.always = {"1": failed(Verdict.UNREADABLE), "2": OUT}
+    cluster.always = {"1": failed(Verdict.UNREADABLE), "2": UNREACHABLE}
     run.accept(accepted("1", seq=1), accepted("2", seq=2), ahead=cluster)
     assert (run.state(1), run.state(2), run.answering.asked) == (WorkState.WAITING, WorkState.WAITING, [])
     run.finish()

@@ -13,7 +13,7 @@ from tests.support.fakes import ManualLoop, failed, said
 from tests.support.replies import accepted, answer
 
 OPEN, CLOSED, TRIAL = GateState
-OUT = failed(Verdict.UNREACHABLE, "down")
+UNREACHABLE = failed(Verdict.UNREACHABLE, "down")
 FAILING = failed(Verdict.FAILING, "500 crashed")
 
 
@@ -56,7 +56,7 @@ class Run:
         if self.gate.admits(chat):
             self.asked.append(chat)
 
-    def fail(self, work: Work, outcome: Outcome = OUT) -> Next:
+    def fail(self, work: Work, outcome: Outcome = UNREACHABLE) -> Next:
         """An attempt fails, and its chat does what the gate says."""
         step = self.gate.judge(work, outcome)
         if step is Next.WAIT:
@@ -159,7 +159,7 @@ def test_after_a_failed_trial_the_wait_is_longer_and_the_next_chat_tries(run: Ru
     assert run.asked == [1, 2, 3, 1, 2]
 
 
-def test_the_models_own_word_on_the_wait_counts(run: Run) -> None:
+def test_the_wait_that_the_model_asks_for_is_kept(run: Run) -> None:
     run.fail(work(1), failed(Verdict.BUSY, "429", retry_after=7.0))
     run.loop.advance(6.9)
     assert run.resumed == []
@@ -168,7 +168,7 @@ def test_the_models_own_word_on_the_wait_counts(run: Run) -> None:
 
 
 def test_a_chat_that_is_parked_while_the_gate_is_closed_tries_when_the_wait_is_over(run: Run) -> None:
-    run.gate.judge(work(1), OUT)
+    run.gate.judge(work(1), UNREACHABLE)
     run.loop.advance(0.2)
     assert not run.gate.admits(2)
     run.loop.advance(0.3)
@@ -182,6 +182,21 @@ def test_while_a_trial_does_not_end_parked_chats_look_again_now_and_then(run: Ru
     assert (run.resumed, run.asked, run.gate.parked) == ([1, 2], [1], (3, 2))
     run.loop.advance(LONGEST_WAIT)
     assert (run.resumed, run.asked, run.gate.parked) == ([1, 2, 3], [1], (2, 3))
+
+
+def test_a_timer_whose_work_an_earlier_one_has_done_does_nothing(run: Run) -> None:
+    works = {chat: work(chat) for chat in (1, 2, 3)}
+    for one in works.values():
+        run.fail(one)
+    run.loop.advance(0.5)  # the trial of chat 1; the next look is set for 20 seconds later
+    run.loop.advance(0.1)
+    run.fail(works[1])
+    run.loop.advance(1.0)  # the trial of chat 2; the next look is set for 20 seconds later
+    assert run.asked == [1, 2]
+    run.loop.advance(LONGEST_WAIT - 0.5)
+    assert run.resumed == [1, 2]
+    run.loop.advance(0.5)
+    assert run.resumed == [1, 2, 3]
 
 
 def test_a_timer_that_finds_nobody_parked_does_nothing(run: Run) -> None:
@@ -294,7 +309,7 @@ def test_one_check_at_a_time_serves_all_unconfirmed_failures(run: Run) -> None:
 
 
 def test_an_unreachable_model_is_not_asked_whether_it_is_alive(run: Run) -> None:
-    run.fail(work(1), OUT)
+    run.fail(work(1), UNREACHABLE)
     assert run.loop.job_names == []
 
 

@@ -39,7 +39,7 @@ def test_the_wait_doubles_up_to_a_bound_and_begins_again_after_an_answer() -> No
     assert outage.next_trial - now == 0.5
 
 
-def test_the_services_own_word_on_the_wait_counts() -> None:
+def test_the_wait_that_the_service_asks_for_counts() -> None:
     outage = Outage()
     outage.failed(10.0, "busy", 7.0)
     assert outage.next_trial == 17.0

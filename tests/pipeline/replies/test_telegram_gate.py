@@ -112,7 +112,7 @@ def test_a_chat_that_telegram_asks_to_wait_waits_alone(run: Run) -> None:
     assert run.admit(1) == [NOW]
 
 
-def test_without_a_word_on_how_long_a_chat_waits_a_second(run: Run) -> None:
+def test_where_telegram_does_not_say_how_long_a_chat_waits_a_second(run: Run) -> None:
     run.admit(1)
     run.end(1, Effect.HOLD, "429")
     run.loop.advance(0.9)
