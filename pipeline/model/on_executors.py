@@ -64,7 +64,7 @@ class DistributedAnswering:
                 outcomes = self._ask_with_current_access(chunk)
             except CredentialError as error:
                 fault = Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
-            except Exception as error:  # whatever a job fails of, its questions must not be lost
+            except Exception as error:  # whatever it is, the job's questions must not be lost
                 fault = Outcome(verdict=Verdict.FAILING, reason=f"the cluster's job failed: {type(error).__name__}")
         for question in chunk:
             done(question, outcomes.get(question.key, fault))

@@ -120,7 +120,7 @@ def test_refused_html_is_sent_again_as_plain_text_without_its_tags() -> None:
 
 
 class Run:
-    """A sender over a journal that fails as often as it is told to, and a fake of Telegram."""
+    """A sender over a journal that fails as often as the test says, and a fake of Telegram."""
 
     def __init__(self, folder: Path, on_unknown: OnUnknown = "hold") -> None:
         self.folder, self.api, self.stopping = folder, FakeApi(), threading.Event()

@@ -307,6 +307,16 @@ def test_a_message_at_fault_gets_the_polite_text_which_is_saved_and_sent(run: Ru
     assert (run.answering.asked.count("hi"), run.reply(1).error) == (2, "500 crashed")
 
 
+def test_the_polite_text_of_a_message_at_fault_is_saved_first(run: Run) -> None:
+    run.alive = True
+    run.answering.always["hi"] = FAILING
+    run.accept(accepted("hi"))
+    run.loop.run_job("alive")
+    assert (run.answering.asked, run.state(1)) == (["hi", "hi"], WorkState.WAITING)
+    run.loop.run_job("alive")
+    assert (run.state(1), run.loop.job_names) == (WorkState.SAVING, ["save"])
+
+
 def test_an_outage_of_telegram_is_reported_and_pauses_the_typing(run: Run) -> None:
     run.api.script["re: hi"].append(Unreachable("refused"))
     run.accept(accepted("hi"))
