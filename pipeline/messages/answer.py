@@ -1,4 +1,4 @@
-"""What the bot says to a question: generated and paid once, and kept with its circumstances."""
+"""The bot's answer to a question: generated and paid once, kept with what it cost and where it came from."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from pydantic import BaseModel, ConfigDict
 
 
 class AnswerStatus(StrEnum):
+    """Where an answer comes from."""
+
     ANSWERED = "answered"
+    """From the model."""
     FALLBACK = "fallback"
+    """The polite text, in place of an answer that the model does not give."""
     FIXED = "fixed"
+    """A command's text, without the model."""
 
 
 class Answer(BaseModel):
+    """An answer, and what is known of how it came about."""
+
     model_config = ConfigDict(frozen=True)
     text: str
     status: AnswerStatus
     model: str | None = None
+    """The name by which the model calls itself."""
     reason: str | None = None
-    """Why this is a fallback."""
+    """Why this is a fallback; None otherwise."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    """What the model says the answer cost; None where it does not say, or was not asked."""
     answered_at: datetime

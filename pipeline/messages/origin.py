@@ -1,6 +1,7 @@
-"""Where a landed line comes from, if not from Telegram: a check's probe, or an operator's replay.
+"""Where an injected line comes from: a check (a probe) or an operator (a replay).
 
-Both go the whole way of a message. Whoever may write to the landing can write them, so they are read strictly.
+Both are processed like a message from Telegram. Anybody who may write to the landing can write them, so they are
+validated strictly.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from pipeline.messages.answer import Answer
-from pipeline.messages.text import holdable
+from pipeline.messages.text import storable
 
 NO_CHAT = 0
 """The chat of probes that are not delivered: no chat of Telegram's has this id, so none waits for them."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
-"""A time that every table can hold, whatever its zone."""
+"""A time that every table can hold, whatever its time zone."""
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -33,20 +34,20 @@ class StoredAnswer(Answer):
     @field_validator("text")
     @classmethod
     def _sendable(cls, text: str) -> str:
-        if not holdable(text).strip():
+        if not storable(text).strip():
             raise ValueError("nothing to send")
-        return holdable(text)
+        return storable(text)
 
 
 class _Origin(BaseModel):
     model_config = _STRICT
     kind: str
     id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
-    """The same line landed twice has the same id, and acts once."""
+    """A line that is landed twice has the same id, and is processed once."""
 
     @property
     def name(self) -> str:
-        """As the tables have it."""
+        """The value of the tables' column `origin`."""
         return f"{self.kind}:{self.id}"
 
     @property
@@ -56,11 +57,11 @@ class _Origin(BaseModel):
 
 
 class Probe(_Origin):
-    """A synthetic message: bronze, model and silver, but nothing reaches Telegram unless it is to be delivered."""
+    """A synthetic message, for bronze, the model and silver. Telegram gets its answer only if `deliver` is set."""
 
     kind: Literal["probe"] = "probe"
     deliver: bool = False
-    """Whether the answer is sent, to the update's own chat. Otherwise that chat is NO_CHAT."""
+    """Whether the answer is sent, to the update's own chat. Otherwise its chat is NO_CHAT."""
 
     @property
     def withheld(self) -> bool:
@@ -68,15 +69,15 @@ class Probe(_Origin):
 
 
 class Replay(_Origin):
-    """A message once more: asked again and answered, or its stored answer delivered again without the model."""
+    """A message that is processed again: the model is asked again, or the stored answer is delivered without it."""
 
     kind: Literal["replay"] = "replay"
     mode: Literal["answer", "deliver"]
     answer: StoredAnswer | None = None
-    """What is delivered."""
+    """What to deliver; set in mode `deliver` only."""
 
     @model_validator(mode="after")
-    def _has_what_it_delivers(self) -> Self:
+    def _has_an_answer_to_deliver(self) -> Self:
         if (self.answer is not None) != (self.mode == "deliver"):
             raise ValueError("mode deliver has an answer, mode answer has none")
         return self
@@ -87,7 +88,7 @@ ORIGIN: TypeAdapter[Probe | Replay] = TypeAdapter(Origin)
 
 
 def probe_update(text: str, now: datetime, chat_id: int = NO_CHAT) -> dict[str, Any]:
-    """A probe's message, of a private chat, as Telegram would deliver it."""
+    """The update that carries a probe: a message of a private chat, as Telegram would deliver it."""
     number = int(now.timestamp() * 1e6)
     return {
         "update_id": number,

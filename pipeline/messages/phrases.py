@@ -1,4 +1,4 @@
-"""What the bot says in its own words."""
+"""The bot's fixed texts: answers to commands, and the polite text in place of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question: a message that is ours to answer."""
+"""A question: a message that the bot has to answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.messages.origin import Origin
 
 
 class Question(BaseModel):
-    """A message that is ours to answer, with what its answer and its silver row need."""
+    """A message that the bot has to answer, with what its answer and its silver row need."""
 
     model_config = ConfigDict(frozen=True)
     bot_id: int
@@ -19,6 +19,7 @@ class Question(BaseModel):
     chat_id: int
     message_id: int
     seq: int
+    """Number of the landed line: the order of arrival."""
     chat_type: str
     chat_title: str | None = None
     topic_id: int | None = None
@@ -27,7 +28,7 @@ class Question(BaseModel):
     command: str | None = None
     received_at: datetime
     origin: Origin | None = None
-    """None for what Telegram delivered."""
+    """None for a message from Telegram."""
 
     @property
     def identity(self) -> Identity:
@@ -41,4 +42,5 @@ class Question(BaseModel):
 
     @property
     def key(self) -> str:
+        """The identity as one string."""
         return self.identity.key

@@ -1,7 +1,7 @@
 """Asking the model about many questions: on the driver in threads, or over the executors of a cluster.
 
-Both strategies make one attempt at each question and hand every outcome on as it comes. What is then to be done
-(deliver, ask again, wait, fall back) is decided in `lanes`.
+Both ways make one attempt at each question and pass each outcome on as soon as it comes. What to do then (deliver, ask
+again, wait, fall back) is decided in `pipeline.replies`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from pipeline.model.outcome import Outcome, Verdict
 from pipeline.platform.credentials import ModelAccess
 
 REFUSALS = frozenset({Verdict.UNAUTHORISED, Verdict.FORBIDDEN})
-"""Verdicts after which the credential is resolved anew: some servers answer 403 to one that has expired."""
+"""Verdicts after which the credential is resolved again: some servers answer 403 to one that has expired."""
 
 Done = Callable[[Question, Outcome], None]
 
 
 class Answering(Protocol):
-    """A way to ask the model. `submit` returns at once; `done` is called once for each question, from any thread."""
+    """A way to ask the model. Thread-safe."""
 
-    def submit(self, questions: Sequence[Question], done: Done) -> None: ...
+    def submit(self, questions: Sequence[Question], done: Done) -> None:
+        """Ask for answers, and return at once. `done` is called once for each question, on any thread."""
+        ...
 
     def withdraw(self) -> list[Question]:
         """Take back the questions that have not been asked yet; `done` is not called for them."""
@@ -31,8 +33,8 @@ class Answering(Protocol):
 
 
 def ask_once(model: Model, access: ModelAccess, text: str) -> Outcome:
-    """One attempt, whatever happens."""
+    """One attempt. Whatever goes wrong is an outcome: it never raises."""
     try:
         return model.ask(access, text)
-    except Exception as error:  # one message's trouble must not end the thread that others wait for
+    except Exception as error:  # one message's error must not end the thread that others wait for
         return Outcome(verdict=Verdict.FAILING, reason=f"asking failed: {type(error).__name__}")

@@ -41,7 +41,7 @@ def instructions() -> str:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How to ask. `timeout` in seconds for one attempt; `max_tokens` is tight since servers reserve it beforehand."""
+    """How to ask. `timeout`: seconds for one attempt. `max_tokens` is low, since servers reserve it beforehand."""
 
     model: str
     timeout: float = 60.0
@@ -50,25 +50,25 @@ class ModelSettings:
 
 
 _ABOUT_THE_CALLER = frozenset({402, 403, 405, 407, 421})
-"""Statuses about who asks and how (no money, no right, the wrong door), rarely about what is asked."""
+"""Statuses about who asks and where (no credit, no permission, the wrong address), rarely about what is asked."""
 
 _SECRET_FROM = 8
-"""Characters; a shorter bearer is a placeholder for a server that wants none."""
+"""Characters from which a bearer counts as a secret; a shorter one is a placeholder for a server that wants none."""
 
 
 @dataclass(frozen=True)
 class _Dialect:
-    """The form of request that a server takes; each refusal takes one thing back, so there are few."""
+    """The form of request that a server takes. Each refusal changes one thing, so few requests find it out."""
 
     schema: bool = True
     limit: str = "max_tokens"
     temperature: bool = True
 
-    def instead(self, error: openai.APIError, asked: str) -> _Dialect | None:
-        """The form to use after a refusal that is about the form, and so no message's fault."""
+    def alternative(self, error: openai.APIError, asked: str) -> _Dialect | None:
+        """The form to use after a refusal of this one. None where the refusal is not about the form."""
         if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
             return None
-        # A server may quote the message, whose words say nothing about the form.
+        # A server may quote the message, which says nothing about the form.
         text = f"{error.param} {error}".lower().replace(asked.lower(), "")
         if self.temperature and "temperature" in text:
             return replace(self, temperature=False)
@@ -90,7 +90,7 @@ class Model:
         self._dialect = _Dialect()
 
     def ask(self, access: ModelAccess, text: str) -> Outcome:
-        """One attempt at one message. What a server refuses of the request's form it is not asked for again."""
+        """One attempt at one message. A form of request that the server refuses is not used again."""
         started = time.monotonic()
         while isinstance(outcome := self._attempt(access, text, self._dialect), _Dialect):
             self._dialect = outcome
@@ -129,7 +129,7 @@ class Model:
     def _connected(self, access: ModelAccess) -> openai.OpenAI:
         with self._lock:
             if self._client is None or self._client[0] != access:
-                # The one before is not closed here: calls may be under way on it.
+                # The former client is not closed: calls may still use it.
                 client = openai.OpenAI(
                     base_url=access.base_url,
                     api_key=access.bearer.get_secret_value(),
@@ -140,7 +140,7 @@ class Model:
             return self._client[1]
 
     def _attempt(self, access: ModelAccess, text: str, dialect: _Dialect) -> Outcome | _Dialect:
-        """What came of it, or the form of request to use instead."""
+        """The outcome, or the form of request to use instead."""
         messages: list[ChatCompletionMessageParam] = [
             {"role": "system", "content": self._instructions},
             {"role": "user", "content": text},
@@ -155,14 +155,14 @@ class Model:
                 model=self._settings.model, messages=messages, **options
             )
         except openai.APIError as error:
-            return dialect.instead(error, text) or verdict_of(error)
-        except Exception as error:  # a body that is no completion fails in the client in ways it does not name
+            return dialect.alternative(error, text) or verdict_of(error)
+        except Exception as error:  # the client names no error for a body that is no completion
             return Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         return _read(completion)
 
 
 def verdict_of(error: openai.APIError) -> Outcome:
-    """What a failed call says. Servers repeat part of a refused key, so their words on it are left out."""
+    """The outcome of a call that failed. A server may quote part of a refused key, so its text is left out there."""
     reason = f"{type(error).__name__}"
     if isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)):
         return Outcome(verdict=Verdict.UNREACHABLE, reason="the model can't be reached")
@@ -189,7 +189,7 @@ def verdict_of(error: openai.APIError) -> Outcome:
 
 
 def _read(completion: Any) -> Outcome:
-    """The outcome of a response that the client took for a completion; servers send what they like."""
+    """The outcome of a response that the client took for a completion. Any field may be missing or of another type."""
     choices = getattr(completion, "choices", None) or []
     usage = getattr(completion, "usage", None)
     facts: dict[str, Any] = {

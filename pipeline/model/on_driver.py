@@ -1,4 +1,4 @@
-"""Asking the model on the driver: threads, each answer handed on the moment it is there."""
+"""Asking the model on the driver, in threads: each outcome is passed on as soon as it comes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from pipeline.platform.credentials import Credential, CredentialError, ModelAcce
 class Stragglers:
     """Which of the calls under way count against the concurrency.
 
-    A call that takes several times as long as calls do here no longer holds its place, so that a few slow answers
-    don't slow down the others; at most as many stragglers are let go as there are places. For one thread at a time.
+    A straggler is a call that takes several times as long as the recent ones. It no longer holds its place, so that a
+    few slow answers don't slow down the others. At most as many stragglers as there are places give theirs back.
+    For one thread at a time.
     """
 
     def __init__(self, places: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,9 +49,13 @@ class Stragglers:
 
 
 class DriverAnswering:
-    """Threads on the driver: an answer is handed on the moment it is there."""
+    """A thread on the driver for each call, and one that begins them. Thread-safe.
+
+    The questions that wait, the calls under way and the flag of the stop are used under the lock of `_changed` only.
+    """
 
     def __init__(self, model: Model, access: Credential[ModelAccess], concurrency: int) -> None:
+        """`concurrency`: calls at once, stragglers not counted."""
         self._model = model
         self._access = access
         self._stragglers = Stragglers(concurrency)
@@ -58,7 +63,7 @@ class DriverAnswering:
         self._changed = threading.Condition()
         self._stopped = False
         self._calls = 0
-        threading.Thread(target=self._admit, name="answering", daemon=True).start()
+        threading.Thread(target=self._begin_calls, name="answering", daemon=True).start()
 
     def submit(self, questions: Sequence[Question], done: Done) -> None:
         with self._changed:
@@ -72,17 +77,17 @@ class DriverAnswering:
         return waiting
 
     def stop(self) -> None:
-        """Begin no further call; those under way are left to themselves."""
+        """Begin no further call; those under way are abandoned."""
         with self._changed:
             self._stopped = True
             self._waiting.clear()
             self._changed.notify()
 
-    def _admit(self) -> None:
+    def _begin_calls(self) -> None:
         while True:
             with self._changed:
                 while not self._stopped and not (self._waiting and self._stragglers.free > 0):
-                    # A call may become a straggler, and so free its place, without anything else happening.
+                    # A call may become a straggler, and so give its place back, without any notification.
                     self._changed.wait(0.1 if self._waiting else None)
                 if self._stopped:
                     return
@@ -95,14 +100,14 @@ class DriverAnswering:
 
     def _ask(self, call: int, question: Question, done: Done) -> None:
         try:
-            outcome = self._ask_with_present_access(question.text)
+            outcome = self._ask_with_current_access(question.text)
         finally:
             with self._changed:
                 self._stragglers.end(call)
                 self._changed.notify()
         done(question, outcome)
 
-    def _ask_with_present_access(self, text: str) -> Outcome:
+    def _ask_with_current_access(self, text: str) -> Outcome:
         try:
             access = self._access.current()
             outcome = ask_once(self._model, access, text)

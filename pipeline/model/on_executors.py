@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class DistributedAnswering:
-    """`mapInPandas` over the executors: several chunk jobs at once, each handed on as it returns.
+    """`mapInPandas` over the executors: several chunk jobs at once, whose outcomes are passed on as each one ends.
 
     Each worker reads the model's address and bearer from a broadcast. A refused credential is a row's outcome, not a
     task's failure, and a task that Spark runs again only asks again: nothing is sent or stored on an executor.
@@ -48,10 +48,11 @@ class DistributedAnswering:
             self._jobs.submit(self._run, list(questions[start : start + self._rows_per_chunk]), done)
 
     def withdraw(self) -> list[Question]:
+        """Nothing: Spark has all chunks."""
         return []
 
     def stop(self) -> None:
-        """Begin no further job."""
+        """Begin no further job. A later `submit` raises RuntimeError."""
         self._stopped = True
         self._jobs.shutdown(wait=False, cancel_futures=True)
 
@@ -60,18 +61,18 @@ class DistributedAnswering:
         fault = Outcome(verdict=Verdict.FAILING, reason="the cluster brought no outcome")
         if not self._stopped:
             try:
-                outcomes = self._ask_with_present_access(chunk)
+                outcomes = self._ask_with_current_access(chunk)
             except CredentialError as error:
                 fault = Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
-            except Exception as error:  # whatever a job dies of, its questions must not be lost
+            except Exception as error:  # whatever it is, the job's questions must not be lost
                 fault = Outcome(verdict=Verdict.FAILING, reason=f"the cluster's job failed: {type(error).__name__}")
         for question in chunk:
             done(question, outcomes.get(question.key, fault))
 
-    def _ask_with_present_access(self, chunk: list[Question]) -> dict[str, Outcome]:
+    def _ask_with_current_access(self, chunk: list[Question]) -> dict[str, Outcome]:
         access = self._access.current()
         outcomes = self._collect(chunk)
-        refused = [q for q in chunk if outcomes[q.key].verdict in REFUSALS]
+        refused = [q for q in chunk if q.key in outcomes and outcomes[q.key].verdict in REFUSALS]
         if refused and self._access.refresh(access):
             outcomes |= self._collect(refused)
         return outcomes

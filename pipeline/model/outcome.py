@@ -1,4 +1,4 @@
-"""What came of asking the model once, and what is to be done about it. Plain decisions; nothing is called here."""
+"""The outcome of asking the model once, and what to do next. Plain decisions: no call is made here."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from pipeline.messages.text import holdable
+from pipeline.messages.text import storable
 
 
 class Verdict(StrEnum):
-    """What one attempt says, about the message or about the model."""
+    """What one attempt says about the message or about the model."""
 
     ANSWERED = "answered"
     REJECTED = "rejected"
     """The model refuses this message, and will again."""
     UNREADABLE = "unreadable"
-    """An answer came that can't be read; another attempt may do."""
+    """An answer came that can't be read; another attempt may succeed."""
     FAILING = "failing"
-    """The model failed on this attempt: 5xx, or no answer in time."""
+    """The model failed at this attempt: 5xx, or no answer in time."""
     BUSY = "busy"
     """429: the model wants us to wait."""
     UNREACHABLE = "unreachable"
+    """No connection: the request never left."""
     UNAUTHORISED = "unauthorised"
+    """401: the model refuses the credential, or none could be resolved."""
     FORBIDDEN = "forbidden"
-    """403 and its like: the credential is not enough, or a gateway dislikes the message."""
+    """403 and similar: the credential lacks a permission, or a gateway refuses the message."""
     UNKNOWN_MODEL = "unknown_model"
-    """404: no such model, or no such address."""
+    """404: no model of this name, or nothing at this address."""
 
 
 OUTAGES = frozenset({Verdict.BUSY, Verdict.UNREACHABLE, Verdict.UNAUTHORISED})
@@ -40,16 +42,18 @@ SUSPICIOUS = frozenset({Verdict.FAILING, Verdict.FORBIDDEN, Verdict.UNKNOWN_MODE
 
 
 class Outcome(BaseModel):
-    """What one attempt brought; crosses process borders as JSON."""
+    """The result of one attempt. Executors return it as JSON, so every field survives that."""
 
     model_config = ConfigDict(frozen=True)
     verdict: Verdict
     text: str = ""
-    """The answer, where there is one."""
+    """The answer; empty where the verdict is another than `answered`."""
     as_asked: bool = False
     """Whether the answer came as the JSON that was asked for, and not in another form that could be read."""
     reason: str = ""
+    """Why there is no answer; it holds no secret."""
     model: str | None = None
+    """The name by which the model calls itself."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     retry_after: float | None = None
@@ -59,13 +63,13 @@ class Outcome(BaseModel):
 
     @field_validator("text", "reason", "model", mode="before")
     @classmethod
-    def _holdable(cls, value: object) -> object:
-        return holdable(value) if isinstance(value, str) else value
+    def _storable(cls, value: object) -> object:
+        return storable(value) if isinstance(value, str) else value
 
     @field_validator("prompt_tokens", "completion_tokens")
     @classmethod
-    def _countable(cls, value: int | None) -> int | None:
-        """A count that no bigint can hold is none."""
+    def _storable_count(cls, value: int | None) -> int | None:
+        """A count that no bigint column can hold becomes None."""
         return value if value is not None and 0 <= value < 2**63 else None
 
 
@@ -76,20 +80,20 @@ class Next(StrEnum):
     FALL_BACK = "fall_back"
     ASK_AGAIN = "ask_again"
     WAIT = "wait"
-    """Until the model is back: this attempt doesn't count."""
+    """Until the model answers again: this attempt doesn't count."""
 
 
 def counts(outcome: Outcome, others_answered: bool) -> bool:
-    """Whether an attempt counts against its message. One made in an outage does not, however often it is made."""
+    """Whether an attempt counts against its message. In an outage none does, however many there are."""
     return outcome.verdict is Verdict.UNREADABLE or (outcome.verdict in SUSPICIOUS and others_answered)
 
 
 def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answered: bool) -> Next:
-    """Decide after an attempt. `attempts` are those that count, this one included.
+    """Decide after an attempt. `attempts`: how many count, this one included.
 
     `others_answered`: whether the model answered another message since this one's last failure, or, at its first,
-    since it was asked. Only then may a failing model be this message's fault; otherwise it is an outage, and no
-    message is lost to one.
+    since it was asked. Only then can a failure be this message's fault. Otherwise it is an outage, and no
+    message is lost to an outage.
     """
     if outcome.verdict is Verdict.ANSWERED:
         return Next.DELIVER
@@ -104,12 +108,12 @@ _FENCE = re.compile(r"^```[A-Za-z]*\s*\n?(.*?)\n?```$", re.DOTALL)
 
 
 def read_answer(content: Any) -> str | None:
-    """The answer in a completion's content, or None where there is none that can be read.
+    """The answer in a completion's content, or None where no answer can be read.
 
-    Takes `{"answer": …}` as asked for, bare or in a fence, a plain string, and a list of content blocks, of which the
-    text blocks count (gpt-oss serves reasoning blocks too). JSON that is cut off or of another shape is unreadable.
+    Reads `{"answer": …}` as asked for, alone or in a code fence; a plain string; and the text blocks of a list of
+    content blocks (gpt-oss sends reasoning blocks too). JSON that is cut off or has another shape is unreadable.
     """
-    text = _words(content)
+    text = _text_of(content)
     if text is None:
         return None
     if text[:1] in ("{", "["):
@@ -125,13 +129,13 @@ def read_answer(content: Any) -> str | None:
 
 
 def is_json_answer(content: Any) -> bool:
-    """Whether a content was read as the JSON that was asked for, and not in another form."""
-    text = _words(content)
+    """Whether a content is read as the JSON that was asked for, and not in another form."""
+    text = _text_of(content)
     return text is not None and text[:1] == "{" and read_answer(content) is not None
 
 
-def _words(content: Any) -> str | None:
-    """The text of a content, its blocks put together and its fence taken off."""
+def _text_of(content: Any) -> str | None:
+    """The text of a content: its text blocks joined, its code fence removed."""
     if isinstance(content, list):
         texts = [
             block["text"]
@@ -147,4 +151,4 @@ def _words(content: Any) -> str | None:
 
 
 def _clean(text: str) -> str | None:
-    return holdable(text).strip() or None
+    return storable(text).strip() or None

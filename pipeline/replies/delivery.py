@@ -1,19 +1,28 @@
-"""Sending one part of a reply: what is sent, and what Telegram's answer makes of the reply."""
+"""Sending one part of a reply: what is sent, and the state of the reply after it.
+
+Decisions are plain functions. `Sender` makes the calls that block: to the journal and to Telegram.
+"""
 
 from __future__ import annotations
 
 import html
 import re
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
+import structlog
+
 from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Probe
+from pipeline.replies.journal import Journal
 from pipeline.replies.reply import OnUnknown, Part, Reply
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
 from pipeline.telegram.splitting import split
+
+log = structlog.get_logger(__name__)
 
 AnswerFormat = Literal["plain", "html"]
 
@@ -22,60 +31,70 @@ _TAG = re.compile(
 )
 
 
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+"""Seconds between attempts to write the journal."""
+
+
 class Effect(StrEnum):
-    """What an attempt to send means beyond its reply."""
+    """What an attempt to send means beyond its own reply."""
 
     NONE = "none"
     HOLD = "hold"
-    """Telegram told us to wait in this chat."""
-    OUT = "out"
-    """Telegram can't be reached, or broke off: nothing more may be sent until it answers again."""
+    """Telegram asks us to wait in this chat."""
+    OUTAGE = "outage"
+    """Telegram can't be reached, or the connection broke: nothing more may be sent until it answers again."""
     TOKEN_REJECTED = "token_rejected"
+    """Telegram refuses the bot's token: nothing more may be sent until it takes it again."""
+    NOT_RECORDED = "not_recorded"
+    """The journal can't be written: nothing was sent, and nothing of it is in the journal."""
 
 
 @dataclass(frozen=True)
 class Sending:
-    """The reply after an attempt, and what the attempt means for others."""
+    """The reply after an attempt to send, and what the attempt means for others."""
 
     reply: Reply
     effect: Effect = Effect.NONE
     reason: str = ""
+    """Why the part was not confirmed; empty where it was."""
     wait: float | None = None
-    """Seconds that Telegram told us to wait."""
+    """Seconds that Telegram asks us to wait."""
 
 
 def parts_of(answer: Answer, answer_format: AnswerFormat) -> tuple[Part, ...]:
-    """The messages that an answer makes: at least one, since no answer is empty."""
+    """The messages that an answer is sent as: at least one, since no answer is empty."""
     return tuple(Part(text=text, html=answer_format == "html") for text in split(answer.text))
 
 
 def send(api: BotApi, reply: Reply, index: int) -> int:
     """Send a part into its chat and topic as a reply to its question. Raises BotApiError."""
     part, question = reply.parts[index], reply.question
-    # A chat that was upgraded numbers its messages anew: the old number may be another message there.
-    numbered_anew = reply.chat_id != question.chat_id
-    # And a probe's message was never there.
-    gone = numbered_anew or isinstance(question.origin, Probe)
+    # A supergroup has its own message numbers: that of the group it was may be another message there.
+    moved = reply.chat_id != question.chat_id
+    # A probe's message does not exist at Telegram.
+    no_such_message = moved or isinstance(question.origin, Probe)
     return api.send_message(
         reply.chat_id,
         part.text,
-        reply_to=None if gone else question.message_id,
+        reply_to=None if no_such_message else question.message_id,
         topic_id=question.topic_id,
         html=part.html,
     )
 
 
 def after_sent(reply: Reply, index: int, message_id: int, now: datetime | None = None) -> Sending:
+    """The reply after a part was confirmed, at `now` or at this moment."""
     return Sending(reply.sent(index, message_id, now or datetime.now(UTC)))
 
 
 def after_fault(reply: Reply, index: int, error: BotApiError, on_unknown: OnUnknown) -> Sending:
-    """What becomes of a reply whose part was not confirmed."""
+    """The reply after a part was not confirmed."""
     reason = str(error)
     if isinstance(error, Unreachable):
-        return Sending(reply.not_sent(index), Effect.OUT, reason)
+        return Sending(reply.not_sent(index), Effect.OUTAGE, reason)
     if isinstance(error, Interrupted):
-        return Sending(reply.unknown(index, reason, on_unknown), Effect.OUT, reason)
+        return Sending(reply.unknown(index, reason, on_unknown), Effect.OUTAGE, reason)
     assert isinstance(error, Refused)
     if error.token_rejected:
         return Sending(reply.not_sent(index), Effect.TOKEN_REJECTED, reason)
@@ -87,3 +106,58 @@ def after_fault(reply: Reply, index: int, error: BotApiError, on_unknown: OnUnkn
         plain = html.unescape(_TAG.sub("", reply.parts[index].text))
         return Sending(reply.not_sent(index).with_part(index, text=plain, html=False))
     return Sending(reply.dead(reason))
+
+
+class Sender:
+    """The calls of delivery that block. Thread-safe: each call runs on a thread of its own, and none raises."""
+
+    def __init__(self, journal: Journal, api: BotApi, on_unknown: OnUnknown, stopping: threading.Event) -> None:
+        """`stopping`: once it is set, a journal that can't be written is tried a last time and then given up."""
+        self._journal = journal
+        self._api = api
+        self._on_unknown = on_unknown
+        self._stopping = stopping
+
+    def send(self, reply: Reply, index: int) -> Sending:
+        """Record a reply whose part is `sending`, send that part, and record what came of it."""
+        try:
+            # With the answer, where the journal does not have it yet: one write for both states.
+            self._journal.record(reply)
+        except Exception as error:  # whatever it is, nothing has been sent
+            return Sending(reply.not_sent(index), Effect.NOT_RECORDED, str(error))
+        try:
+            sending = after_sent(reply, index, send(self._api, reply, index))
+        except BotApiError as error:
+            sending = after_fault(reply, index, error, self._on_unknown)
+        except Exception as error:  # whatever it is, the request may have left
+            sending = after_fault(reply, index, Interrupted(type(error).__name__), self._on_unknown)
+        self.save(sending.reply)
+        return sending
+
+    def save(self, *replies: Reply) -> bool:
+        """Record replies, for as long as that takes: a journal that lacks what was sent would send it again.
+
+        False if it was given up at a stop.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                self._journal.record(*replies)
+            except Exception as error:  # whatever it is, the caller's thread must come back with a result
+                log.error("the journal can't be written", key=replies[0].key, replies=len(replies), error=str(error))
+                if self._stopping.is_set():
+                    return False
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return True
+
+    def probe(self) -> str | None:
+        """Ask Telegram something harmless. Returns why it failed, or None."""
+        try:
+            self._api.get_me()
+        except BotApiError as error:
+            return str(error)
+        except Exception as error:
+            return type(error).__name__
+        return None

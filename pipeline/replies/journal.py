@@ -1,9 +1,9 @@
-"""The reply journal: what is open, answered, being sent or done, durable before it is acted upon.
+"""The reply journal: the state of every reply, durable before anything is done that depends on it.
 
 A write-ahead log of small immutable segments. Each segment is one atomic file of records, a line each, that hold the
-full new state of one or many replies; the state is the fold of all records in their order. Records that wait while a
-segment is being written share the next one, so a burst costs few files (on a volume each is an object put). One record
-accepts the replies of a whole micro-batch, all or none, which keeps the order within a chat over a crash.
+full new state of one or many replies; later records replace earlier ones. Records that wait while a segment is being
+written share the next one, so a burst costs few files (on a volume each is an object put). One record accepts the
+replies of a whole micro-batch, all or none, which keeps the order within a chat over a crash.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Settlement(BaseModel):
 
 class _Record(BaseModel):
     snapshot: bool = False
-    """Whether this record holds all there is, so that earlier ones no longer count."""
+    """Whether this record holds the whole state, so that earlier ones no longer count."""
     replies: list[Reply] = []
     settlements: list[Settlement] = []
     forgotten: list[str] = []
@@ -43,7 +43,7 @@ class _Record(BaseModel):
 
 @dataclass
 class Contents:
-    """The fold of a journal's segments."""
+    """What the records of a journal amount to, applied in their order."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
     settlements: dict[tuple[str, int], Settlement] = field(default_factory=dict)
@@ -75,7 +75,11 @@ class Contents:
 
 
 class Journal:
-    """The open journal of the one running pipeline. Thread-safe."""
+    """The open journal of the one running pipeline. Thread-safe.
+
+    `_lock` guards the contents and the records that wait, and is held for moments only. `_turn` guards the segments:
+    the thread that has it writes one, for all whose records wait.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Read what a former run left. Raises StorageError for a segment that can't be read."""
@@ -88,7 +92,7 @@ class Journal:
         self._waiting: list[_Waiting] = []
 
     def record(self, *replies: Reply) -> None:
-        """Make the new states of replies durable; they are when this returns. Raises OSError when it can't."""
+        """Make the new states of replies durable before this returns. Raises OSError when it can't."""
         self._write(_Record(replies=list(replies)))
 
     def settle(self, settlement: Settlement) -> None:
@@ -96,14 +100,14 @@ class Journal:
         self._write(_Record(settlements=[settlement]))
 
     def forget(self, settlements: Iterable[Settlement]) -> None:
-        """Drop replies whose silver rows are committed under a micro-batch that can't be replayed any more."""
+        """Drop replies whose silver rows were committed by a micro-batch that Spark will not call again."""
         done = list(settlements)
         if done:
             keys = [key for settlement in done for key in settlement.keys]
             self._write(_Record(forgotten=keys, released=[(s.query_id, s.batch_id) for s in done]))
 
     def release(self, settlement: Settlement, written: Iterable[str]) -> None:
-        """End a settlement of a query that is gone: those of its replies in `written` are in silver, the others not."""
+        """End a settlement of a query that no longer exists: silver has the replies in `written`, not the others."""
         self._write(
             _Record(forgotten=list(written), released=[(settlement.query_id, settlement.batch_id)]),
         )
@@ -132,7 +136,7 @@ class Journal:
         return len(self._contents.unsettled)
 
     def compact(self) -> None:
-        """Fold the segments into one where they have become many."""
+        """Replace the segments by one, if there are many."""
         if len(self._numbers) <= _COMPACT_ABOVE:
             return
         with self._turn:
@@ -149,11 +153,11 @@ class Journal:
             self._path(done).unlink(missing_ok=True)
 
     def _write(self, record: _Record) -> None:
-        # Before anybody else depends on it: what can't be written concerns its own caller alone.
+        # Before others share the write: a record that can't be encoded is an error of its own caller alone.
         waiting = _Waiting(record, record.model_dump_json().encode())
         with self._lock:
             self._waiting.append(waiting)
-        # Whoever gets the turn writes for all who wait; the others then find their record written.
+        # The thread that gets the turn writes for all that wait; the others then find their record written.
         with self._turn:
             if not waiting.done:
                 self._write_waiting()
@@ -190,7 +194,7 @@ class _Waiting:
 
 
 def read_journal(folder: Path) -> Contents:
-    """What the journal of a run, which may be going on, holds. Raises StorageError for a segment that can't be read."""
+    """Read the journal of a run that may still be running. Raises StorageError for a segment that can't be read."""
     for _ in range(10):
         with contextlib.suppress(FileNotFoundError):
             # A running pipeline may compact the journal between our listing and our reading.
@@ -211,7 +215,7 @@ def _read(folder: Path) -> tuple[Contents, list[int]]:
             records = [_Record.model_validate_json(line) for line in path.read_bytes().splitlines()]
         except ValueError:
             raise StorageError(
-                f"the journal's {path} can't be read: restore it from a copy, it says what is sent"
+                f"the journal's {path} can't be read: restore it from a backup, since it says which replies were sent"
             ) from None
         for record in records:
             contents.apply(record)

@@ -1,8 +1,8 @@
-"""A reply from question to delivery: its states, and the decisions that move it from one to the next.
+"""A reply from question to delivery: its states, and the decisions that lead from one to the next.
 
-A reply is `accepted`, `answered` once its answer is there, and then each of its parts goes
-`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are. A probe's that is not
-to be delivered has its parts `withheld` from the start.
+A reply is `accepted`, then `answered` when it has its answer, and then each of its parts goes
+`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are. The parts of a probe
+that is not to be delivered are `withheld` from the start.
 """
 
 from __future__ import annotations
@@ -20,17 +20,24 @@ OnUnknown = Literal["hold", "resend"]
 
 
 class PartState(StrEnum):
+    """How far the delivery of a part has come."""
+
     PENDING = "pending"
+    """To be sent."""
     SENDING = "sending"
+    """A request is about to leave, or under way. A restart that finds this can't know its outcome."""
     SENT = "sent"
+    """Telegram confirmed it."""
     UNKNOWN = "unknown"
+    """A request had no response: nobody can know whether the part arrived."""
     DEAD = "dead"
+    """Telegram refused it for good."""
     WITHHELD = "withheld"
     """Not to be sent at all."""
 
 
 MOST_RESENDS = 2
-"""A reader may see a reply at most once more than this, where every response is lost."""
+"""How often a part of unknown outcome is sent again at most. A reader may see it once more than this."""
 
 OPEN_STATES = frozenset({PartState.PENDING, PartState.SENDING})
 
@@ -52,9 +59,11 @@ class Part(_Value):
 
 
 class Reply(_Value):
+    """A question, its answer once there is one, and the delivery of that."""
+
     question: Question
     chat_id: int
-    """Where to send: the question's chat, or the supergroup that it was upgraded to."""
+    """Where to send: the question's chat, or the supergroup that Telegram made of it."""
     answer: Answer | None = None
     parts: tuple[Part, ...] = ()
     delivered_at: datetime | None = None
@@ -78,6 +87,7 @@ class Reply(_Value):
 
     @property
     def stage(self) -> str:
+        """accepted, answered or sending; the delivery status once the reply is terminal."""
         if self.answer is None:
             return "accepted"
         if self.terminal:
@@ -87,7 +97,7 @@ class Reply(_Value):
 
     @property
     def delivery_status(self) -> str:
-        """sent, unknown, dead or withheld: the worst that can be said of any part, an unknown one first."""
+        """unknown, dead or withheld if any part is, in this order; otherwise sent."""
         states = {part.state for part in self.parts}
         for state in (PartState.UNKNOWN, PartState.DEAD, PartState.WITHHELD):
             if state in states:
@@ -96,6 +106,7 @@ class Reply(_Value):
 
     @property
     def error(self) -> str | None:
+        """All reasons why something went wrong, each once."""
         reasons = [self.answer.reason if self.answer else None, *(part.error for part in self.parts)]
         # The parts of a reply that was refused share one reason.
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or None
@@ -121,14 +132,14 @@ class Reply(_Value):
         return self.with_part(index, state=PartState.PENDING)
 
     def unknown(self, index: int, reason: str, on_unknown: OnUnknown) -> Self:
-        """Nobody can know whether the part arrived. Held, it stays so; otherwise it is sent again, a few times."""
+        """Nobody can know whether the part arrived: `hold` leaves it so, `resend` sends it again a few times."""
         resends = self.parts[index].resends
         if on_unknown == "resend" and resends < MOST_RESENDS:
             return self.with_part(index, state=PartState.PENDING, resends=resends + 1)
         return self.with_part(index, state=PartState.UNKNOWN, error=reason)
 
     def dead(self, reason: str) -> Self:
-        """Telegram refused for good: no part that is still open can arrive."""
+        """Telegram refused for good: no open part can arrive."""
         parts = tuple(
             part.model_copy(update={"state": PartState.DEAD, "error": reason}) if part.state in OPEN_STATES else part
             for part in self.parts
@@ -136,6 +147,7 @@ class Reply(_Value):
         return self.model_copy(update={"parts": parts})
 
     def moved(self, chat_id: int) -> Self:
+        """Telegram made a supergroup of the chat."""
         return self.model_copy(update={"chat_id": chat_id})
 
     def resumed(self, on_unknown: OnUnknown) -> Self:

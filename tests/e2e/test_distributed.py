@@ -14,7 +14,7 @@ from tests.support.world import KEY, World, repeated, wait_until
 pytestmark = pytest.mark.e2e
 
 _NAME_WHAT_THE_DRIVER_ASKS = """
-from pipeline.model.answering import DriverAnswering
+from pipeline.model.on_driver import DriverAnswering
 submit = DriverAnswering.submit
 def submit_and_say(self, questions, done):
     for question in questions:

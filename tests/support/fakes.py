@@ -1,4 +1,4 @@
-"""Stand-ins for the Bot API and for a way to ask the model, scripted by the test."""
+"""Stand-ins for the Bot API, a way to ask the model, and an event loop without threads; scripted by the test."""
 
 import threading
 from collections import defaultdict, deque
@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from pipeline.messages.question import Question
 from pipeline.model.answering import Done
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.replies.event_loop import Action, EventLoop
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError
+from pipeline.telegram.typing_action import Typist
 
 
 class Sent(NamedTuple):
@@ -30,7 +32,7 @@ class FakeApi(BotApi):
         self.typed: list[tuple[int, int | None]] = []
         self.script: dict[str, deque[Exception]] = defaultdict(deque)
         self.probes = 0
-        self.down: BotApiError | None = None
+        self.down: Exception | None = None
         """What getMe raises."""
         self.fails_with: Exception | None = None
         """What every sendMessage raises."""
@@ -57,7 +59,7 @@ class FakeApi(BotApi):
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             self.before_send(sent)
-            assert self.open.wait(10), "the test never let this request go on"
+            assert self.open.wait(10), "the test never released this request"
             if self.script[text]:
                 raise self.script[text].popleft()
             if self.fails_with is not None:
@@ -91,7 +93,7 @@ def failed(verdict: Verdict, reason: str = "no luck", **more: Any) -> Outcome:
 
 
 class FakeAnswering:
-    """Answers `re: <text>` at once, unless a text is scripted or held back."""
+    """Answers `re: <text>` at once, unless a text is scripted or held."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -126,3 +128,56 @@ class FakeAnswering:
         if self.script[text]:
             return self.script[text].popleft()
         return self.outage or self.always.get(text) or said(f"re: {text}")
+
+
+class ManualLoop(EventLoop):
+    """An event loop on the test's own thread: the test moves its clock and runs its background jobs."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.jobs: list[tuple[str, Action]] = []
+        """What would run on other threads, by the threads' names, in order."""
+        super().__init__(clock=lambda: self.time, start_thread=lambda name, job: self.jobs.append((name, job)))
+
+    @property
+    def job_names(self) -> list[str]:
+        return [name for name, _ in self.jobs]
+
+    def settle(self) -> None:
+        """Handle all that can be handled now."""
+        while self.turn(0):
+            pass
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; each timer fires at its own time."""
+        self.settle()
+        until = self.time + seconds
+        while self._timers and self._timers[0][0] <= until:
+            self.time = max(self.time, self._timers[0][0])
+            self.settle()
+        self.time = until
+
+    def run_job(self, name: str) -> None:
+        """Run the first background job of a name, and handle its result."""
+        job = next(entry for entry in self.jobs if entry[0] == name)
+        self.jobs.remove(job)
+        job[1]()
+        self.settle()
+
+
+class FakeTypist(Typist):
+    """Notes for which questions the typing action is shown, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.paused: list[bool] = []
+
+    def begin(self, question: Question) -> None:
+        self.begun.append(question.text)
+
+    def end(self, question: Question) -> None:
+        self.ended.append(question.text)
+
+    def pause(self, paused: bool) -> None:
+        self.paused.append(paused)

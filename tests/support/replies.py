@@ -37,8 +37,8 @@ def answer(text: str = "hello", **more: Any) -> Answer:
 
 def answered(*parts: Part | str, **more: Any) -> Reply:
     """A reply with its answer in these parts; `more` are the question's fields."""
-    made = tuple(part if isinstance(part, Part) else Part(text=part) for part in parts or ("hello",))
-    return accepted(**more).with_answer(answer(" ".join(part.text for part in made)), made)
+    in_parts = tuple(part if isinstance(part, Part) else Part(text=part) for part in parts or ("hello",))
+    return accepted(**more).with_answer(answer(" ".join(part.text for part in in_parts)), in_parts)
 
 
 def part(text: str, state: PartState, message_id: int | None = None, error: str | None = None) -> Part:

@@ -29,7 +29,7 @@ def test_an_origin_has_a_name_and_survives_json(origin: Origin, name: str, withh
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\0"])
-def test_an_answer_without_a_word_cannot_be_delivered(text: str) -> None:
+def test_an_empty_answer_cannot_be_delivered(text: str) -> None:
     with pytest.raises(ValidationError, match="nothing to send"):
         StoredAnswer(text=text, status=AnswerStatus.ANSWERED, answered_at=NOON)
 

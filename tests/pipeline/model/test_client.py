@@ -109,7 +109,7 @@ def test_every_failure_has_its_verdict(ask: Ask, rule: Rule, verdict: str, reaso
 
 
 @pytest.mark.parametrize(("given", "wait"), [("2.5", 2.5), ("-1", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
-def test_the_models_word_on_waiting_is_passed_on(given: str, wait: float | None) -> None:
+def test_the_wait_that_the_model_asks_for_is_passed_on(given: str, wait: float | None) -> None:
     request = httpx.Request("POST", "http://127.0.0.1")
     response = httpx.Response(429, headers={"retry-after": given}, request=request)
     error = openai.RateLimitError("busy", response=response, body={"message": "busy"})
@@ -169,7 +169,7 @@ def test_no_reason_holds_the_bearer(ask: Ask) -> None:
     assert secret not in outcome.model_dump_json()
 
 
-def test_the_word_that_stands_for_no_bearer_does_not_garble_reasons(ask: Ask) -> None:
+def test_the_placeholder_for_no_bearer_is_not_replaced_in_reasons(ask: Ask) -> None:
     assert ask(Rule(status=400, message="nonetheless, none"), bearer="none").reason == "400 nonetheless, none"
 
 

@@ -1,4 +1,4 @@
-"""What is done about what the model said."""
+"""What to do after an attempt, and how an answer is read."""
 
 import json
 from typing import Any
@@ -106,7 +106,7 @@ def test_the_answer_is_read_from_what_servers_send(content: Any, answer: str | N
         (None, False),
     ],
 )
-def test_the_json_that_was_asked_for_is_told_from_other_answers(content: Any, as_asked: bool) -> None:
+def test_the_json_that_was_asked_for_is_distinguished_from_other_answers(content: Any, as_asked: bool) -> None:
     assert is_json_answer(content) is as_asked
 
 

@@ -1,9 +1,14 @@
 """Sending a part, and what Telegram's answer makes of its reply."""
 
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
 from pipeline.messages.origin import Probe, Replay
-from pipeline.replies.delivery import Effect, Sending, after_fault, after_sent, parts_of, send
+from pipeline.replies.delivery import Effect, Sender, Sending, after_fault, after_sent, parts_of, send
+from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.reply import OnUnknown, Part, PartState, Reply
 from pipeline.telegram.client import BotApiError, Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeApi, Sent
@@ -63,10 +68,10 @@ REFUSED = Refused(403, "Forbidden: bot was blocked by the user")
 @pytest.mark.parametrize(
     ("error", "on_unknown", "state", "effect", "reason"),
     [
-        (Unreachable("no way"), "hold", PENDING, Effect.OUT, None),
-        (Unreachable("no way"), "resend", PENDING, Effect.OUT, None),
-        (Interrupted("cut"), "hold", UNKNOWN, Effect.OUT, "cut"),
-        (Interrupted("cut"), "resend", PENDING, Effect.OUT, None),
+        (Unreachable("no way"), "hold", PENDING, Effect.OUTAGE, None),
+        (Unreachable("no way"), "resend", PENDING, Effect.OUTAGE, None),
+        (Interrupted("cut"), "hold", UNKNOWN, Effect.OUTAGE, "cut"),
+        (Interrupted("cut"), "resend", PENDING, Effect.OUTAGE, None),
         (Refused(401, "Unauthorized"), "hold", PENDING, Effect.TOKEN_REJECTED, None),
         (Refused(404, "Not Found"), "hold", PENDING, Effect.TOKEN_REJECTED, None),
         (Refused(429, "Too Many Requests", 7.0), "hold", PENDING, Effect.HOLD, None),
@@ -109,3 +114,108 @@ def test_refused_html_is_sent_again_as_plain_text_without_its_tags() -> None:
     sending = after_fault(reply, 0, refused, "hold")
     assert sending.reply.parts == (Part(text="1 < 2 link a<b", html=False),)
     assert states(after_fault(sending.reply.sending(0), 0, refused, "hold")) == [DEAD]
+
+
+# Calls that block
+
+
+class Run:
+    """A sender over a journal that fails as often as the test says, and a fake of Telegram."""
+
+    def __init__(self, folder: Path, on_unknown: OnUnknown = "hold") -> None:
+        self.folder, self.api, self.stopping = folder, FakeApi(), threading.Event()
+        self.journal = Journal(folder)
+        self.failures = 0
+        """How often the journal fails from now on."""
+        self._record, self.journal.record = self.journal.record, self._record_or_fail  # type: ignore[method-assign]
+        self.sender = Sender(self.journal, self.api, on_unknown, self.stopping)
+
+    def _record_or_fail(self, *replies: Reply) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("No space left on device")
+        self._record(*replies)
+
+    @property
+    def recorded(self) -> list[PartState]:
+        (reply,) = read_journal(self.folder).replies.values()
+        return [part.state for part in reply.parts]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr("pipeline.replies.delivery._FIRST_PAUSE", 0.001)
+    return Run(tmp_path / "journal")
+
+
+def test_a_part_is_recorded_as_sending_before_its_request_and_as_sent_after_it(run: Run) -> None:
+    before: list[list[PartState]] = []
+    run.api.before_send = lambda _: before.append(run.recorded)
+    sending = run.sender.send(under_way("hi"), 0)
+    assert (before, run.recorded, states(sending)) == ([[SENDING]], [SENT], [SENT])
+
+
+def test_a_part_that_cannot_be_recorded_is_not_sent(run: Run) -> None:
+    run.failures = 1
+    sending = run.sender.send(under_way("hi"), 0)
+    assert (sending.effect, sending.reason) == (Effect.NOT_RECORDED, "No space left on device")
+    assert (states(sending), run.api.requests) == ([PENDING], [])
+
+
+@pytest.mark.parametrize(
+    ("error", "effect", "reason"),
+    [
+        (Interrupted("cut"), Effect.OUTAGE, "cut"),
+        (RuntimeError("with a secret"), Effect.OUTAGE, "RuntimeError"),
+    ],
+)
+def test_a_request_that_may_have_left_is_recorded_as_unknown(
+    run: Run, error: Exception, effect: Effect, reason: str
+) -> None:
+    run.api.script["hi"].append(error)
+    sending = run.sender.send(under_way("hi"), 0)
+    assert (sending.effect, sending.reason, run.recorded) == (effect, reason, [UNKNOWN])
+
+
+def test_what_came_of_a_request_is_recorded_for_as_long_as_that_takes(run: Run) -> None:
+    run.api.before_send = lambda _: setattr(run, "failures", 3)
+    run.sender.send(under_way("hi"), 0)
+    assert (run.failures, run.recorded) == (0, [SENT])
+
+
+def test_saving_is_tried_until_it_works(run: Run) -> None:
+    run.failures = 3
+    assert run.sender.save(answered("hi"))
+    assert (run.failures, run.recorded) == (0, [PENDING])
+
+
+def test_at_a_stop_saving_is_given_up_after_a_last_attempt(run: Run) -> None:
+    run.stopping.set()
+    run.failures = 2
+    assert not run.sender.save(answered("hi"))
+    assert run.failures == 1
+    run.failures = 0
+    assert run.sender.save(answered("hi"))
+
+
+def test_a_stop_ends_the_pause_between_two_attempts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.replies.delivery._FIRST_PAUSE", 30.0)
+    run.failures = 1
+    threading.Timer(0.05, run.stopping.set).start()
+    began = time.monotonic()
+    assert run.sender.save(answered("hi"))
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("down", "reason"),
+    [
+        (None, None),
+        (Unreachable("refused"), "refused"),
+        (RuntimeError("with a secret"), "RuntimeError"),
+    ],
+)
+def test_a_probe_says_why_telegram_does_not_answer(run: Run, down: Exception | None, reason: str | None) -> None:
+    run.api.down = down
+    assert run.sender.probe() == reason
+    assert (run.api.probes, run.api.requests) == (1, [])

@@ -142,7 +142,7 @@ def test_a_segment_from_before_replies_had_an_origin_is_read(tmp_path: Path) -> 
     assert (journal.get("42:1:7:101"), journal.settlements()) == (accepted(), [settlement(accepted())])
 
 
-def test_what_came_from_outside_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_an_injected_message_is_read_as_it_was_written(tmp_path: Path) -> None:
     stored = StoredAnswer(text="да", status=AnswerStatus.FIXED, prompt_tokens=3, answered_at=NOON)
     origins = (None, Probe(id="p"), Replay(id="r", mode="answer"), Replay(id="s", mode="deliver", answer=stored))
     replies = [accepted(origin=origin) for origin in origins]
@@ -151,7 +151,7 @@ def test_what_came_from_outside_is_read_as_it_was_written(tmp_path: Path) -> Non
     assert len(read_journal(tmp_path).replies) == 4
 
 
-def test_a_segment_that_cannot_be_read_is_said_in_one_line_and_not_passed_over(tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_read_is_reported_in_one_line_and_not_skipped(tmp_path: Path) -> None:
     Journal(tmp_path).record(accepted())
     (tmp_path / "000000000000002.json").write_text("{")
     for read in (Journal, read_journal):

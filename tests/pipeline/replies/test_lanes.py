@@ -1,4 +1,4 @@
-"""Replies on their way, with fakes for the model and Telegram and a real journal."""
+"""Replies from question to delivery on real threads, with fakes for the model and Telegram and a real journal."""
 
 import shutil
 import threading
@@ -14,7 +14,7 @@ from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.messages.phrases import FALLBACK, fixed_answer
 from pipeline.model.outcome import Verdict
 from pipeline.replies.journal import Journal, read_journal
-from pipeline.replies.lanes import Lanes
+from pipeline.replies.lanes import Lanes, OpenReplies
 from pipeline.replies.reply import OnUnknown, PartState, Reply
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
@@ -23,7 +23,7 @@ from tests.support.replies import NOON, accepted, answered, part
 from tests.support.waiting import eventually
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
-OUT = failed(Verdict.UNREACHABLE, "the model can't be reached")
+UNREACHABLE = failed(Verdict.UNREACHABLE, "the model can't be reached")
 FAILING = failed(Verdict.FAILING, "500 crashed")
 
 
@@ -33,16 +33,17 @@ class Run:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.api, self.answering = FakeApi(), FakeAnswering()
-        self.told: list[tuple[str, str | None]] = []
+        self.reports: list[tuple[str, str | None]] = []
         self.settings = {"send_rate": 10_000.0, "model_attempts": 2, **settings}
         self.journal = Journal(folder)
         self.lanes = self._lanes()
         self.accepted: list[Reply] = []
 
     def _lanes(self) -> Lanes:
-        return Lanes(
-            self.journal, self.answering, self.api, report=lambda *told: self.told.append(told), **self.settings
-        )
+        return Lanes(self.journal, self.answering, self.api, report=self._report, **self.settings)
+
+    def _report(self, service: str, reason: str | None) -> None:
+        self.reports.append((service, reason))
 
     def accept(self, *replies: Reply, ahead: FakeAnswering | None = None) -> None:
         self.accepted += replies
@@ -57,7 +58,7 @@ class Run:
 
     def finish(self) -> None:
         """Wait until every reply that was accepted is terminal."""
-        assert self.lanes.wait([reply.key for reply in self.accepted], 3.0), f"still open: {self.lanes._works}"
+        assert self.lanes.wait([reply.key for reply in self.accepted], 3.0), f"still open: {self.lanes._open._keys}"
 
     def stages(self) -> list[str]:
         return [self.reply(reply.question.seq).stage for reply in self.accepted]
@@ -68,7 +69,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of real services, a hundred times shorter."""
     monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.01)
     monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.02)
-    monkeypatch.setattr("pipeline.replies.lanes.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.model_gate._FIRST_PAUSE", 0.002)
+    monkeypatch.setattr("pipeline.replies.telegram_gate._JOURNAL_PAUSE", 0.01)
     monkeypatch.setattr(pacing, "_CHAT_INTERVAL", 0.01)
 
 
@@ -103,7 +106,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         run.lanes.stop(5)
 
 
-# The way of a reply
+# From question to delivery
 
 
 def test_a_question_is_answered_in_its_chat_and_recorded(run: Run) -> None:
@@ -181,7 +184,7 @@ def test_a_reply_that_is_open_already_is_not_taken_twice(run: Run) -> None:
     assert (run.answering.asked, run.api.texts) == (["hi", "next"], ["re: hi", "re: next"])
 
 
-# What was landed from outside
+# Injected messages
 
 STORED = StoredAnswer(text="said before", status=AnswerStatus.FALLBACK, reason="400 no", answered_at=NOON)
 
@@ -313,7 +316,7 @@ def test_a_chat_told_to_wait_waits_alone(run: Run) -> None:
     run.accept(accepted("1", chat_id=1, seq=1), accepted("2", chat_id=1, seq=2), accepted("3", chat_id=2, seq=3))
     run.finish()
     assert run.api.texts == ["re: 3", "re: 1", "re: 2"]
-    assert run.told == []
+    assert run.reports == []
     assert run.answering.asked.count("1") == 1
 
 
@@ -348,7 +351,7 @@ def test_a_request_that_was_not_carried_out_is_made_again_when_telegram_is_back(
     run.finish()
     assert sorted(run.api.texts) == ["re: hi", "re: later"]
     assert sorted(run.answering.asked) == ["hi", "later"]
-    assert run.told == [("telegram", str(error)), ("telegram", None)]
+    assert run.reports == [("telegram", str(error)), ("telegram", None)]
     assert run.stages() == ["sent", "sent"]
 
 
@@ -370,7 +373,7 @@ def test_a_lost_response_is_sent_again_where_that_is_asked_for(start: Start) -> 
     assert (run.stages(), run.answering.asked) == (["sent"], ["hi"])
 
 
-def test_whatever_sending_dies_of_is_an_unknown_outcome(run: Run) -> None:
+def test_any_error_while_sending_is_an_unknown_outcome(run: Run) -> None:
     run.api.script["re: hi"].append(RuntimeError("with a secret"))
     run.accept(accepted("hi"))
     run.finish()
@@ -407,13 +410,13 @@ def test_answers_that_wait_for_telegram_are_durable(run: Run) -> None:
 def test_a_journal_that_cannot_be_written_sends_nothing_until_it_can(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.accept(accepted("1", chat_id=1, seq=1))
     run.finish()
-    monkeypatch.setattr("pipeline.replies.journal.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
     reply = accepted("2", chat_id=2, seq=2)
-    run.lanes.accept([reply])
-    eventually(lambda: run.answering.asked == ["1", "2"])
-    assert not run.lanes.wait([reply.key], 0.2)
-    assert run.api.texts == ["re: 1"]
-    monkeypatch.undo()
+    with monkeypatch.context() as full:
+        full.setattr("pipeline.replies.journal.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        run.lanes.accept([reply])
+        eventually(lambda: run.answering.asked == ["1", "2"])
+        assert not run.lanes.wait([reply.key], 0.2)
+        assert run.api.texts == ["re: 1"]
     assert run.lanes.wait([reply.key], 5)
     assert (run.api.texts, run.reply(2).stage) == (["re: 1", "re: 2"], "sent")
 
@@ -430,10 +433,10 @@ def test_in_an_outage_messages_wait_and_are_answered_afterwards(run: Run, verdic
     run.answering.outage = None
     run.finish()
     assert sorted(run.api.texts) == [f"re: {seq}" for seq in range(6)]
-    assert run.told == [("model", "out"), ("model", None)]
+    assert run.reports == [("model", "out"), ("model", None)]
 
 
-def test_the_models_word_on_waiting_is_kept(run: Run) -> None:
+def test_the_wait_that_the_model_asks_for_is_kept(run: Run) -> None:
     run.answering.script["hi"].append(failed(Verdict.BUSY, "429", retry_after=0.15))
     run.accept(accepted("hi"))
     assert not run.lanes.wait([run.accepted[0].key], 0.1)
@@ -442,14 +445,14 @@ def test_the_models_word_on_waiting_is_kept(run: Run) -> None:
 
 
 def test_new_messages_during_a_trial_wait_for_its_outcome_and_hold_nothing_up(run: Run) -> None:
-    run.answering.script["first"].append(OUT)
+    run.answering.script["first"].append(UNREACHABLE)
     run.accept(accepted("first", chat_id=1, seq=1))
-    eventually(lambda: run.told)
+    eventually(lambda: run.reports)
     run.answering.held = {"first"}
     eventually(lambda: "first" in run.answering.waiting)
     run.accept(accepted("second", chat_id=2, seq=2))
     run.accept(accepted("/help", chat_id=3, seq=3, command="help"))
-    assert run.lanes.wait([run.accepted[2].key], 2), "the lanes must go on while a trial is under way"
+    assert run.lanes.wait([run.accepted[2].key], 2), "the lanes must continue while a trial is under way"
     assert run.answering.asked == ["first", "first"]
     run.answering.release("first")
     run.finish()
@@ -457,15 +460,15 @@ def test_new_messages_during_a_trial_wait_for_its_outcome_and_hold_nothing_up(ru
 
 
 def test_a_long_trial_holds_nothing_up(run: Run) -> None:
-    run.answering.outage = OUT
+    run.answering.outage = UNREACHABLE
     run.accept(*(accepted(str(seq), chat_id=seq, seq=seq) for seq in range(3)))
-    eventually(lambda: run.told)
+    eventually(lambda: run.reports)
     run.answering.held = {"0", "1", "2"}
     run.answering.outage = None
     eventually(lambda: run.answering.waiting)
     assert not run.lanes.wait([reply.key for reply in run.accepted], 0.2)
     run.accept(accepted("/help", chat_id=9, seq=9, command="help"))
-    assert run.lanes.wait([run.accepted[-1].key], 2), "the lanes must go on while a trial is under way"
+    assert run.lanes.wait([run.accepted[-1].key], 2), "the lanes must continue while a trial is under way"
     run.answering.held = set()
     run.answering.release(next(iter(run.answering.waiting)))
     run.finish()
@@ -481,7 +484,7 @@ def test_a_message_that_the_model_rejects_or_never_answers_gets_the_polite_text(
     reply = run.reply(1)
     assert reply.answer is not None
     assert (reply.answer.status, reply.answer.reason, reply.error) == ("fallback", "why", "why")
-    assert run.told == []
+    assert run.reports == []
 
 
 def test_an_unreadable_answer_may_be_followed_by_a_readable_one(run: Run) -> None:
@@ -501,7 +504,7 @@ def test_a_message_that_fails_while_the_model_answers_others_gets_the_polite_tex
     assert sorted(run.api.texts) == sorted([FALLBACK, *(f"re: {seq}" for seq in range(2, 6))])
     assert run.reply(1).error == "500 crashed"
     assert run.answering.asked.count("poison") == 2
-    assert run.told[-1] == ("model", None)
+    assert run.reports[-1] == ("model", None)
 
 
 def test_an_outage_costs_no_message_its_answer_however_often_it_fails(run: Run) -> None:
@@ -525,12 +528,12 @@ def test_what_was_not_yet_asked_when_an_outage_began_is_taken_back_and_waits(run
     eventually(lambda: len(run.answering.waiting) == 2)
     run.answering.queued = [run.answering.waiting.pop("queued")[0]]
     run.answering.held = set()
-    run.answering.release("first", OUT)
+    run.answering.release("first", UNREACHABLE)
     run.finish()
     assert sorted(run.api.texts) == ["re: first", "re: queued"]
 
 
-def test_a_message_that_fails_alone_waits_and_is_answered_once_the_model_is_well(run: Run) -> None:
+def test_a_message_that_fails_alone_waits_and_is_answered_once_the_model_answers_again(run: Run) -> None:
     run.answering.always["hi"] = FAILING
     run.accept(accepted("hi"))
     eventually(lambda: len(run.answering.asked) >= 6)
@@ -540,7 +543,7 @@ def test_a_message_that_fails_alone_waits_and_is_answered_once_the_model_is_well
     assert run.api.texts == ["re: hi"]
 
 
-def test_two_messages_that_fail_do_not_accuse_one_another(run: Run) -> None:
+def test_two_failures_are_not_held_against_each_other(run: Run) -> None:
     run.answering.outage = FAILING
     run.accept(accepted("1", chat_id=1, seq=1), accepted("2", chat_id=2, seq=2))
     eventually(lambda: len(run.answering.asked) >= 8)
@@ -580,7 +583,7 @@ def test_a_batch_is_asked_for_ahead_and_delivered_in_order(run: Run) -> None:
 
 def test_what_the_cluster_could_not_answer_is_asked_for_again_in_its_turn(run: Run) -> None:
     cluster = FakeAnswering()
-    cluster.always = {"1": failed(Verdict.UNREADABLE), "2": OUT, "3": failed(Verdict.REJECTED, "no")}
+    cluster.always = {"1": failed(Verdict.UNREADABLE), "2": UNREACHABLE, "3": failed(Verdict.REJECTED, "no")}
     run.accept(
         *(accepted(str(seq), seq=seq) for seq in (1, 2, 3)),
         accepted("/help", seq=4, command="help"),
@@ -609,7 +612,7 @@ def test_what_the_cluster_could_not_answer_is_asked_for_again_in_its_turn(run: R
         (answered(part("a", DEAD)), "hold", [], [], "dead"),
     ],
 )
-def test_a_restart_goes_on_from_every_state(
+def test_a_restart_continues_from_every_state(
     start: Start, left: Reply, on_unknown: OnUnknown, asked: list[str], sent: list[str], stage: str
 ) -> None:
     run = start(left, on_unknown=on_unknown)
@@ -678,7 +681,7 @@ def test_at_a_stop_nothing_new_begins_and_what_is_there_is_kept(run: Run) -> Non
 
 
 def test_at_a_stop_answers_that_have_come_but_not_been_looked_at_are_kept(start: Start) -> None:
-    looking, go_on = threading.Event(), threading.Event()
+    looking, proceed = threading.Event(), threading.Event()
     run = start()
     run.answering.held = {str(seq) for seq in range(1, 6)}
     run.accept(*(accepted(str(seq), chat_id=seq, seq=seq) for seq in range(1, 6)))
@@ -686,16 +689,16 @@ def test_at_a_stop_answers_that_have_come_but_not_been_looked_at_are_kept(start:
 
     def busy() -> None:
         looking.set()
-        assert go_on.wait(5)
+        assert proceed.wait(5)
 
-    run.lanes._events.put(busy)
+    run.lanes._loop.post(busy)
     assert looking.wait(5)
     for seq in range(1, 6):
         run.answering.release(str(seq))
     stopping = threading.Thread(target=run.lanes.stop, args=(5.0,))
     stopping.start()
-    eventually(lambda: run.lanes._stopping)
-    go_on.set()
+    eventually(run.lanes._stopping.is_set)
+    proceed.set()
     stopping.join(5)
     assert [run.reply(seq).stage for seq in range(1, 6)] == ["answered"] * 5
     assert run.api.requests == []
@@ -757,3 +760,42 @@ def test_a_reason_that_no_file_can_hold_stops_neither_its_chat_nor_others(run: R
     run.accept(accepted("odd", seq=1), accepted("next", seq=2), accepted("other", chat_id=2, seq=3))
     run.finish()
     assert sorted(run.api.texts) == sorted([FALLBACK, "re: next", "re: other"])
+
+
+# Threads
+
+
+def test_decisions_and_reports_are_made_on_the_lanes_own_thread(start: Start) -> None:
+    threads: list[str] = []
+    run = start()
+    run.lanes._dispatcher._report = lambda service, reason: threads.append(threading.current_thread().name)
+    run.api.script["re: hi"].append(Unreachable("refused"))
+    run.accept(accepted("hi"))
+    run.finish()
+    assert threads == ["lanes", "lanes"]
+    assert not run.lanes._loop.owned
+
+
+def test_open_replies_are_each_added_once() -> None:
+    open_replies = OpenReplies()
+    first, second = accepted("1", seq=1), accepted("2", seq=2)
+    assert open_replies.add([first, first]) == [first]
+    assert open_replies.add([first, second]) == [second]
+    assert len(open_replies) == 2
+    open_replies.remove(first.key)
+    open_replies.remove("not there")
+    assert open_replies.add([first, second]) == [first]
+
+
+def test_a_wait_ends_when_what_it_waits_for_is_done() -> None:
+    open_replies = OpenReplies()
+    first, second = open_replies.add([accepted("1", seq=1), accepted("2", seq=2)])
+    assert not open_replies.wait_until_done({first.key}, 0.01)
+    assert not open_replies.wait_until_below(2, 0.01)
+    threading.Timer(0.02, open_replies.remove, (first.key,)).start()
+    assert open_replies.wait_until_done({first.key}, 5)
+    assert open_replies.wait_until_below(2, 0)
+    assert not open_replies.wait_until_done({first.key, second.key}, 0)
+    open_replies.end_waits()
+    assert open_replies.wait_until_done({second.key}, 0)
+    assert open_replies.wait_until_below(1, 0)

@@ -1,6 +1,6 @@
-"""When a service that is out may be tried."""
+"""When a service that fails may be tried."""
 
-from pipeline.replies.outage import LONGEST_WAIT, Outage
+from pipeline.replies.outage import LONGEST_WAIT, GateState, Outage
 
 
 def test_a_service_that_answers_admits_every_call() -> None:
@@ -26,7 +26,7 @@ def test_one_trial_at_a_time_after_the_wait() -> None:
     assert [outage.admits(now) for now in (11.9, 12.0)] == [False, True]
 
 
-def test_the_wait_doubles_up_to_a_bound_and_begins_anew_after_an_answer() -> None:
+def test_the_wait_doubles_up_to_a_bound_and_begins_again_after_an_answer() -> None:
     outage, now, waits = Outage(), 0.0, []
     for _ in range(9):
         outage.failed(now, "down")
@@ -39,7 +39,7 @@ def test_the_wait_doubles_up_to_a_bound_and_begins_anew_after_an_answer() -> Non
     assert outage.next_trial - now == 0.5
 
 
-def test_the_services_own_word_on_the_wait_counts() -> None:
+def test_the_wait_that_the_service_asks_for_counts() -> None:
     outage = Outage()
     outage.failed(10.0, "busy", 7.0)
     assert outage.next_trial == 17.0
@@ -57,3 +57,26 @@ def test_an_answer_to_a_call_from_before_the_outage_does_not_end_it() -> None:
     outage.failed(10.0, "down")
     assert not outage.answered(9.0)
     assert outage.reason == "down"
+
+
+def test_the_states_have_names() -> None:
+    outage, states = Outage(), list[GateState]()
+    states.append(outage.state)
+    outage.failed(10.0, "down")
+    states.append(outage.state)
+    outage.admits(10.5)
+    states.append(outage.state)
+    outage.failed(11.0, "down")
+    states.append(outage.state)
+    outage.admits(12.0)
+    outage.answered(12.0)
+    states.append(outage.state)
+    assert states == ["open", "closed", "trial", "closed", "open"]
+
+
+def test_a_call_from_before_the_outage_that_fails_later_does_not_end_a_trial() -> None:
+    outage = Outage()
+    outage.failed(10.0, "down")
+    outage.admits(10.5)
+    assert not outage.failed(11.0, "no answer in time", began=9.0)
+    assert (outage.state, outage.reason) == (GateState.TRIAL, "down")

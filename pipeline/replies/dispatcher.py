@@ -1,0 +1,236 @@
+"""The dispatcher: decides what each open reply does next. In order within a chat, concurrently across chats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+import structlog
+
+from pipeline.messages.answer import Answer, AnswerStatus
+from pipeline.messages.question import Question
+from pipeline.model.answering import Answering
+from pipeline.model.outcome import Next, Outcome
+from pipeline.replies.delivery import AnswerFormat, Effect, Sender, Sending, parts_of
+from pipeline.replies.event_loop import EventLoop
+from pipeline.replies.model_gate import ModelGate
+from pipeline.replies.reply import Reply
+from pipeline.replies.telegram_gate import Admission, TelegramGate
+from pipeline.replies.work import Lane, Wait, Work, WorkState, fallback_answer, model_answer, ready_answer
+from pipeline.telegram.typing_action import Typist
+
+log = structlog.get_logger(__name__)
+
+
+class Dispatcher:
+    """Takes replies to their terminal states.
+
+    For the event loop's owner only, but for `post_outcome`. Nothing here blocks: calls that may block run in the
+    background, and their results come back as events.
+    """
+
+    def __init__(
+        self,
+        loop: EventLoop,
+        answering: Answering,
+        sender: Sender,
+        typist: Typist,
+        *,
+        send_rate: float,
+        model_attempts: int,
+        answer_format: AnswerFormat,
+        model_alive: Callable[[], bool],
+        report: Callable[[str, str | None], None],
+        finished: Callable[[str], None],
+        stopping: Callable[[], bool],
+    ) -> None:
+        """As `Lanes`, and: `finished` gets the key of a reply that is terminal and recorded; once `stopping` is true
+        no call begins.
+        """
+        self._loop = loop
+        self._answering = answering
+        self._sender = sender
+        self._typist = typist
+        self._answer_format = answer_format
+        self._report = report
+        self._finished = finished
+        self._stopping = stopping
+        self._works: dict[str, Work] = {}
+        self._lanes: dict[int, Lane] = {}
+        self._model = ModelGate(
+            loop,
+            most_attempts=model_attempts,
+            alive=model_alive,
+            report=partial(report, "model"),
+            withdraw=self._withdraw,
+            resume=partial(self._resume, reason=Wait.ANSWER),
+            give_up=self._give_up,
+        )
+        self._telegram = TelegramGate(
+            loop,
+            send_rate=send_rate,
+            probe=sender.probe,
+            report=self._report_telegram,
+            resume=partial(self._resume, reason=Wait.TELEGRAM),
+        )
+
+    def accept(self, replies: Sequence[Reply], ahead: Collection[str] = ()) -> None:
+        """Begin with replies that the journal has. For the keys in `ahead` the cluster is asked."""
+        assert self._loop.owned
+        for reply in replies:
+            work = self._works[reply.key] = Work(reply)
+            if reply.key in ahead:
+                work.ask(ahead=True)
+            self._lanes.setdefault(work.chat_id, Lane()).works.append(work)
+        for chat in dict.fromkeys(reply.question.chat_id for reply in replies):
+            self._loop.guard(partial(self._advance, chat))
+
+    def post_outcome(self, question: Question, outcome: Outcome) -> None:
+        """Any thread: hand over what came of asking."""
+        self._loop.post(partial(self._take_outcome, question, outcome))
+
+    @property
+    def requests(self) -> int:
+        """How many requests to Telegram are under way."""
+        return self._telegram.requests
+
+    def save_answers(self) -> None:
+        """Record every answer that the journal may not have. Blocks, so it is for a stop only."""
+        assert self._loop.owned
+        works = [work for work in self._works.values() if work.may_be_lost]
+        if works and self._sender.save(*(work.reply for work in works)):
+            for work in works:
+                work.saved()
+
+    # A chat's order
+
+    def _advance(self, chat: int) -> None:
+        """Begin what the first reply of a chat needs next, unless it waits for something."""
+        assert self._loop.owned
+        lane = self._lanes.get(chat)
+        if lane is None or lane.waits_for is not Wait.NOTHING or self._stopping():
+            return
+        while lane.works and lane.works[0].done:
+            work = lane.works.popleft()
+            del self._works[work.key]
+            self._finished(work.key)
+        if not lane.works:
+            del self._lanes[chat]
+            return
+        work = lane.works[0]
+        match work.state:
+            case WorkState.WAITING | WorkState.AHEAD | WorkState.ASKED:
+                lane.waits_for = Wait.ANSWER
+                self._ask(chat, work)
+            case WorkState.SAVING:
+                lane.waits_for = Wait.JOURNAL
+            case WorkState.UNSAVED if work.reply.terminal:
+                # A withheld answer: nothing is sent, so no other state is recorded with it.
+                lane.waits_for = Wait.JOURNAL
+                self._save(work)
+            case _:
+                lane.waits_for = Wait.TELEGRAM
+                self._send(work)
+
+    def _resume(self, chat: int, reason: Wait) -> None:
+        """What a chat waited for has come. An error in its next step does not reach the caller, who has others."""
+        lane = self._lanes.get(chat)
+        if lane is not None and lane.waits_for is reason:
+            lane.waits_for = Wait.NOTHING
+            self._loop.guard(partial(self._advance, chat))
+
+    # Answers
+
+    def _ask(self, chat: int, work: Work) -> None:
+        question = work.reply.question
+        ready = ready_answer(question)
+        if ready is not None:
+            self._answered(work, ready)
+            self._resume(chat, Wait.ANSWER)
+            return
+        if not work.typing_shown and not question.withheld:
+            work.typing_shown = True
+            self._typist.begin(question)
+        if work.state is WorkState.WAITING and self._model.admits(chat):
+            work.ask()
+            self._answering.submit([question], self.post_outcome)
+
+    def _take_outcome(self, question: Question, outcome: Outcome) -> None:
+        work = self._works.get(question.key)
+        if work is None or not work.awaits_outcome:
+            return
+        chat, ahead = work.chat_id, work.state is WorkState.AHEAD
+        first = self._lanes[chat].works[0] is work
+        step = self._model.judge(work, outcome)
+        if step in (Next.DELIVER, Next.FALL_BACK):
+            self._answered(work, model_answer(outcome) if step is Next.DELIVER else fallback_answer(outcome))
+            if first:
+                self._resume(chat, Wait.ANSWER)
+            else:
+                self._save(work)
+            return
+        work.unanswered()
+        if not first:
+            # The cluster brought no answer: the model is asked for it when it is the first of its chat.
+            return
+        if step is Next.WAIT:
+            self._model.park(chat)
+        else:
+            log.info("asking again", key=work.key, verdict=outcome.verdict, reason=outcome.reason, ahead=ahead)
+            pause = self._model.pause(work)
+            self._loop.at(self._loop.now() + pause, partial(self._resume, chat, Wait.ANSWER))
+
+    def _answered(self, work: Work, answer: Answer) -> None:
+        work.answered(answer, parts_of(answer, self._answer_format))
+        self._typist.end(work.reply.question)
+        if answer.status is AnswerStatus.FALLBACK:
+            log.warning("fallback", key=work.key, reason=answer.reason)
+
+    def _give_up(self, work: Work, outcome: Outcome) -> None:
+        """A message was found to be at fault while its chat was parked."""
+        self._answered(work, fallback_answer(outcome))
+        self._save(work)
+
+    def _withdraw(self) -> list[int]:
+        """Take back what was not asked yet. Returns its chats."""
+        withdrawn = self._answering.withdraw()
+        for question in withdrawn:
+            self._works[question.key].unanswered()
+        return [question.chat_id for question in withdrawn]
+
+    # Delivery
+
+    def _send(self, work: Work) -> None:
+        admission = self._telegram.admit(work.reply)
+        if admission is Admission.NOW:
+            reply, index = work.send()
+            self._loop.in_background("send", partial(self._sender.send, reply, index), self._take_sending)
+        elif admission is not Admission.PLACE:
+            # It may wait for long. A place is free when one of the requests under way ends.
+            self._save(work)
+
+    def _take_sending(self, sending: Sending) -> None:
+        work = self._works[sending.reply.key]
+        if sending.effect is Effect.NOT_RECORDED:
+            work.not_recorded(sending.reply)
+        else:
+            work.sent(sending.reply)
+        self._telegram.ended(sending)
+
+    def _save(self, work: Work) -> None:
+        """Have the answer recorded in the background, unless that is done or under way."""
+        if work.state is WorkState.UNSAVED:
+            reply = work.save()
+            self._loop.in_background("save", partial(self._sender.save, reply), partial(self._take_saved, work))
+
+    def _take_saved(self, work: Work, saved: bool) -> None:
+        if work.state is WorkState.SAVING:
+            if saved:
+                work.saved()
+            else:
+                work.not_saved()
+        self._resume(work.chat_id, Wait.JOURNAL)
+
+    def _report_telegram(self, reason: str | None) -> None:
+        self._report("telegram", reason)
+        self._typist.pause(reason is not None)
