@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline import __version__, cli
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.run.supervisor import Supervisor
+from pipeline.run.composition import Run
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "42:" + "x" * 35
@@ -142,10 +142,10 @@ def test_a_task_raises_one_line(task: Callable[..., None], arguments: list[str],
 def test_a_task_fails_on_a_defect_of_ours_in_one_line_without_secrets_and_logs_where(
     task: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(_: Supervisor) -> bool:
+    def run(_: Run) -> bool:
         raise KeyError(f"https://127.0.0.1/bot{TOKEN}/getMe\nand more")
 
-    monkeypatch.setattr(Supervisor, "run", run)
+    monkeypatch.setattr(Run, "run", run)
     with pytest.raises(RunFailed, match=r"^KeyError: .*getMe.*and more") as caught:
         task("run")
     logged = capsys.readouterr().err
@@ -156,7 +156,7 @@ def test_a_task_fails_on_a_defect_of_ours_in_one_line_without_secrets_and_logs_w
 def test_a_task_that_a_deadline_cut_short_has_failed(
     task: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Supervisor, "run", lambda _: False)
+    monkeypatch.setattr(Run, "run", lambda _: False)
     with pytest.raises(RunFailed, match=r"^the deadline came first"):
         task("run", "--once", "--deadline", "1")
 
