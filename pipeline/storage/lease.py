@@ -35,7 +35,7 @@ class Lease:
     """Held from `acquire` to `release`.
 
     Threads: all methods are for the run's own thread. On a volume a thread named "lease" renews the record, and sets
-    `lost`; it writes nothing else.
+    `lost`; it changes nothing else.
     """
 
     def __init__(self, root: Path) -> None:

@@ -109,7 +109,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
             raise parts.outcome
         return parts.outcome
 
-    replaced = {
+    replaced: dict[str, Callable[..., Any]] = {
         "DriverAnswering": parts.part("answering", "stop"),
         "DistributedAnswering": parts.part("distributed", "stop"),
         "Lanes": parts.part("lanes", "start", "stop"),

@@ -1,4 +1,4 @@
-"""One pipeline to a storage."""
+"""A storage has one running pipeline."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_a_record_that_cannot_be_read_does_not_hide_that_the_storage_is_in_use(t
 
 
 class Volume:
-    """A folder taken for a volume, where only the record decides, with a clock that runs when somebody sleeps."""
+    """A folder that stands for a volume, where only the record decides. Its clock moves when somebody sleeps."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -122,7 +122,7 @@ def test_on_a_volume_a_record_that_nobody_renews_counts_as_abandoned(volume: Vol
     lease.release()
 
 
-def test_on_a_volume_a_record_that_is_renewed_meanwhile_is_believed(volume: Volume) -> None:
+def test_on_a_volume_a_record_that_is_renewed_meanwhile_keeps_others_out(volume: Volume) -> None:
     write_record(volume.folder, renewed_at=volume.now - 50)
     volume.on_sleep = volume.renewed_by_another
     with pytest.raises(LeaseHeld, match="process 7 on far"):
