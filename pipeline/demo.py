@@ -42,8 +42,8 @@ def run_demo(messages: Path | None, storage: Path | None, timeout: float) -> int
     """Run the demo. Returns the exit code: 0 once every message is in its final state, else 1. Raises DemoError."""
     console = Console()
     lines = _read_messages(messages) if messages is not None else None
-    real = bool(os.environ.get("TELEGRAM_BOT_TOKEN") or os.environ.get("TELEGRAM_BOT_TOKEN_FILE"))
-    if real and lines is not None:
+    real_bot = bool(os.environ.get("TELEGRAM_BOT_TOKEN") or os.environ.get("TELEGRAM_BOT_TOKEN_FILE"))
+    if real_bot and lines is not None:
         raise DemoError("TELEGRAM_BOT_TOKEN is set, so people write the messages: unset it, or give no MESSAGES")
     # Ctrl-C and SIGTERM both stop the demo in order, so that no process is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -57,7 +57,7 @@ def run_demo(messages: Path | None, storage: Path | None, timeout: float) -> int
                 model = running.enter_context(EmbeddedModel())
                 environment |= {"OPENAI_BASE_URL": model.base_url, "PIPELINE_MODEL": model.model}
                 environment |= {"OPENAI_API_KEY": "none", "PIPELINE_CONCURRENCY": "2"}
-            if not real:
+            if not real_bot:
                 telegram = Telegram(DEFAULT_TOKEN)
                 page = running.enter_context(serve(create_app(telegram))).url
                 environment |= {"TELEGRAM_BOT_TOKEN": DEFAULT_TOKEN, "TELEGRAM_API_URL": page}
@@ -118,7 +118,7 @@ def _wait_until_serving(job: subprocess.Popen[bytes], folder: Path) -> None:
         if record is not None and record.state == "serving" and record.pid == job.pid:
             return
         time.sleep(0.1)
-    raise DemoError(f"the job is not ready after three minutes: see {folder / 'pipeline.log'}")
+    raise DemoError(f"the job is not ready after {_READY_WITHIN:.0f} s: see {folder / 'pipeline.log'}")
 
 
 def _check(job: subprocess.Popen[bytes], folder: Path) -> None:
@@ -136,7 +136,7 @@ def _serve(console: Console, job: subprocess.Popen[bytes], folder: Path) -> int:
 
 
 def _chat(console: Console, job: subprocess.Popen[bytes], telegram: Telegram, page: str) -> int:
-    console.print(f"Write to the bot; an empty line stops it. The same chat in a browser: {page}/", highlight=False)
+    console.print(f"Write to the bot; send an empty line to stop. The same chat in a browser: {page}/", highlight=False)
     seen = 0
     while job.poll() is None:
         try:
