@@ -90,7 +90,7 @@ class Supervisor:
         recorder: Recorder,
         *,
         now: float,
-        once: bool = False,
+        once: bool,
         on_serving: Callable[[], None] = lambda: None,
         start_in_background: StartInBackground = start_thread,
     ) -> None:
