@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 from pipeline.errors import RunFailed
 from pipeline.run.supervisor import Supervisor
@@ -213,6 +214,14 @@ def test_while_replies_are_open_the_tick_waits_three_seconds_for_more(supervisor
     assert ticks_until(supervisor, parts, "tick", START, 10.0) == 3.0
 
 
+def test_a_wait_is_over_when_all_its_seconds_have_passed(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count, parts.open = 1, 1
+    for now in (0.0, 2.9, 3.0):
+        assert parts.count("tick") == 0
+        supervisor.tick(START + now)
+    assert parts.count("tick") == 1
+
+
 def test_the_last_open_reply_ends_the_longer_wait(supervisor: Supervisor, parts: Parts) -> None:
     parts.unsettled_count, parts.open = 1, 1
     assert ticks_until(supervisor, parts, "tick", START, 1.0) is None
@@ -275,6 +284,22 @@ def test_a_full_disk_ends_no_run(supervisor: Supervisor, parts: Parts) -> None:
         supervisor.tick(START + step)
     assert parts.count("compact") == 100
     assert parts.count("save") == 49, "every two seconds, failed or not"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left"), "No space left"),
+        (OSError("the journal can't be written"), "the journal can't be written"),
+    ],
+)
+def test_a_storage_that_cannot_be_written_is_logged_with_its_reason(
+    supervisor: Supervisor, parts: Parts, error: OSError, reason: str
+) -> None:
+    parts.fails["compact"] = error
+    with structlog.testing.capture_logs() as logs:
+        supervisor.tick(START)
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [("the storage can't be written", reason)]
 
 
 def test_every_ten_minutes_old_landing_files_are_removed_in_the_background(
