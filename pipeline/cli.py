@@ -21,7 +21,7 @@ app = typer.Typer(
     help="An AI assistant on Telegram that runs as a lakehouse pipeline.",
     no_args_is_help=True,
     add_completion=False,
-    # A traceback with local variables would show secrets, and rich's hook has hidden failures on Databricks.
+    # A traceback with local variables would show secrets, and rich's exception hook has hidden failures on Databricks.
     pretty_exceptions_enable=False,
 )
 
@@ -45,29 +45,30 @@ def _pipeline(
 @with_settings
 def run(
     settings: RunSettings,
-    once: Annotated[bool, typer.Option("--once", help="Take what Telegram holds, process all of it, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Take what Telegram holds, process it, and exit.")] = False,
     deadline: Annotated[
         float | None,
-        typer.Option(help="With --once: seconds after which the rest is left to the next run (exit 1).", min=0),
+        typer.Option(help="With --once: stop after this many seconds; the next run continues (exit code 1).", min=0),
     ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Serve a bot until stopped.
+    """Serve a bot until it is stopped.
 
     The secrets come from TELEGRAM_BOT_TOKEN and OPENAI_API_KEY, from the files that TELEGRAM_BOT_TOKEN_FILE and
-    OPENAI_API_KEY_FILE name, or from the Databricks scope that PIPELINE_SECRET_SCOPE names. Exit code 0: done;
-    1: cut short or failed; 2: something must be set right first.
+    OPENAI_API_KEY_FILE name, or from the Databricks secret scope that PIPELINE_SECRET_SCOPE names. Exit code 0: done;
+    1: failed, or cut short by --deadline; 2: you must fix something first.
     """
     from pipeline.log import configure_logs
-    from pipeline.run.supervisor import Supervisor, stopping_on_signals
+    from pipeline.run.composition import Run
+    from pipeline.run.signals import stopping_on_signals
 
     if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise OperatorError(f"--log-level is {log_level!r}: it should be debug, info, warning or error")
     configure_logs(log_level)
-    supervisor = Supervisor(settings, once=once, deadline=deadline)
-    with stopping_on_signals(supervisor):
-        if not supervisor.run():
-            raise RunFailed("the deadline came first: the next run goes on with what is left")
+    this_run = Run(settings, once=once, deadline=deadline)
+    with stopping_on_signals(this_run.stop):
+        if not this_run.run():
+            raise RunFailed("the deadline came first: the next run continues with what is left")
 
 
 @app.command()
@@ -76,7 +77,7 @@ def status(
     settings: RunSettings,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what each stage holds, how far it lags, the last error, and replies of unknown outcome."""
+    """Show what each stage holds, how far it lags, the last error, and the replies whose outcome is unknown."""
     from pipeline.view.status import print_status, status_of
 
     print_status(status_of(settings.places), as_json=as_json)
@@ -87,32 +88,32 @@ def demo(
     messages: Annotated[
         Path | None,
         typer.Option(
-            help="A file; each line is one message from a user (an empty one: a photo with an empty caption)."
+            help="A text file: each line is one user's message (an empty line: a photo with an empty caption)."
         ),
     ] = None,
-    storage: Annotated[Path | None, typer.Option(help="Keep the tables here.  [a new folder]")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for all messages of a file.", min=1)] = 300.0,
+    storage: Annotated[Path | None, typer.Option(help="Folder for the tables.  [a new folder]")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for all messages of the file.", min=1)] = 300.0,
 ) -> None:
-    """Run the whole product here: real Spark and Delta, a small real model, a simulated Telegram. No account needed."""
+    """Run everything on this machine: Spark, Delta, a small language model, a simulated Telegram. Needs no account."""
     try:
         from pipeline.demo import run_demo
     except ImportError as error:
-        raise OperatorError(f"the demo is an extra, and {error.name} is missing: run `make setup`") from None
+        raise OperatorError(f"the demo is an optional extra, and {error.name} is missing: run `make setup`") from None
     raise typer.Exit(run_demo(messages, storage, timeout))
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
-    help="Serve a simulated Telegram, with a chat page, and a small model, to develop any bot against.",
+    help="Serve a simulated Telegram with a chat page, and a small language model, for developing any bot.",
 )
 def sandbox(context: typer.Context) -> None:
-    # An optional extra: its code is loaded by this command alone, and has the options.
+    # An optional extra, loaded by this command alone; the options are declared there.
     try:
         from pipeline.sandbox.command import sandbox as serve
     except ImportError as error:
         raise OperatorError(
-            f'the sandbox is an extra, and {error.name} is missing: install "telegram-lakehouse[sandbox]"'
+            f'the sandbox is an optional extra, and {error.name} is missing: install "telegram-lakehouse[sandbox]"'
         ) from None
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     command.command()(serve)
@@ -120,9 +121,9 @@ def sandbox(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """The console script: its exit code tells how it went, and what went wrong is one line, never a traceback.
+    """The console script. An error that is known becomes one line and an exit code, never a traceback.
 
-    On Databricks, where a wheel's task calls this and takes an exit for success or for a crash, it returns or raises.
+    On Databricks a wheel task calls this. There it returns or raises: an exit can count as success or as a crash.
     """
     if on_databricks():
         _task()
@@ -137,12 +138,12 @@ def main() -> None:
 def _task() -> None:
     """The command line as a task: returns on success, and raises RunFailed with one line that holds no secret."""
     try:
-        # Not through `app()`, which sets a hook for exceptions into a process that is the cluster's.
+        # Not `app()`: that installs an exception hook, and the process is the cluster's.
         code = typer.main.get_command(app)(standalone_mode=False)
     except (OperatorError, RunFailed) as error:
         line = str(error)
     except Exception as error:
-        if hasattr(error, "format_message"):  # what the command line does not know
+        if hasattr(error, "format_message"):  # the command line has a mistake
             line = str(error.format_message())
         else:
             print(scrub(traceback.format_exc()), file=sys.stderr)

@@ -1,6 +1,6 @@
-"""The demo: the main job, run here as it runs anywhere, against a simulated Telegram and a small model on this machine.
+"""The demo: `pipeline run` as in production, with a simulated Telegram and a small language model on this machine.
 
-With TELEGRAM_BOT_TOKEN set it serves that bot instead, and with OPENAI_BASE_URL that model.
+If TELEGRAM_BOT_TOKEN is set, it serves that bot instead; if OPENAI_BASE_URL is set, it asks that model.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _STOP_WITHIN = 20.0
 
 
 class DemoError(OperatorError):
-    """The demo can't run as asked."""
+    """The demo can't run with these options, or its job failed."""
 
 
 def run_demo(messages: Path | None, storage: Path | None, timeout: float) -> int:
-    """Run the demo; the exit code: 0 when every message has reached its final state, 1 otherwise."""
+    """Run the demo. Returns the exit code: 0 once every message is in its final state, else 1. Raises DemoError."""
     console = Console()
     lines = _read_messages(messages) if messages is not None else None
-    real = bool(os.environ.get("TELEGRAM_BOT_TOKEN") or os.environ.get("TELEGRAM_BOT_TOKEN_FILE"))
-    if real and lines is not None:
-        raise DemoError("TELEGRAM_BOT_TOKEN is set, so people write the messages: unset it, or leave MESSAGES out")
-    # Ctrl-C and a plain kill both end the demo in order, so that nothing is left running.
+    real_bot = bool(os.environ.get("TELEGRAM_BOT_TOKEN") or os.environ.get("TELEGRAM_BOT_TOKEN_FILE"))
+    if real_bot and lines is not None:
+        raise DemoError("TELEGRAM_BOT_TOKEN is set, so people write the messages: unset it, or give no MESSAGES")
+    # Ctrl-C and SIGTERM both stop the demo in order, so that no process is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as running:
-        # A new folder stays after the end: its tables are there to be looked at.
+        # The folder is kept, so that the tables can be read later.
         folder = (storage or Path(tempfile.mkdtemp(prefix="telegram-lakehouse-"))).absolute()
         environment = dict(os.environ)
         telegram: Telegram | None = None
@@ -59,7 +59,7 @@ def run_demo(messages: Path | None, storage: Path | None, timeout: float) -> int
                 model = running.enter_context(EmbeddedModel())
                 environment |= {"OPENAI_BASE_URL": model.base_url, "PIPELINE_MODEL": model.model}
                 environment |= {"OPENAI_API_KEY": "none", "PIPELINE_CONCURRENCY": "2"}
-            if not real:
+            if not real_bot:
                 telegram = Telegram(DEFAULT_TOKEN)
                 page = running.enter_context(serve(create_app(telegram))).url
                 environment |= {"TELEGRAM_BOT_TOKEN": DEFAULT_TOKEN, "TELEGRAM_API_URL": page}
@@ -89,7 +89,7 @@ def _read_messages(file: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _job(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The job in a process of its own, as in production, stopped at the end whatever happens."""
+    """The job in a process of its own, as in production. It is always stopped at the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "pipeline.log").open("ab") as log:
         job = subprocess.Popen(
@@ -98,7 +98,7 @@ def _job(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # Ctrl-C is for the demo, which then stops the job itself.
+            # So Ctrl-C reaches the demo alone, which then stops the job.
             start_new_session=True,
         )
     try:
@@ -120,24 +120,25 @@ def _wait_until_serving(job: subprocess.Popen[bytes], folder: Path) -> None:
         if record is not None and record.state == "serving" and record.pid == job.pid:
             return
         time.sleep(0.1)
-    raise DemoError(f"the job does not get ready: see {folder / 'pipeline.log'}")
+    raise DemoError(f"the job is not ready after {_READY_WITHIN:.0f} s: see {folder / 'pipeline.log'}")
 
 
 def _check(job: subprocess.Popen[bytes], folder: Path) -> None:
     if job.poll() is not None:
         log = (folder / "pipeline.log").read_text(errors="replace").strip()
-        said = log.splitlines()[-1] if log else "it said nothing"
-        raise DemoError(f"the job ended: {said.removeprefix('pipeline: ')}")
+        reason = log.splitlines()[-1] if log else "its log is empty"
+        raise DemoError(f"the job ended: {reason.removeprefix('pipeline: ')}")
 
 
 def _serve(console: Console, job: subprocess.Popen[bytes], folder: Path) -> int:
     record = read_record(folder)
-    console.print(f"Write to @{record.bot_username if record else '?'} on Telegram. Tables: {folder}. Ctrl-C ends it.")
+    bot = record.bot_username if record else "?"
+    console.print(f"Write to @{bot} on Telegram. Tables: {folder}. Press Ctrl-C to stop.")
     return job.wait()
 
 
 def _chat(console: Console, job: subprocess.Popen[bytes], telegram: Telegram, page: str) -> int:
-    console.print(f"Write to the bot; an empty line ends it. The same chat in a browser: {page}/", highlight=False)
+    console.print(f"Write to the bot; send an empty line to stop. The same chat in a browser: {page}/", highlight=False)
     seen = 0
     while job.poll() is None:
         try:
@@ -161,7 +162,7 @@ def _chat(console: Console, job: subprocess.Popen[bytes], telegram: Telegram, pa
 
 @dataclass
 class _Outcome:
-    """What became of one message."""
+    """The result of one message."""
 
     question: str
     answer: str = ""
@@ -172,11 +173,11 @@ class _Outcome:
 def _answer_all(
     console: Console, job: subprocess.Popen[bytes], telegram: Telegram, lines: list[str], folder: Path, timeout: float
 ) -> int:
-    """Send each line as a message of a user of its own, wait for its final state in the tables, and show all."""
+    """Send each line as the message of another user, wait for the final states in the tables, and print them."""
     with console.status("") as progress:
         outcomes: dict[int, _Outcome] = {}
         for number, line in enumerate(lines, start=1):
-            # An empty line is what a photo with an empty caption holds.
+            # Telegram sends no empty text; a photo with an empty caption is the nearest to it.
             content: dict[str, Any] = {"text": line} if line.strip() else {"photo": True, "caption": line.strip()}
             sent = telegram.receive(UserMessage(chat_id=number, first_name=f"User {number}", **content))
             assert sent.update_id is not None
@@ -201,7 +202,7 @@ def _answer_all(
 
 
 def _read_outcomes(folder: Path, outcomes: dict[int, _Outcome]) -> None:
-    """Final states, from the tables: silver's row, or bronze's reason why there is no answer."""
+    """Read final states from the tables: the row in silver, or the reason in bronze why there is no answer."""
     from deltalake import DeltaTable
 
     silver = DeltaTable(str(folder / "silver")).to_pyarrow_table().to_pylist()

@@ -1,10 +1,13 @@
-"""How a run ends that does not end well."""
+"""The errors that end a run."""
 
 from __future__ import annotations
 
 
 class OperatorError(Exception):
-    """A run can't go on until somebody changes something. The text is one line, the fault and its fix; no secret."""
+    """A run can't continue until somebody changes something.
+
+    The text is one line: what is wrong and how to fix it. It holds no secret.
+    """
 
 
 class SettingsError(OperatorError):
@@ -12,4 +15,4 @@ class SettingsError(OperatorError):
 
 
 class RunFailed(Exception):
-    """A run can't go on, though nothing is set wrongly: another run may. The text is one line; no secret."""
+    """A run can't continue, but nothing has to be changed: another run may succeed. One line of text, no secret."""

@@ -1,4 +1,4 @@
-"""Logs: one event a line on standard error, for a person at a terminal and as JSON elsewhere. No secret gets in."""
+"""Logs: one event per line on standard error, readable on a terminal, JSON elsewhere. Secrets are removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.redaction import scrub
 
 
 def _scrubbed(value: Any) -> Any:
-    """A value of a log event without secrets; what is no plain value is told in its own words."""
+    """A value of a log event without secrets; an object that JSON has no type for becomes its `repr`."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
@@ -32,19 +32,20 @@ def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def configure_logs(level: str = "info") -> None:
-    """Set logging up for a process of ours. Never called on import."""
-    person = sys.stderr.isatty() and not on_databricks()
+    """Set up logging for the whole process. `level` is debug, info, warning or error. Never called on import."""
+    on_terminal = sys.stderr.isatty() and not on_databricks()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if person else "iso", utc=not person),
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if on_terminal else "iso", utc=not on_terminal),
             _scrub_event,
-            structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # Their messages carry request addresses, and the Bot API's carry the token; the SDK's are plain text.
+    # Their messages contain request addresses, and an address of the Bot API contains the token; the SDK's messages
+    # are plain text, not JSON.
     for name in ("urllib3", "requests", "httpx", "httpcore", "openai", "py4j", "databricks"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

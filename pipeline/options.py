@@ -1,4 +1,4 @@
-"""Command-line options made from the settings model, so that each is declared once."""
+"""Command-line options from the settings model, so that each setting is declared once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.settings import RunSettings, env_name, read_run_settings
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command an option for each setting; it gets the validated `settings` in their place.
+    """Add an option for each setting to a command, which is called with the validated `settings` instead of them.
 
-    Secrets are no settings: a command line can be read by every process of the machine.
+    There is no option for a secret: every process of the machine can read a command line.
     """
-    # Resolved here, in the command's own module: its annotations may be text.
+    # The annotations may be text, with names that only the command's own module knows.
     hints = get_type_hints(command, include_extras=True)
     own = [
         parameter.replace(annotation=hints[parameter.name])
@@ -52,5 +52,5 @@ def _annotation(name: str) -> Any:
         show_default=False,
         rich_help_panel="Settings (each also from the environment)",
     )
-    # Text, whatever the type: the model checks it, and says what is wrong in its own words.
+    # Text for every type: the settings model checks the value and says what is wrong with it.
     return Annotated[str | None, option]

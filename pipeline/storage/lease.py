@@ -1,7 +1,7 @@
-"""The lease: one running pipeline to a storage, so that no message is answered by two.
+"""The lease: a storage has one running pipeline, so that no message is answered by two.
 
-On a local disk the operating system's lock decides, and ends with its process. On a volume there is no lock: there a
-record that its holder renews decides, and one that is not renewed for a minute counts as left behind.
+On a local disk a lock of the operating system decides; it ends with its process. A volume has no locks: there the
+lease's record decides. Its holder renews it, and a record that nobody has renewed for a minute is abandoned.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ class LeaseHeld(OperatorError):
 
 
 class Lease:
-    """Held from `acquire` to `release`."""
+    """Held from `acquire` to `release`.
+
+    Threads: all methods are for the run's own thread. On a volume a thread named "lease" renews the record, and sets
+    `lost`; it changes nothing else.
+    """
 
     def __init__(self, root: Path) -> None:
         self._record = root / "lease.json"
@@ -41,10 +45,13 @@ class Lease:
         self._owner = uuid.uuid4().hex
         self._released = threading.Event()
         self.lost = False
-        """Whether another pipeline has taken the lease from us: a run must then stop."""
+        """Whether another pipeline has taken the lease from us."""
 
     def acquire(self, patience: float = _STALE_AFTER) -> None:
-        """Take the lease; on a volume, watch for `patience` seconds whether its holder lives. Raises LeaseHeld."""
+        """Take the lease. On a volume, first watch for `patience` seconds whether its holder renews it.
+
+        Raises LeaseHeld.
+        """
         if self._lock_path is not None:
             self._lock = self._lock_path.open("ab")
             try:
@@ -52,18 +59,25 @@ class Lease:
             except OSError:
                 self._lock.close()
                 self._lock = None
-                raise LeaseHeld(_line(self._record.parent, self._read())) from None
+                raise LeaseHeld(_in_use(self._record.parent, self._read())) from None
         else:
-            self._wait_until_left(patience)
+            self._wait_until_abandoned(patience)
         self._write()
         if self._lock is None:
-            # Of two that found the record left at the same moment, the last to write holds the lease.
+            # If two find the record abandoned at the same moment, the last to write holds the lease.
             time.sleep(1.0)
             if self._read().get("owner") != self._owner:
-                raise LeaseHeld(_line(self._record.parent, self._read()))
+                raise LeaseHeld(_in_use(self._record.parent, self._read()))
             threading.Thread(target=self._renew, name="lease", daemon=True).start()
 
+    def check(self) -> None:
+        """Raises LeaseHeld when another pipeline has taken the lease: the run must then stop."""
+        if self.lost:
+            root = self._record.parent
+            raise LeaseHeld(f"PIPELINE_STORAGE {root} was taken over by another pipeline: stop one of them")
+
     def release(self) -> None:
+        """Give the lease back, unless another pipeline holds it. Raises OSError."""
         self._released.set()
         if self._read().get("owner") == self._owner:
             self._record.unlink(missing_ok=True)
@@ -71,13 +85,13 @@ class Lease:
             self._lock.close()
             self._lock = None
 
-    def _wait_until_left(self, patience: float) -> None:
+    def _wait_until_abandoned(self, patience: float) -> None:
         until = time.monotonic() + patience
         seen = self._read()
         while seen and time.time() - float(seen.get("renewed_at", 0)) < _STALE_AFTER:
             now = self._read()
             if (now and now.get("renewed_at") != seen.get("renewed_at")) or time.monotonic() >= until:
-                raise LeaseHeld(_line(self._record.parent, now))
+                raise LeaseHeld(_in_use(self._record.parent, now))
             if not now:
                 return
             time.sleep(1.0)
@@ -104,6 +118,6 @@ class Lease:
         return holder if isinstance(holder, dict) and isinstance(holder.get("renewed_at"), (int, float)) else {}
 
 
-def _line(root: Path, holder: dict[str, Any]) -> str:
+def _in_use(root: Path, holder: dict[str, Any]) -> str:
     who = f"process {holder['pid']} on {holder['host']}" if {"pid", "host"} <= holder.keys() else "another process"
     return f"PIPELINE_STORAGE {root} is in use by {who}: stop that pipeline, or give another storage"

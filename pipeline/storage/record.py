@@ -1,4 +1,4 @@
-"""The run's own record: what a running pipeline says of itself, in one small file that anybody may read."""
+"""The run's record: what a running pipeline says about itself, in one small file that anybody may read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Problem(BaseModel):
 
 
 class Record(BaseModel):
-    """What the last or present run says. Times are UTC."""
+    """What the current run says, or the last one. Times are UTC."""
 
     state: Literal["starting", "serving", "stopped"] = "starting"
     pid: int = 0
@@ -36,7 +36,7 @@ class Record(BaseModel):
     batch_id: int | None = None
     batch_at: datetime | None = None
     problems: dict[str, Problem] = {}
-    """What is out now, by service."""
+    """What fails now, by service."""
     last_error: Problem | None = None
     conflict_at: datetime | None = None
     """When another poller of the same bot was last noticed."""
@@ -51,7 +51,7 @@ def read_record(root: Path) -> Record | None:
 
 
 class Recorder:
-    """Keeps the record of this run. Thread-safe; `save` is called from time to time by the supervisor."""
+    """Keeps the record of this run. Any thread may call it; the supervisor calls `save` from time to time."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / _FILE
@@ -67,12 +67,13 @@ class Recorder:
         self._changed = True
 
     def set(self, **values: object) -> None:
+        """Set fields of `Record`; `save` writes them."""
         with self._lock:
             self._record = self._record.model_copy(update=values)
             self._changed = True
 
     def report(self, service: str, reason: str | None) -> None:
-        """A service is out, for this reason, or (None) back."""
+        """A service fails, for this reason, or (None) works again."""
         with self._lock:
             problems = dict(self._record.problems)
             if reason is None:
@@ -88,13 +89,14 @@ class Recorder:
             self._changed = True
 
     def landed(self, count: int) -> None:
+        """Add a poll's updates to the count of those that this run landed."""
         with self._lock:
             changes = {"landed": self._record.landed + count, "landed_at": datetime.now(UTC)}
             self._record = self._record.model_copy(update=changes)
             self._changed = True
 
     def save(self, always: bool = False) -> None:
-        """Write the record if it has changed."""
+        """Write the record if it has changed, or `always`. Raises OSError; the next call then tries again."""
         with self._lock:
             if not (self._changed or always):
                 return

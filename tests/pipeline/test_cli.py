@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pipeline import __version__, cli
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.run.supervisor import Supervisor
+from pipeline.run.composition import Run
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "42:" + "x" * 35
@@ -22,14 +22,16 @@ def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[object, str]:
-    """Exit code, and the whole standard error, of the console script."""
+def ended_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> tuple[object, str]:
+    """Run the console script; its exit code, and all of its standard error."""
     monkeypatch.setattr(sys, "argv", ["pipeline", *arguments])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit:
         cli.main()
     out, err = capsys.readouterr()
     assert out == ""
-    return ended.value.code, err
+    return exit.value.code, err
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_what_the_operator_must_fix_is_one_line_and_exit_code_2(
 ) -> None:
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
-    code, err = said(capsys, monkeypatch, "run", *arguments)
+    code, err = ended_run(capsys, monkeypatch, "run", *arguments)
     assert code == 2
     assert err.startswith(line)
     assert err.count("\n") == 1
@@ -68,14 +70,12 @@ def test_what_the_operator_must_fix_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == [], "a run that can't begin leaves nothing behind"
 
 
-def test_the_line_shows_no_token_wherever_it_comes_from(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_line_shows_no_token(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise OperatorError(f"https://127.0.0.1/bot{TOKEN}/getMe is odd")
 
     monkeypatch.setattr(cli, "app", fails)
-    code, err = said(capsys, monkeypatch)
+    code, err = ended_run(capsys, monkeypatch)
     assert code == 2
     assert TOKEN not in err
 
@@ -100,7 +100,7 @@ def test_a_run_that_failed_is_one_line_and_exit_code_1(
         raise RunFailed("Spark's JVM is gone")
 
     monkeypatch.setattr(cli, "app", fails)
-    assert said(capsys, monkeypatch) == (1, "pipeline: Spark's JVM is gone\n")
+    assert ended_run(capsys, monkeypatch) == (1, "pipeline: Spark's JVM is gone\n")
 
 
 @pytest.fixture
@@ -139,13 +139,13 @@ def test_a_task_raises_one_line(task: Callable[..., None], arguments: list[str],
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_a_task_fails_on_a_defect_of_ours_in_one_line_without_secrets_and_logs_where(
+def test_a_task_fails_on_a_bug_in_one_line_without_secrets_and_logs_its_place(
     task: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(_: Supervisor) -> bool:
+    def run(_: Run) -> bool:
         raise KeyError(f"https://127.0.0.1/bot{TOKEN}/getMe\nand more")
 
-    monkeypatch.setattr(Supervisor, "run", run)
+    monkeypatch.setattr(Run, "run", run)
     with pytest.raises(RunFailed, match=r"^KeyError: .*getMe.*and more") as caught:
         task("run")
     logged = capsys.readouterr().err
@@ -156,7 +156,7 @@ def test_a_task_fails_on_a_defect_of_ours_in_one_line_without_secrets_and_logs_w
 def test_a_task_that_a_deadline_cut_short_has_failed(
     task: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Supervisor, "run", lambda _: False)
+    monkeypatch.setattr(Run, "run", lambda _: False)
     with pytest.raises(RunFailed, match=r"^the deadline came first"):
         task("run", "--once", "--deadline", "1")
 
@@ -174,7 +174,7 @@ def test_every_command_has_a_help_page(command: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["walk"], ["run", "--pace", "3"], ["run", "--deadline", "soon"]])
-def test_what_the_command_line_does_not_know_is_exit_code_2(arguments: list[str]) -> None:
+def test_an_unknown_command_or_option_is_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(cli.app, arguments).exit_code == 2
 
 

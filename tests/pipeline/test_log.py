@@ -27,7 +27,7 @@ BEARER = "b" * 32
         f"TELEGRAM_BOT_TOKEN={TOKEN}",
     ],
 )
-def test_a_bot_token_is_scrubbed_wherever_it_stands(text: str) -> None:
+def test_a_bot_token_is_scrubbed_wherever_it_is(text: str) -> None:
     assert "xxxx" not in scrub(text)
     assert "<secret>" in scrub(text)
 
@@ -45,7 +45,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
-    """Log an event, and read the line that it makes."""
+    """Log an event, and read its line."""
 
     def logged(**values: object) -> dict[str, Any]:
         configure_logs("info")
@@ -71,7 +71,7 @@ def test_no_value_of_an_event_shows_a_secret(logged: Callable[..., dict[str, Any
     assert "xxxx" not in json.dumps(logged(value=value))
 
 
-def test_on_a_cluster_an_event_is_json_even_where_its_console_says_it_is_a_terminal(
+def test_on_a_cluster_an_event_is_json_even_if_standard_error_is_a_terminal(
     logged: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)

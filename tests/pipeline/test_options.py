@@ -1,4 +1,4 @@
-"""Options made from the settings."""
+"""Options from the settings model."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ app = typer.Typer()
 @app.command()
 @with_settings
 def probe(settings: RunSettings, once: Annotated[bool, typer.Option("--once")] = False) -> None:
-    """Note what it is given."""
+    """Note the arguments."""
     seen.append((settings, once))
 
 
@@ -33,7 +33,7 @@ def given(*arguments: str) -> tuple[RunSettings, bool]:
     return call
 
 
-def test_an_option_goes_before_the_environment_and_that_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_overrides_the_environment_which_overrides_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINE_MAX_OPEN", "5")
     monkeypatch.setenv("PIPELINE_CONCURRENCY", "5")
     settings, once = given("--once", "--max-open", "7", "--telegram-api-url", "http://127.0.0.1:1")
@@ -61,7 +61,7 @@ def test_no_secret_can_be_given_on_the_command_line() -> None:
     assert "OPENAI_API_KEY" not in help_page
 
 
-def test_a_bad_value_is_said_in_the_settings_own_words() -> None:
+def test_a_bad_value_is_reported_by_the_settings_model() -> None:
     result = CliRunner().invoke(app, ["--max-open", "0"])
     assert isinstance(result.exception, SettingsError)
     assert str(result.exception) == "PIPELINE_MAX_OPEN is '0': it should be greater than or equal to 1"

@@ -1,4 +1,4 @@
-"""Which Java runs Spark here, and what is said where none can."""
+"""Which Java runs Spark on this machine, and the error where there is none."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_java_home_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 @pytest.mark.usefixtures("_no_other_java")
 @pytest.mark.parametrize("version", ["11.0.2", "1.8.0_292"])
-def test_an_old_java_is_passed_over_for_the_wheels(
+def test_an_old_java_is_skipped_for_the_one_of_the_wheel(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str
 ) -> None:
     monkeypatch.setenv("JAVA_HOME", str(_java(tmp_path / "old", version)))
@@ -47,7 +47,7 @@ def test_an_old_java_is_passed_over_for_the_wheels(
 
 
 @pytest.mark.usefixtures("_no_other_java")
-def test_where_there_is_no_java_one_line_names_the_fix() -> None:
+def test_without_a_java_one_line_says_how_to_fix_it() -> None:
     with pytest.raises(
         LocalSparkError, match=r"^Java 17 or later is missing: install it and set JAVA_HOME, or run `make"
     ):
@@ -61,7 +61,7 @@ def test_missing_jars_are_named_before_spark_is_started(monkeypatch: pytest.Monk
         local_spark.session("local[1]", tmp_path / "logs")
 
 
-def test_java_reads_the_store_of_whom_this_machine_trusts(tmp_path: Path) -> None:
+def test_java_reads_the_trust_store_with_the_certificates_of_this_machine(tmp_path: Path) -> None:
     certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
     store = tmp_path / "trusted.jks"
     store.write_bytes(local_spark.trust_store(certificates))
@@ -74,6 +74,6 @@ def test_java_reads_the_store_of_whom_this_machine_trusts(tmp_path: Path) -> Non
     java = str(java_home() / "bin" / "java")
     modules = subprocess.run([java, "--list-modules"], capture_output=True, text=True, check=True).stdout
     if "jdk.compiler" not in modules:
-        pytest.skip("a JRE can't compile the reader; there the set-up itself has shown that Java reads the store")
+        pytest.skip("a JRE can't compile the reader; but then the set-up has already used such a store")
     done = subprocess.run([java, str(program), str(store)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str(len(certificates)), done.stderr

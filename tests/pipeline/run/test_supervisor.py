@@ -1,151 +1,417 @@
-"""What a run asks before it begins, and what may end it. How it runs is shown end to end."""
+"""What the supervisor decides at each tick, by a clock that the test sets."""
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from pydantic import SecretStr
+import structlog
 
-from pipeline.errors import SettingsError
-from pipeline.model.client import Model, ModelSettings
-from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
-from pipeline.run.supervisor import Supervisor, require_model, stopping_on_signals
-from pipeline.sandbox.models.rules import ScriptedRule
-from pipeline.sandbox.models.scripted import ScriptedModel
-from pipeline.settings import RunSettings, read_run_settings
-from tests.pipeline.conftest import ModelServer
+from pipeline.errors import RunFailed
+from pipeline.run.supervisor import Supervisor
+from pipeline.storage.lease import LeaseHeld
+from tests.support.run_parts import SteppedEnd, Works
 
-TOKEN = SecretStr("42:" + "x" * 35)
+START = 1000.0
+
+
+class Parts:
+    """All parts of a run at once, as a supervisor sees them. Calls are noted in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fails: dict[str, Exception] = {}
+        # Intake and query
+        self.done = False
+        self.begun = 0
+        self.busy = False
+        self.oversized = False
+        self.caught_up = False
+        self.finished = True
+        # Lanes and journal
+        self._open = 0
+        self.on_open: Callable[[], None] = lambda: None
+        self.unsettled_count = 0
+        # Recorder
+        self.values: dict[str, object] = {}
+        self.saves: list[bool] = []
+
+    def note(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.fails:
+            raise self.fails[call]
+
+    @property
+    def open(self) -> int:
+        self.on_open()
+        return self._open
+
+    @open.setter
+    def open(self, count: int) -> None:
+        self._open = count
+
+    def catch_up(self) -> bool:
+        self.note("catch up")
+        return self.caught_up
+
+    def finish(self) -> bool:
+        self.note("finish")
+        return self.finished
+
+    def renew(self) -> None:
+        self.note("renew")
+
+    def compact(self) -> None:
+        self.note("compact")
+
+    def tick(self) -> None:
+        self.note("tick")
+
+    def expire(self) -> None:
+        self.note("expire")
+
+    def set(self, **values: object) -> None:
+        self.values |= values
+
+    def save(self, always: bool = False) -> None:
+        self.saves.append(always)
+        self.note("save")
+
+    def count(self, call: str) -> int:
+        return self.calls.count(call)
+
+
+class Checked:
+    """One part, whose check is noted under its name."""
+
+    def __init__(self, parts: Parts, name: str) -> None:
+        self._parts = parts
+        self._name = name
+
+    def check(self, now: float | None = None) -> None:
+        self._parts.note(f"check {self._name}")
+        self._parts.values[f"{self._name} at"] = now
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._parts, name)
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> RunSettings:
-    return read_run_settings({"storage": str(tmp_path / "lake"), "secret_scope": "bot", "startup_patience": "5"})
-
-
-class Scope:
-    """Fails as often as it is told to, then gives a token."""
-
-    def __init__(self, *failures: CredentialError) -> None:
-        self.failures = list(failures)
-        self.asked = 0
-
-    def __call__(self, scope: str, key: str) -> SecretStr:
-        self.asked += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        return TOKEN
+def parts() -> Parts:
+    return Parts()
 
 
 @pytest.fixture
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading.Event, "wait", lambda self, timeout=None: self.is_set())
+def works() -> Works:
+    return Works()
 
 
-@pytest.mark.usefixtures("_no_waiting")
-def test_a_scope_that_is_out_for_a_moment_does_not_end_a_start(
-    settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+Build = Callable[..., Supervisor]
+
+
+@pytest.fixture
+def build(parts: Parts, works: Works) -> Build:
+    def build(*, once: bool = False) -> Supervisor:
+        return Supervisor(
+            Checked(parts, "intake"),  # type: ignore[arg-type]
+            Checked(parts, "query"),  # type: ignore[arg-type]
+            parts,
+            parts,
+            parts,
+            Checked(parts, "lease"),
+            parts,
+            now=START,
+            once=once,
+            on_serving=lambda: parts.note("on serving"),
+            start_in_background=works,
+        )
+
+    return build
+
+
+@pytest.fixture
+def supervisor(build: Build) -> Supervisor:
+    return build()
+
+
+def ticks_until(supervisor: Supervisor, parts: Parts, call: str, start: float, most: float) -> float | None:
+    """Tick every tenth of a second from `start`; after how many seconds the call came, None if not within `most`."""
+    before = parts.count(call)
+    for step in range(round(most * 10) + 1):
+        # A little more than a tenth, so that sums of floats don't fall short of a bound.
+        supervisor.tick(start + step * 0.1000001)
+        if parts.count(call) > before:
+            return step / 10
+    return None
+
+
+# Restarts, and what ends a run
+
+
+def test_every_tick_checks_all_parts_with_its_time(supervisor: Supervisor, parts: Parts) -> None:
+    for now in (START, START + 0.1):
+        parts.calls.clear()
+        assert not supervisor.tick(now)
+        assert {"check intake", "check query", "check lease", "compact"} <= set(parts.calls)
+        assert (parts.values["intake at"], parts.values["query at"]) == (now, now)
+
+
+@pytest.mark.parametrize(
+    ("part", "error"),
+    [("intake", LeaseHeld("x")), ("query", RunFailed("x")), ("lease", LeaseHeld("x"))],
+)
+def test_what_no_restart_fixes_ends_the_run(supervisor: Supervisor, parts: Parts, part: str, error: Exception) -> None:
+    parts.fails[f"check {part}"] = error
+    with pytest.raises(type(error)):
+        supervisor.tick(START)
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more(supervisor: Supervisor, parts: Parts) -> None:
+    parts.fails["check lease"] = LeaseHeld("taken")
+    parts.begun, parts.unsettled_count = 1, 1
+    with pytest.raises(LeaseHeld):
+        supervisor.tick(START + 1000.0)
+    assert not {"tick", "save", "compact", "renew"} & set(parts.calls)
+
+
+# Serving
+
+
+def test_a_run_serves_from_its_first_micro_batch_on_and_says_so_once(supervisor: Supervisor, parts: Parts) -> None:
+    supervisor.tick(START)
+    assert (parts.values.get("state"), parts.count("on serving")) == (None, 0)
+    parts.begun = 1
+    supervisor.tick(START + 0.1)
+    assert (parts.values["state"], parts.saves, parts.count("on serving")) == ("serving", [False], 1)
+    parts.begun = 2
+    supervisor.tick(START + 0.2)
+    assert (parts.saves, parts.count("on serving")) == ([False], 1)
+
+
+def test_a_record_that_cannot_be_written_does_not_keep_a_run_from_serving(supervisor: Supervisor, parts: Parts) -> None:
+    parts.fails["save"] = OSError(28, "full")
+    parts.begun = 1
+    supervisor.tick(START)
+    assert parts.count("on serving") == 1
+
+
+# Ticks for replies that wait for silver
+
+
+def test_replies_that_wait_get_a_tick_after_a_moment_and_only_one(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count, parts.begun = 1, 5
+    assert ticks_until(supervisor, parts, "tick", START, 1.0) == 0.3
+    assert ticks_until(supervisor, parts, "tick", START + 1, 60.0) is None, "its micro-batch has not begun"
+
+
+def test_without_replies_that_wait_there_is_no_tick(supervisor: Supervisor, parts: Parts) -> None:
+    parts.begun, parts.open = 5, 3
+    assert ticks_until(supervisor, parts, "tick", START, 60.0) is None
+
+
+def test_while_replies_are_open_the_tick_waits_three_seconds_for_more(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count, parts.open = 1, 1
+    assert ticks_until(supervisor, parts, "tick", START, 10.0) == 3.0
+
+
+def test_a_wait_is_over_when_all_its_seconds_have_passed(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count, parts.open = 1, 1
+    for now in (0.0, 2.9, 3.0):
+        assert parts.count("tick") == 0
+        supervisor.tick(START + now)
+    assert parts.count("tick") == 1
+
+
+def test_the_last_open_reply_ends_the_longer_wait(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count, parts.open = 1, 1
+    assert ticks_until(supervisor, parts, "tick", START, 1.0) is None
+    parts.open = 0
+    assert ticks_until(supervisor, parts, "tick", START + 1.1, 1.0) == 0.0
+
+
+def test_a_micro_batch_that_runs_needs_no_tick_and_the_moment_counts_from_its_end(
+    supervisor: Supervisor, parts: Parts
 ) -> None:
-    scope = Scope(*(CredentialUnavailable("out"),) * 3)
-    monkeypatch.setattr("pipeline.settings.scope_secret", scope)
-    with pytest.raises(SettingsError, match=r"^PIPELINE_MODEL is not set"):  # which is looked at next
-        Supervisor(settings).run()
-    assert scope.asked == 4
+    parts.unsettled_count = 1
+    supervisor.tick(START)
+    parts.busy = True
+    assert ticks_until(supervisor, parts, "tick", START + 0.1, 60.0) is None
+    parts.busy = False
+    assert ticks_until(supervisor, parts, "tick", START + 100, 1.0) == 0.3
 
 
-@pytest.mark.usefixtures("_no_waiting")
-def test_a_scope_that_stays_out_ends_a_start_when_the_patience_is_over(
-    settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+def test_replies_that_wait_again_get_a_moment_again(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count = 1
+    supervisor.tick(START)
+    parts.unsettled_count = 0
+    supervisor.tick(START + 0.1)
+    parts.unsettled_count = 1
+    assert ticks_until(supervisor, parts, "tick", START + 10, 1.0) == 0.3
+
+
+def test_the_next_micro_batch_may_be_followed_by_another_tick(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count = 1
+    assert ticks_until(supervisor, parts, "tick", START, 1.0) == 0.3
+    supervisor.tick(START + 0.4)
+    parts.begun = 1
+    assert ticks_until(supervisor, parts, "tick", START + 10, 1.0) == 0.3
+
+
+def test_a_tick_that_could_not_be_landed_is_landed_later(supervisor: Supervisor, parts: Parts) -> None:
+    parts.unsettled_count = 1
+    parts.fails["tick"] = OSError(28, "full")
+    assert ticks_until(supervisor, parts, "tick", START, 1.0) == 0.3
+    parts.fails.clear()
+    assert ticks_until(supervisor, parts, "tick", START + 0.4, 1.0) == 0.0
+
+
+# The record, and housekeeping
+
+
+def test_the_record_is_saved_every_two_seconds_changed_or_not(supervisor: Supervisor, parts: Parts) -> None:
+    counts = []
+    for now in (1.9, 2.0, 3.9, 4.0):
+        supervisor.tick(START + now)
+        counts.append(parts.count("save"))
+    assert counts == [0, 1, 1, 2]
+    assert parts.saves == [True, True]
+
+
+def test_a_full_disk_ends_no_run(supervisor: Supervisor, parts: Parts) -> None:
+    parts.fails = {"save": OSError(28, "full"), "compact": OSError("odd"), "tick": OSError(28, "full")}
+    parts.unsettled_count = 1
+    for step in range(100):
+        supervisor.tick(START + step)
+    assert parts.count("compact") == 100
+    assert parts.count("save") == 49, "every two seconds, failed or not"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left"), "No space left"),
+        (OSError("the journal can't be written"), "the journal can't be written"),
+    ],
+)
+def test_a_storage_that_cannot_be_written_is_logged_with_its_reason(
+    supervisor: Supervisor, parts: Parts, error: OSError, reason: str
 ) -> None:
-    scope = Scope(*(CredentialUnavailable("out"),) * 9)
-    monkeypatch.setattr("pipeline.settings.scope_secret", scope)
-    with pytest.raises(CredentialUnavailable, match=r"^out$"):
-        Supervisor(settings.model_copy(update={"startup_patience": 0.0})).run()
-    assert scope.asked == 1
+    parts.fails["compact"] = error
+    with structlog.testing.capture_logs() as logs:
+        supervisor.tick(START)
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [("the storage can't be written", reason)]
 
 
-def test_a_secret_that_is_missing_is_not_waited_for(settings: RunSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    scope = Scope(CredentialError("no such secret"))
-    monkeypatch.setattr("pipeline.settings.scope_secret", scope)
-    with pytest.raises(CredentialError, match=r"^no such secret$"):
-        Supervisor(settings).run()
-    assert (scope.asked, settings.storage.exists()) == (1, False)
-
-
-@pytest.mark.usefixtures("_no_waiting")
-def test_a_stop_ends_the_waiting_for_a_scope(settings: RunSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    supervisor = Supervisor(settings)
-    scope = Scope(*(CredentialUnavailable("out"),) * 9)
-    monkeypatch.setattr("pipeline.settings.scope_secret", scope)
-    supervisor.stop()
-    with pytest.raises(CredentialUnavailable):
-        supervisor.run()
-    assert scope.asked == 1
-
-
-def _require(access: ModelAccess, **settings: str) -> None:
-    asked = read_run_settings({"model": "m", "openai_base_url": access.base_url, **settings})
-    require_model(Model(ModelSettings(asked.model, timeout=5.0)), asked, access)
-
-
-def test_a_workspaces_endpoint_is_asked_itself(scripted: ScriptedModel, model_server: ModelServer) -> None:
-    scripted.models = ["m"]
-    _require(model_server.access(), model_source="databricks")
-    assert [call["max_tokens"] for call in scripted.calls] == [1]
-    with pytest.raises(SettingsError, match=r"^PIPELINE_MODEL 'other' is no serving endpoint of the workspace: give "):
-        _require(model_server.access(), model_source="databricks", model="other")
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_an_endpoint_that_may_not_be_asked_names_the_right_it_needs(
-    scripted: ScriptedModel, model_server: ModelServer, status: int
+def test_every_ten_minutes_old_landing_files_are_removed_in_the_background(
+    supervisor: Supervisor, parts: Parts, works: Works
 ) -> None:
-    scripted.add_rule(ScriptedRule(status=status))
-    with pytest.raises(
-        SettingsError, match=rf"^PIPELINE_MODEL 'm' may not be asked .*\({status}\): grant it CAN_QUERY"
-    ):
-        _require(model_server.access(), model_source="databricks")
+    supervisor.tick(START + 599.9)
+    assert works.all == []
+    supervisor.tick(START + 600.0)
+    supervisor.tick(START + 1199.9)
+    assert [work.name for work in works.all] == ["expire"]
+    assert parts.count("expire") == 0, "a large folder holds nobody"
+    works.last.end()
+    assert parts.count("expire") == 1
+    supervisor.tick(START + 1200.0)
+    assert len(works.all) == 2
 
 
-def test_an_endpoint_that_is_busy_or_asleep_is_waited_for(scripted: ScriptedModel, model_server: ModelServer) -> None:
-    scripted.add_rule(ScriptedRule(status=503))
-    _require(model_server.access(), model_source="databricks")
+def test_an_oversized_checkpoint_is_replaced_at_housekeeping(supervisor: Supervisor, parts: Parts) -> None:
+    parts.oversized = True
+    supervisor.tick(START + 599.9)
+    assert parts.count("renew") == 0
+    supervisor.tick(START + 600.0)
+    assert parts.count("renew") == 1
 
 
-def test_a_key_of_a_scope_that_is_refused_is_named_by_its_place(
-    scripted: ScriptedModel, model_server: ModelServer
+@pytest.mark.parametrize(("oversized", "busy"), [(False, False), (True, True)])
+def test_a_checkpoint_is_not_replaced_without_need_or_during_a_micro_batch(
+    supervisor: Supervisor, parts: Parts, oversized: bool, busy: bool
 ) -> None:
-    scripted.api_key = "another"
-    with pytest.raises(SettingsError, match=r"^secret bot/llm-api-key was rejected by OPENAI_BASE_URL .* \(401\)"):
-        _require(model_server.access(), secret_scope="bot")
+    parts.oversized, parts.busy = oversized, busy
+    supervisor.tick(START + 600.0)
+    assert parts.count("renew") == 0
 
 
-def test_off_the_main_thread_no_signal_is_touched(settings: RunSettings) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-
-    def within() -> object:
-        with stopping_on_signals(Supervisor(settings)):
-            return signal.getsignal(signal.SIGTERM)
-
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(within).result() == before
+# The end of a run with `once`
 
 
-def test_on_a_cluster_a_signal_stops_the_run_and_never_the_driver(
-    settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def once(build: Build, parts: Parts) -> Supervisor:
+    """All of it is done, unless the test takes something back."""
+    parts.done = parts.caught_up = parts.finished = True
+    return build(once=True)
+
+
+def test_a_run_with_once_is_done_when_all_is_processed_and_the_last_commit_is_there(
+    once: Supervisor, parts: Parts
 ) -> None:
-    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
-    monkeypatch.setattr("pipeline.run.supervisor._STOP_WITHIN", 0.0)
-    monkeypatch.setattr("pipeline.run.supervisor.os._exit", lambda _: pytest.fail("the driver was ended"))
-    supervisor = Supervisor(settings)
-    before = signal.getsignal(signal.SIGTERM)
-    with stopping_on_signals(supervisor):
-        signal.raise_signal(signal.SIGTERM)
-        time.sleep(0.05)
-    assert supervisor._stop.is_set()
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert once.tick(START)
+    assert parts.calls[-2:] == ["catch up", "finish"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("done", False), ("caught_up", False), ("open", 1), ("unsettled_count", 1), ("finished", False)],
+)
+def test_a_run_with_once_is_not_done_while_anything_is_left(
+    once: Supervisor, parts: Parts, name: str, value: object
+) -> None:
+    ready = getattr(parts, name)
+    setattr(parts, name, value)
+    assert not once.tick(START)
+    assert parts.count("finish") == (name == "finished"), "the last commit is waited for only when all else is done"
+    setattr(parts, name, ready)
+    assert once.tick(START + 0.1)
+
+
+def test_the_stream_is_asked_only_once_telegram_holds_nothing_more(once: Supervisor, parts: Parts) -> None:
+    parts.done = False
+    once.tick(START)
+    assert parts.count("catch up") == 0, "later files would not count"
+
+
+def test_a_reply_that_leaves_the_lanes_at_the_last_moment_is_still_settled(once: Supervisor, parts: Parts) -> None:
+    def ends() -> None:
+        parts.unsettled_count = 1
+
+    parts.on_open = ends
+    assert not once.tick(START)
+    assert parts.count("finish") == 0
+
+
+def test_a_run_that_serves_is_never_done(build: Build, parts: Parts) -> None:
+    parts.done = parts.caught_up = parts.finished = True
+    assert not build().tick(START)
+    assert not {"catch up", "finish"} & set(parts.calls)
+
+
+# The loop
+
+
+def test_the_loop_ticks_ten_times_a_second_by_the_clock_of_the_run(supervisor: Supervisor, parts: Parts) -> None:
+    end = SteppedEnd(request_after=3)
+    assert supervisor.watch(end)
+    assert end.waits == [0.1, 0.1, 0.1]
+    assert parts.values["query at"] == pytest.approx(end.now)
+
+
+def test_a_run_with_once_ends_when_it_is_done(once: Supervisor) -> None:
+    end = SteppedEnd()
+    assert once.watch(end)
+    assert len(end.waits) == 1
+
+
+def test_a_deadline_cuts_a_run_with_once_short(once: Supervisor, parts: Parts) -> None:
+    parts.open = 1
+    end = SteppedEnd(deadline=5.0)
+    assert not once.watch(end)
+    assert end.now == pytest.approx(1005.0, abs=0.2)
+
+
+def test_a_run_that_was_stopped_before_it_began_does_nothing(supervisor: Supervisor, parts: Parts) -> None:
+    end = SteppedEnd()
+    end.request()
+    assert supervisor.watch(end)
+    assert parts.calls == []

@@ -1,4 +1,4 @@
-"""One pipeline to a storage."""
+"""A storage has one running pipeline."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_a_record_that_cannot_be_read_does_not_hide_that_the_storage_is_in_use(t
 
 
 class Volume:
-    """A folder taken for a volume, where only the record decides, with a clock that runs when somebody sleeps."""
+    """A folder that stands for a volume, where only the record decides. Its clock moves when somebody sleeps."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -112,7 +112,7 @@ def test_on_a_volume_a_fresh_record_keeps_others_out(volume: Volume) -> None:
     assert not (volume.folder / "lease.json").exists()
 
 
-def test_on_a_volume_a_record_that_nobody_renews_counts_as_left_behind(volume: Volume) -> None:
+def test_on_a_volume_a_record_that_nobody_renews_counts_as_abandoned(volume: Volume) -> None:
     write_record(volume.folder, renewed_at=volume.now - 10)
     before = volume.now
     lease = Lease(volume.folder)
@@ -122,7 +122,7 @@ def test_on_a_volume_a_record_that_nobody_renews_counts_as_left_behind(volume: V
     lease.release()
 
 
-def test_on_a_volume_a_record_that_is_renewed_meanwhile_is_believed(volume: Volume) -> None:
+def test_on_a_volume_a_record_that_is_renewed_meanwhile_keeps_others_out(volume: Volume) -> None:
     write_record(volume.folder, renewed_at=volume.now - 50)
     volume.on_sleep = volume.renewed_by_another
     with pytest.raises(LeaseHeld, match="process 7 on far"):
@@ -143,7 +143,10 @@ def test_a_holder_notices_that_its_lease_was_taken(volume: Volume, monkeypatch: 
     monkeypatch.setattr("pipeline.storage.lease._RENEW_EVERY", 0.01)
     lease = Lease(volume.folder)
     lease.acquire()
+    lease.check()
     write_record(volume.folder, renewed_at=0)
     eventually(lambda: lease.lost)
+    with pytest.raises(LeaseHeld, match=r"^PIPELINE_STORAGE .* was taken over by another pipeline: stop one of them$"):
+        lease.check()
     assert record(volume.folder)["owner"] == "other"
     lease.release()

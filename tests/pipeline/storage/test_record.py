@@ -1,4 +1,4 @@
-"""The run's own record."""
+"""The run's record."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,217 @@
+"""What a run consists of: its parts are built in order, watched, and taken down in order."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pipeline.model.client import Model, ModelSettings
+from pipeline.model.on_driver import DriverAnswering
+from pipeline.model.on_executors import DistributedAnswering
+from pipeline.platform import local_spark
+from pipeline.platform.credentials import Credential, ModelAccess
+from pipeline.platform.databricks import cluster_session, on_databricks
+from pipeline.replies.journal import Journal
+from pipeline.replies.lanes import Lanes
+from pipeline.run.end import End
+from pipeline.run.intake_thread import IntakeThread
+from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, require_model, resolve_secrets
+from pipeline.run.restarting_query import RestartingQuery
+from pipeline.run.supervisor import Supervisor
+from pipeline.settings import RunSettings, model_access
+from pipeline.storage.landing import Landing
+from pipeline.storage.lease import Lease
+from pipeline.storage.record import Recorder
+from pipeline.stream.delta import warm_up
+from pipeline.stream.query import SilverStream
+from pipeline.telegram.bot import Bot
+from pipeline.telegram.client import BotApi
+from pipeline.telegram.intake import Intake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = structlog.get_logger(__name__)
+
+_SEND_GRACE = 10.0
+"""Seconds that requests to Telegram get at the end. With Spark's five for a query, a run ends within 15."""
+
+
+class Run:
+    """One run of the pipeline. `run` is for one thread, once; `stop` may be called by any thread or signal handler."""
+
+    def __init__(self, settings: RunSettings, *, once: bool = False, deadline: float | None = None) -> None:
+        """`once`: take what Telegram holds, process it, end. `deadline`: seconds after which that is cut short."""
+        self._settings = settings
+        self._once = once
+        self._end = End(deadline)
+
+    def stop(self) -> None:
+        """Ask the run to end."""
+        self._end.request()
+
+    def run(self) -> bool:
+        """Run to the end. Returns False where a deadline cut it short.
+
+        Raises OperatorError on what the operator must fix, and RunFailed where only a new run can continue.
+        """
+        settings, end = self._settings, self._end
+        token_source = TokenSource(settings)
+        token = Credential(token_source)
+        access = Credential(lambda: model_access(settings))
+        resolve_secrets(settings, token, access, end)
+        with held_storage(settings.places) as (lease, recorder):
+            api = BotApi(str(settings.telegram_api_url), token, settings.telegram_timeout)
+            bot = ask_who_we_are(api, settings, end)
+            if bot is None:
+                return not end.has_deadline
+            token_source.bot_id = bot.id
+            settings.places.claim(bot.id)
+            recorder.set(bot_id=bot.id, bot_username=bot.username)
+            composition = Composition(settings, bot, api, access, lease, recorder, end, once=self._once)
+            try:
+                return composition.start().watch(end)
+            finally:
+                composition.stop()
+
+
+class Composition:
+    """The parts of a run that serves one bot.
+
+    Threads: all methods are for the run's own thread. The answering, the lanes, the intake and Spark have threads of
+    their own; each part's class says which.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        bot: Bot,
+        api: BotApi,
+        access: Credential[ModelAccess],
+        lease: Lease,
+        recorder: Recorder,
+        end: End,
+        *,
+        once: bool,
+    ) -> None:
+        """Build what needs no Spark. Raises SettingsError for a model that can't be used, StorageError."""
+        self._settings = settings
+        self._storage = settings.places
+        self._bot = bot
+        self._access = access
+        self._lease = lease
+        self._recorder = recorder
+        self._end = end
+        self._once = once
+        self._model_settings = ModelSettings(
+            settings.model, settings.model_timeout, settings.max_tokens, settings.temperature
+        )
+        model = Model(self._model_settings)
+        require_model(model, settings, access.current())
+        self._journal = Journal(self._storage.journal)
+        self._landing = Landing(self._storage.landing, bot.id)
+        self._answering = DriverAnswering(model, access, settings.concurrency)
+        self._lanes = Lanes(
+            self._journal,
+            self._answering,
+            api,
+            send_rate=settings.send_rate,
+            model_attempts=settings.model_attempts,
+            answer_format=settings.answer_format,
+            on_unknown=settings.on_unknown,
+            model_alive=lambda: model.alive(access.current()),
+            report=recorder.report,
+        )
+        intake = Intake(
+            api,
+            self._landing,
+            poll_seconds=settings.poll_seconds,
+            conflict_patience=settings.conflict_patience,
+            landed=recorder.landed,
+            report=recorder.report,
+        )
+        self._intake = IntakeThread(intake, end.requested, until_empty=once)
+        self._spark: SparkSession | None = None
+        self._distributed: DistributedAnswering | None = None
+        self._stream: SilverStream | None = None
+        self._query: RestartingQuery | None = None
+
+    def start(self) -> Supervisor:
+        """Start every part, Spark and its query last; the supervisor that is to watch them. `stop` even if it raises.
+
+        Raises OperatorError, and what Spark raises.
+        """
+        # Spark takes a while: meanwhile open replies continue, and what waits at Telegram is landed.
+        self._lanes.start()
+        self._intake.start()
+        spark = self._spark = self._open_spark()
+        if self._settings.distribute_above is not None:
+            self._distributed = DistributedAnswering(
+                spark, self._model_settings, self._access, self._settings.concurrency
+            )
+        self._stream = self._build_stream(spark)
+        self._query = RestartingQuery(self._stream, self._recorder.report)
+        if not self._once:
+            if not on_databricks():  # where Spark can't reach a path of this machine
+                warm_up(spark)
+            # The first micro-batch of a process takes longer: give it a tick, for which nobody waits.
+            self._landing.tick()
+        self._query.start(self._end.clock())
+        return Supervisor(
+            self._intake,
+            self._query,
+            self._lanes,
+            self._journal,
+            self._landing,
+            self._lease,
+            self._recorder,
+            now=self._end.clock(),
+            once=self._once,
+            on_serving=self._log_serving,
+        )
+
+    def stop(self) -> None:
+        """Take the parts down, whichever were started: no new model call, poll or send; queries before Spark."""
+        self._end.request()
+        began = time.monotonic()
+        self._answering.stop()
+        if self._stream is not None:
+            self._stream.stop()
+        self._lanes.stop(_SEND_GRACE)
+        if self._query is not None:
+            self._query.stop()
+        if self._distributed is not None:
+            self._distributed.stop()
+        if self._spark is not None and not on_databricks():
+            with contextlib.suppress(Exception):  # a JVM that is gone needs no stop
+                self._spark.stop()
+        log.info("stopped", open=self._lanes.open, seconds=round(time.monotonic() - began, 1))
+
+    def _open_spark(self) -> SparkSession:
+        if on_databricks():
+            return cluster_session()
+        return local_spark.session(self._settings.spark_master, self._storage.root / "logs")
+
+    def _build_stream(self, spark: SparkSession) -> SilverStream:
+        settings, recorder = self._settings, self._recorder
+        return SilverStream(
+            spark,
+            self._storage,
+            self._bot,
+            self._landing,
+            self._journal,
+            self._lanes,
+            allowed_chats=settings.allowed_chats,
+            patience=settings.patience,
+            max_open=settings.max_open,
+            distribute_above=settings.distribute_above,
+            distributed=self._distributed,
+            committed=lambda batch_id, updates: recorder.set(batch_id=batch_id, batch_at=datetime.now(UTC)),
+        )
+
+    def _log_serving(self) -> None:
+        log.info("serving", bot=self._bot.username, storage=str(self._storage.root), open=self._lanes.open)

@@ -1,0 +1,389 @@
+"""What a run consists of: the order in which its parts start and stop, and what each is given. No Spark, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from pipeline.errors import OperatorError, RunFailed, SettingsError
+from pipeline.model.client import Model
+from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
+from pipeline.run import composition
+from pipeline.run.composition import Run
+from pipeline.run.end import End
+from pipeline.run.supervisor import Supervisor
+from pipeline.settings import RunSettings, read_run_settings
+from pipeline.storage.places import StorageError
+from pipeline.storage.record import Record, read_record
+from pipeline.telegram.bot import Bot
+from pipeline.telegram.client import BotApi
+
+BOT = Bot(42, "our_bot")
+
+
+class Parts:
+    """The parts of a run, replaced: what is built, started and stopped is noted in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.built: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+        self.fails: dict[str, Exception] = {}
+        self.on_call: dict[str, Callable[[], None]] = {}
+        self.watched: list[Supervisor] = []
+        self.outcome: bool | Exception = True
+        self.bot: Bot | None = BOT
+
+    def note(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.on_call:
+            self.on_call[call]()
+        if call in self.fails:
+            raise self.fails[call]
+
+    def noting(self, call: str) -> Callable[..., None]:
+        return lambda *_: self.note(call)
+
+    def part(self, name: str, *methods: str) -> Callable[..., Any]:
+        """A constructor of a part that notes these methods."""
+
+        def build(*arguments: Any, **keywords: Any) -> Any:
+            self.built[name] = (arguments, keywords)
+            part = Part()
+            for method in methods:
+                setattr(part, method, self.noting(f"{name}.{method}"))
+            return part
+
+        return build
+
+    @property
+    def started(self) -> list[str]:
+        return self.calls[: self.calls.index("watch")]
+
+    @property
+    def stopped(self) -> list[str]:
+        return self.calls[self.calls.index("watch") + 1 :]
+
+
+class Part:
+    open = 3
+    stop: Callable[..., None]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> RunSettings:
+    return read_run_settings(
+        {
+            "storage": str(tmp_path / "lake"),
+            "model": "m",
+            "openai_base_url": "http://127.0.0.1:1/v1",
+            "telegram_api_url": "http://127.0.0.1:2",
+            "concurrency": "7",
+        }
+    )
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "42:" + "x" * 35)
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    parts = Parts()
+
+    def open_spark(name: str) -> Callable[..., Any]:
+        build = parts.part("spark", "stop")
+
+        def session(*arguments: Any) -> Any:
+            parts.note(name)
+            return build(*arguments)
+
+        return session
+
+    def watch(supervisor: Supervisor, _end: End) -> bool:
+        parts.watched.append(supervisor)
+        parts.note("watch")
+        if isinstance(parts.outcome, Exception):
+            raise parts.outcome
+        return parts.outcome
+
+    replaced: dict[str, Callable[..., Any]] = {
+        "DriverAnswering": parts.part("answering", "stop"),
+        "DistributedAnswering": parts.part("distributed", "stop"),
+        "Lanes": parts.part("lanes", "start", "stop"),
+        "Intake": parts.part("intake"),
+        "IntakeThread": parts.part("intake thread", "start"),
+        "SilverStream": parts.part("stream", "stop"),
+        "RestartingQuery": parts.part("query", "start", "stop"),
+        "Landing": parts.part("landing", "tick"),
+        "cluster_session": open_spark("open the cluster's spark"),
+        "warm_up": lambda spark: parts.note("warm up"),
+        "require_model": lambda *_: parts.note("require the model"),
+        "ask_who_we_are": lambda *_: parts.bot,
+        "local_spark.session": open_spark("open spark"),
+    }
+    for name, replacement in replaced.items():
+        monkeypatch.setattr(f"pipeline.run.composition.{name}", replacement)
+    monkeypatch.setattr(Supervisor, "watch", watch)
+    return parts
+
+
+def record_of(settings: RunSettings) -> Record:
+    record = read_record(settings.places.root)
+    assert record is not None
+    return record
+
+
+# The start
+
+
+def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: Parts, settings: RunSettings) -> None:
+    assert Run(settings).run()
+    assert parts.started == [
+        "require the model", "lanes.start", "intake thread.start", "open spark", "warm up", "landing.tick",
+        "query.start",
+    ]  # fmt: skip
+
+
+def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
+    Run(settings, once=True).run()
+    assert parts.started[3:] == ["open spark", "query.start"]
+
+
+def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    Run(settings).run()
+    assert parts.started[3:] == ["open the cluster's spark", "landing.tick", "query.start"]
+    assert parts.stopped[-1] == "query.stop"
+
+
+def test_answers_come_from_the_executors_only_if_asked_for(parts: Parts, settings: RunSettings) -> None:
+    Run(settings).run()
+    assert "distributed" not in parts.built
+    assert parts.built["stream"][1]["distributed"] is None
+    Run(settings.model_copy(update={"distribute_above": 5})).run()
+    _, model_settings, _, concurrency = parts.built["distributed"][0]
+    assert (model_settings.model, concurrency) == ("m", 7)
+    assert parts.built["stream"][1]["distributed"] is not None
+
+
+def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
+    changed = settings.model_copy(
+        update={
+            "send_rate": 1.5, "model_attempts": 4, "answer_format": "html", "on_unknown": "resend", "poll_seconds": 6.0,
+            "conflict_patience": 8.0, "allowed_chats": frozenset({9}), "patience": 0.5, "max_open": 11,
+            "distribute_above": 12, "spark_master": "local[3]",
+        }
+    )  # fmt: skip
+    Run(changed).run()
+    expected = {
+        "lanes": ["send_rate", "model_attempts", "answer_format", "on_unknown"],
+        "intake": ["poll_seconds", "conflict_patience"],
+        "stream": ["allowed_chats", "patience", "max_open", "distribute_above"],
+    }
+    for part, names in expected.items():
+        given = parts.built[part][1]
+        assert {name: given[name] for name in names} == {name: getattr(changed, name) for name in names}
+    assert parts.built["spark"][0] == ("local[3]", changed.places.root / "logs")
+    assert parts.built["answering"][0][2] == 7
+    assert parts.built["landing"][0] == (changed.places.landing, 42)
+
+
+def test_the_intake_ends_when_telegram_is_empty_only_with_once(parts: Parts, settings: RunSettings) -> None:
+    for once in (True, False):
+        Run(settings, once=once).run()
+        (_, stop), given = parts.built["intake thread"]
+        assert given == {"until_empty": once}
+        assert stop.is_set(), "it stops with the run"
+
+
+def test_a_message_that_fails_alone_is_judged_by_the_model_itself(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ModelAccess] = []
+
+    def alive(_: Model, access: ModelAccess) -> bool:
+        asked.append(access)
+        return True
+
+    monkeypatch.setattr(Model, "alive", alive)
+    Run(settings).run()
+    assert parts.built["lanes"][1]["model_alive"]()
+    assert [access.base_url for access in asked] == ["http://127.0.0.1:1/v1"]
+
+
+def test_the_supervisor_watches_these_parts(parts: Parts, settings: RunSettings) -> None:
+    Run(settings, once=True).run()
+    Run(settings).run()
+    assert [supervisor._once for supervisor in parts.watched] == [True, False]
+
+
+def test_serving_is_logged_with_the_bot_and_the_storage(parts: Parts, settings: RunSettings) -> None:
+    Run(settings).run()
+    with structlog.testing.capture_logs() as logs:
+        parts.watched[0]._on_serving()
+    assert logs == [
+        {
+            "event": "serving", "log_level": "info", "bot": "our_bot", "storage": str(settings.places.root), "open": 3,
+        }
+    ]  # fmt: skip
+
+
+# The end
+
+
+def test_parts_stop_in_order_answers_then_micro_batch_then_lanes_then_query_then_spark(
+    parts: Parts, settings: RunSettings
+) -> None:
+    Run(settings.model_copy(update={"distribute_above": 5})).run()
+    assert parts.stopped == [
+        "answering.stop", "stream.stop", "lanes.stop", "query.stop", "distributed.stop", "spark.stop",
+    ]  # fmt: skip
+
+
+def test_no_part_is_stopped_before_the_intake_is_asked_to_stop(parts: Parts, settings: RunSettings) -> None:
+    asked: list[bool] = []
+    parts.on_call["answering.stop"] = lambda: asked.append(parts.built["intake thread"][0][1].is_set())
+    Run(settings).run()
+    assert asked == [True]
+
+
+def test_requests_to_telegram_get_ten_seconds_at_the_end(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graces: list[float] = []
+
+    def lanes(*_: Any, **__: Any) -> Part:
+        part = Part()
+        part.start = lambda: None  # type: ignore[attr-defined]
+        part.stop = graces.append
+        return part
+
+    monkeypatch.setattr(composition, "Lanes", lanes)
+    Run(settings).run()
+    assert graces == [10.0]
+
+
+def test_a_run_that_fails_is_taken_down_too(parts: Parts, settings: RunSettings) -> None:
+    parts.outcome = RunFailed("Spark's JVM is gone")
+    parts.fails["spark.stop"] = ConnectionRefusedError()  # which needs no stop then
+    with pytest.raises(RunFailed):
+        Run(settings).run()
+    assert parts.stopped[-1] == "spark.stop"
+    assert record_of(settings).state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("failing", "stopped"),
+    [
+        ("intake thread.start", ["answering.stop", "lanes.stop"]),
+        ("open spark", ["answering.stop", "lanes.stop"]),
+        ("warm up", ["answering.stop", "stream.stop", "lanes.stop", "query.stop", "spark.stop"]),
+        ("query.start", ["answering.stop", "stream.stop", "lanes.stop", "query.stop", "spark.stop"]),
+    ],
+)
+def test_a_start_that_fails_stops_what_was_started(
+    parts: Parts, settings: RunSettings, failing: str, stopped: list[str]
+) -> None:
+    parts.fails[failing] = OperatorError("fix it")
+    with pytest.raises(OperatorError, match=r"^fix it$"):
+        Run(settings).run()
+    assert parts.calls[parts.calls.index(failing) + 1 :] == stopped
+    last_error = record_of(settings).last_error
+    assert last_error is not None
+    assert last_error.reason == "run: fix it"
+
+
+# The whole run
+
+
+def test_the_record_says_which_bot_is_served_and_which_batch_was_last(parts: Parts, settings: RunSettings) -> None:
+    parts.on_call["watch"] = lambda: parts.built["stream"][1]["committed"](17, 3)
+    Run(settings).run()
+    record = record_of(settings)
+    assert (record.bot_id, record.bot_username, record.batch_id, record.state) == (42, "our_bot", 17, "stopped")
+    assert record.batch_at is not None
+
+
+def test_services_report_to_the_record(parts: Parts, settings: RunSettings) -> None:
+    def reported() -> None:
+        parts.built["lanes"][1]["report"]("model", "no answer")
+        parts.built["intake"][1]["report"]("intake", "no network")
+        parts.built["intake"][1]["landed"](5)
+        parts.built["query"][0][1]("stream", "it ended")
+
+    parts.on_call["watch"] = reported
+    Run(settings).run()
+    record = record_of(settings)
+    assert (set(record.problems), record.landed) == ({"model", "intake", "stream"}, 5)
+
+
+def test_a_storage_of_another_bot_is_refused_before_anything_starts(parts: Parts, settings: RunSettings) -> None:
+    settings.places.prepare()
+    settings.places.claim(7)
+    with pytest.raises(StorageError, match="belongs to bot 7"):
+        Run(settings).run()
+    assert parts.calls == []
+
+
+def test_a_model_that_cannot_be_used_ends_a_run_before_anything_starts(parts: Parts, settings: RunSettings) -> None:
+    parts.fails["require the model"] = SettingsError("no such model")
+    with pytest.raises(SettingsError):
+        Run(settings).run()
+    assert parts.calls == ["require the model"]
+    assert parts.built == {}
+
+
+def test_a_run_without_its_secrets_leaves_the_storage_alone(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TELEGRAM_BOT_TOKEN")
+    with pytest.raises(CredentialError, match=r"^TELEGRAM_BOT_TOKEN is not set"):
+        Run(settings).run()
+    assert not settings.storage.exists()
+
+
+def test_the_token_of_another_bot_is_refused_once_the_run_knows_its_own(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens: list[Credential[SecretStr]] = []
+
+    class Api(BotApi):
+        def __init__(self, url: str, token: Credential[SecretStr], timeout: float) -> None:
+            assert (url, timeout) == ("http://127.0.0.1:2/", settings.telegram_timeout)
+            tokens.append(token)
+
+    monkeypatch.setattr(composition, "BotApi", Api)
+
+    def rotated() -> None:
+        monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "43:" + "x" * 35)
+        assert not tokens[0].refresh(tokens[0].current())
+
+    parts.on_call["watch"] = rotated
+    Run(settings).run()
+    assert tokens[0].current().get_secret_value().startswith("42:")
+
+
+@pytest.mark.parametrize("outcome", [True, False])
+def test_a_run_returns_what_its_watch_has_found(parts: Parts, settings: RunSettings, outcome: bool) -> None:
+    parts.outcome = outcome
+    assert Run(settings).run() is outcome
+
+
+@pytest.mark.parametrize(("deadline", "outcome"), [(None, True), (60.0, False)])
+def test_a_run_that_ends_before_it_knows_its_bot_was_stopped_or_cut_short(
+    parts: Parts, settings: RunSettings, deadline: float | None, outcome: bool
+) -> None:
+    parts.bot = None
+    assert Run(settings, deadline=deadline).run() is outcome
+    assert parts.calls == []
+
+
+def test_a_stop_reaches_the_run(parts: Parts, settings: RunSettings) -> None:
+    run = Run(settings)
+    run.stop()
+    assert run._end.reached
