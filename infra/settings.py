@@ -204,14 +204,13 @@ class StackSettings(BaseModel):
         return dict(sorted({**own, "product": PROJECT, "environment": self.environment}.items()))
 
     @property
-    def own_catalog(self) -> str:
+    def default_catalog(self) -> str:
         return f"telegram_lakehouse_{self.environment}".replace("-", "_")
 
     @property
-    def schema_there(self) -> str:
-        """The schema's name, which carries the environment where the catalog does not."""
-        shared = f"telegram_{self.environment}".replace("-", "_")
-        return self.schema_name or (shared if self.catalog else "telegram")
+    def default_schema_name(self) -> str:
+        """The schema's name if none is given. In a shared catalog it names the environment."""
+        return f"telegram_{self.environment}".replace("-", "_") if self.catalog else "telegram"
 
     @property
     def model_source(self) -> Literal["databricks", "openai"]:

@@ -16,7 +16,7 @@ from pulumi_policy import (
 )
 
 from infra.policy.declared import declared, is_unknown
-from infra.policy.rules import RULES, Rule
+from infra.policy.rules import RULES, PolicyRule
 from pipeline.redaction import scrub
 
 _CONFIG = {
@@ -30,7 +30,7 @@ _SECRETS = {
 }
 
 
-def policy_of(rule: Rule) -> ResourceValidationPolicy:
+def policy_of(rule: PolicyRule) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         for fault in rule.faults(declared(args)):
             report(scrub(f"{args.name}: {fault}"), None)

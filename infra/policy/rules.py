@@ -46,7 +46,7 @@ def must_not_be(resource: Declared) -> Iterator[str]:
     yield f"it is a {resource.kind}"
 
 
-class Rule(NamedTuple):
+class PolicyRule(NamedTuple):
     name: str
     description: str
     """What must hold, why, and the fix."""
@@ -60,65 +60,65 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         "state-is-protected",
         "What holds data in production is protected from deletion: "
         "give it protect=True and retain_on_delete=True, and no force_destroy.",
         state_is_protected,
         frozenset({"Bucket", "BucketV2", "Catalog", "MwsWorkspaces", "Schema", "SecretScope", "SqlTable", "Volume"}),
     ),
-    Rule(
+    PolicyRule(
         "job-parameters-allowed",
         "A job is told nothing but options of `pipeline run`: "
         "remove what is no such option; a secret belongs into the secret scope.",
         job_rules.parameters_allowed,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "no-secret-in-job",
         "A job's settings can be read by everyone who sees the job: "
         "put the secret into the scope, and refer to it as {{secrets/scope/key}} where it must be named.",
         job_rules.holds_no_secret,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "run-as-set",
         "A job runs as a service principal, not as whoever deployed it: set run_as.service_principal_name alone.",
         job_rules.runs_as_a_principal,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "dedicated-access",
         "Broadcast variables need a classic cluster with dedicated access: "
         'give the job a job cluster with data_security_mode="SINGLE_USER".',
         job_rules.has_dedicated_access,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "one-run-at-a-time",
         "Two runs would poll one bot and write one journal: set max_concurrent_runs=1.",
         job_rules.runs_once_at_a_time,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "no-all-privileges",
         "Nobody is granted all privileges or MANAGE: name the privileges that are needed.",
         no_all_privileges,
         frozenset({"Grant", "Grants"}),
     ),
-    Rule(
+    PolicyRule(
         "no-authoritative-grants",
         "Grants revokes what it does not list, and can lock the deployer out: use one Grant for each principal.",
         must_not_be,
         frozenset({"Grants"}),
     ),
-    Rule(
+    PolicyRule(
         "no-default-provider",
         "A default provider may point to another workspace or account: "
         "give the resource, or its parent component, an explicit provider.",
         no_default_provider,
     ),
-    Rule(
+    PolicyRule(
         "no-credential-made",
         "The engine would keep the credential in its state: make it outside, and write it with secrets/rotate.py.",
         must_not_be,

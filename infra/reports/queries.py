@@ -17,15 +17,15 @@ _REPORTED = "(origin IS NULL OR origin LIKE 'replay:%')"
 
 @dataclass(frozen=True)
 class Prices:
-    """USD for a million tokens, in and out. 0 stands for unknown."""
+    """USD for a million tokens of prompts and of answers. 0: unknown."""
 
-    input: float = 0.0
-    output: float = 0.0
+    input_price: float = 0.0
+    output_price: float = 0.0
 
     @property
     def known(self) -> bool:
-        """Both are: half an estimate would pass for a whole one."""
-        return self.input > 0 and self.output > 0
+        """Whether both are known: an estimate from one of them would look complete."""
+        return self.input_price > 0 and self.output_price > 0
 
 
 def totals(silver: str, prices: Prices) -> str:
@@ -63,8 +63,8 @@ def _measures(prices: Prices) -> str:
     known = prices.known
     return _query(
         "measures",
-        input_price=_usd(prices.input if known else None),
-        output_price=_usd(prices.output if known else None),
+        input_price=_usd(prices.input_price if known else None),
+        output_price=_usd(prices.output_price if known else None),
     )
 
 

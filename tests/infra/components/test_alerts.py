@@ -9,6 +9,7 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
+from infra.components.access import Group
 from infra.components.alerts import Alerts, AlertsArgs
 from infra.reports import queries
 from tests.support.program import Declared, Run, run_program
@@ -20,11 +21,10 @@ ARGS = AlertsArgs(
     warehouse_id="w1",
     folder="/Workspace/reports/dev",
     backlog_seconds=300,
-    every_minutes=30,
-    emails=("zoe@example.org", "ada@example.org", "zoe@example.org"),
+    alert_minutes=30,
+    alert_emails=("zoe@example.org", "ada@example.org", "zoe@example.org"),
     paused=False,
-    operators="ops",
-    has_operators=True,
+    operators=Group("ops"),
 )
 
 
@@ -95,7 +95,7 @@ def test_paused_alerts_are_declared_and_not_evaluated() -> None:
 
 
 def test_without_addresses_there_are_alerts_that_notify_nobody() -> None:
-    alerts = _alerts(replace(ARGS, emails=()))
+    alerts = _alerts(replace(ARGS, alert_emails=()))
     assert len(alerts) == 2
     assert all("subscriptions" not in alert.inputs["evaluation"]["notification"] for alert in alerts.values())
 
@@ -106,7 +106,7 @@ def test_operators_manage_each_alert_and_nobody_else_is_given_anything() -> None
         (f"{name}-id", [{"groupName": "ops", "permissionLevel": "CAN_MANAGE"}])
         for name in ("alerts-backlog", "alerts-undelivered")
     ]
-    assert _run(replace(ARGS, has_operators=False)).of("Permissions") == []
+    assert _run(replace(ARGS, operators=None)).of("Permissions") == []
 
 
 def test_everything_of_them_has_the_provider_that_they_were_given() -> None:
@@ -117,5 +117,5 @@ def test_everything_of_them_has_the_provider_that_they_were_given() -> None:
 
 @pytest.mark.parametrize(("minutes", "cron"), [(5, "0 0/5 * * * ?"), (30, "0 0/30 * * * ?"), (60, "0 0 * * * ?")])
 def test_the_alerts_look_as_often_as_is_said(minutes: int, cron: str) -> None:
-    alerts = _alerts(replace(ARGS, every_minutes=minutes)).values()
+    alerts = _alerts(replace(ARGS, alert_minutes=minutes)).values()
     assert {alert.inputs["schedule"]["quartzCronSchedule"] for alert in alerts} == {cron}

@@ -9,22 +9,21 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
+from infra.components.access import Group
 from infra.components.catalog import Catalog, CatalogArgs
 from pipeline.tables import TABLES, Table
 from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
 
 WHOLE = CatalogArgs(
-    name="lake_dev",
-    make=True,
-    schema="telegram",
+    catalog="lake_dev",
+    create_catalog=True,
+    schema_name="telegram",
     warehouse_name="telegram-lakehouse-dev",
     tags={"environment": "dev", "product": "telegram-lakehouse"},
     protect=False,
     service_principal=APPLICATION,
-    operators="operators",
-    readers="readers",
-    has_operators=True,
-    has_readers=True,
+    operators=Group("operators"),
+    readers=Group("readers"),
     new_principal=True,
 )
 TABLE_NAMES = [f"lake_dev.telegram.{table.name}" for table in TABLES]
@@ -95,14 +94,14 @@ def test_each_principal_is_granted_what_it_needs_and_nothing_else(whole: Run) ->
 
 
 def test_without_groups_the_job_alone_is_granted_something() -> None:
-    run = declared(has_operators=False, has_readers=False, operators="", readers="")
+    run = declared(operators=None, readers=None)
     assert grants(run) == JOB
     assert run.of("Permissions") == []
 
 
 def test_one_group_does_not_need_the_other() -> None:
-    assert grants(declared(has_readers=False, readers="")) == JOB | OPERATORS
-    assert grants(declared(has_operators=False, operators="")) == JOB | READERS
+    assert grants(declared(readers=None)) == JOB | OPERATORS
+    assert grants(declared(operators=None)) == JOB | READERS
 
 
 def test_no_resource_replaces_what_others_were_granted(whole: Run) -> None:
@@ -221,7 +220,7 @@ def test_a_given_warehouse_is_used_and_its_permissions_are_left_alone() -> None:
 
 
 def test_an_existing_catalog_is_used_and_not_declared() -> None:
-    run = declared(make=False, protect=True)
+    run = declared(create_catalog=False, protect=True)
     assert run.of("Catalog") == []
     assert run.one("Schema").inputs["catalogName"] == "lake_dev"
     assert run.outputs["catalog"] == "lake_dev"
@@ -229,13 +228,13 @@ def test_an_existing_catalog_is_used_and_not_declared() -> None:
     # A grant would replace what the groups hold on a catalog of others; the principal is new there.
     mine = {grant for grant in JOB | OPERATORS | READERS if grant[1] != "catalog lake_dev" or grant[0] == APPLICATION}
     assert grants(run) == mine
-    given = declared(make=False, new_principal=False)
+    given = declared(create_catalog=False, new_principal=False)
     assert [grant for grant in given.of("Grant") if "catalog" in grant.inputs] == []
 
 
 def test_a_catalog_is_put_where_the_settings_say(whole: Run) -> None:
     assert "storageRoot" not in whole.one("Catalog").inputs
-    assert declared(storage_root="s3://bucket/lake").one("Catalog").inputs["storageRoot"] == "s3://bucket/lake"
+    assert declared(catalog_storage="s3://bucket/lake").one("Catalog").inputs["storageRoot"] == "s3://bucket/lake"
 
 
 def imports(run: Run) -> dict[str, str]:
@@ -255,7 +254,7 @@ def test_a_table_that_is_absent_is_made_beside_one_that_is_adopted() -> None:
 
 
 def test_a_name_is_recognised_in_whatever_case_it_was_set() -> None:
-    run = declared({"getTables": {"ids": ["lake_dev.telegram.silver"]}}, name="Lake_Dev", make=False)
+    run = declared({"getTables": {"ids": ["lake_dev.telegram.silver"]}}, catalog="Lake_Dev", create_catalog=False)
     assert imports(run) == {"catalog-silver": "Lake_Dev.telegram.silver"}
 
 
@@ -297,12 +296,12 @@ def test_a_look_up_that_fails_ends_the_program_before_a_table_is_declared(text: 
     assert run.of("SqlTable") == []
 
 
-@pytest.mark.parametrize("make", [True, False])
-def test_a_preview_before_anything_exists_declares_everything(make: bool) -> None:
-    run = declared(preview=True, make=make)
+@pytest.mark.parametrize("create_catalog", [True, False])
+def test_a_preview_before_anything_exists_declares_everything(create_catalog: bool) -> None:
+    run = declared(preview=True, create_catalog=create_catalog)
     assert {table.inputs["name"] for table in run.of("SqlTable")} == {"bronze", "silver", "quarantine"}
     # On a catalog of others, the two groups get nothing.
-    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if make else 2)
+    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if create_catalog else 2)
 
 
 def test_in_a_workspace_that_is_still_to_be_made_no_table_is_looked_for() -> None:

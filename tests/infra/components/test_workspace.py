@@ -104,7 +104,7 @@ def test_a_given_network_is_registered_and_used() -> None:
 
 
 def test_a_given_role_and_bucket_are_used() -> None:
-    run = created(role_arn="arn:aws:iam::2:role/given", root_bucket="given")
+    run = created(aws_role_arn="arn:aws:iam::2:role/given", aws_root_bucket="given")
     assert run.one("MwsCredentials").inputs["roleArn"] == "arn:aws:iam::2:role/given"
     assert run.one("MwsStorageConfigurations").inputs["bucketName"] == "given"
     assert [one.type for one in run.resources if one.package == "aws" or one.type == "pulumi:providers:aws"] == []

@@ -19,8 +19,8 @@ WHOLE = {
     "region": "eu-west-1",
     "tags": TAGS,
     "protect": False,
-    "role_arn": "",
-    "root_bucket": "",
+    "aws_role_arn": "",
+    "aws_root_bucket": "",
     "own_network": False,
 }
 
@@ -108,19 +108,19 @@ def test_where_data_is_protected_the_bucket_is_kept(protect: bool) -> None:
 
 
 def test_a_given_role_is_used_and_only_the_bucket_is_made() -> None:
-    run = declared(role_arn="arn:aws:iam::2:role/given")
+    run = declared(aws_role_arn="arn:aws:iam::2:role/given")
     assert run.outputs["role_arn"] == "arn:aws:iam::2:role/given"
     assert {kind for kind in aws(run) if kind.startswith("Role")} == set()
     assert "Bucket" in aws(run)
 
 
 def test_a_given_bucket_is_used_and_only_the_role_is_made() -> None:
-    run = declared(root_bucket="given")
+    run = declared(aws_root_bucket="given")
     assert run.outputs["root_bucket"] == "given"
     assert aws(run) == {"Role", "RolePolicy"}
 
 
 def test_with_both_given_aws_is_not_asked_for_anything() -> None:
-    run = declared(role_arn="arn:aws:iam::2:role/given", root_bucket="given")
+    run = declared(aws_role_arn="arn:aws:iam::2:role/given", aws_root_bucket="given")
     assert [one.type for one in run.resources if "aws" in one.type.split(":")] == []
     assert run.calls == []

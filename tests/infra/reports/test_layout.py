@@ -95,7 +95,7 @@ def test_widgets_lie_within_the_page_and_none_upon_another() -> None:
     assert sum(map(len, taken)) == height * layout.COLUMNS
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input=0.5), Prices(output=1.5)])
+@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
 def test_without_both_prices_the_page_says_that_the_cost_is_unknown(prices: Prices) -> None:
     widget = _widgets(prices)["cost"]
     assert "queries" not in widget

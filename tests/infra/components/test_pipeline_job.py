@@ -11,13 +11,14 @@ import pytest
 from packaging.utils import parse_wheel_filename
 
 from infra.artifact import Wheel
-from infra.components.streaming_job import Cluster, StreamingJob, StreamingJobArgs, Trigger
+from infra.components.access import Group
+from infra.components.pipeline_job import Cluster, PipelineJob, PipelineJobArgs, Trigger
 from tests.support.program import APPLICATION, WORKSPACE, Declared, Run, run_component
 
 WHEEL = Wheel(b"a wheel's bytes", "telegram_lakehouse-0.1.0-py3-none-any.whl")
 VOLUME = "/Volumes/lake_dev/telegram/artifacts"
 EMAILS = ["ada@example.org", "bob@example.org"]
-WHOLE = StreamingJobArgs(
+WHOLE = PipelineJobArgs(
     name="telegram-lakehouse-dev",
     tags={"environment": "dev", "product": "telegram-lakehouse"},
     wheel=WHEEL,
@@ -27,18 +28,16 @@ WHOLE = StreamingJobArgs(
     cluster=Cluster("17.3.x-scala2.13", "aws"),
     trigger=Trigger(),
     backlog_seconds=300,
-    emails=("bob@example.org", "ada@example.org"),
-    operators="operators",
-    readers="readers",
-    has_operators=True,
-    has_readers=True,
+    alert_emails=("bob@example.org", "ada@example.org"),
+    operators=Group("operators"),
+    readers=Group("readers"),
 )
 TRIGGERED = Trigger("0 0/15 * * * ?", max_run_seconds=3600)
 
 
 def declared(**changes: Any) -> Run:
     def program(opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[Any]]:
-        job = StreamingJob("job", replace(WHOLE, **changes), opts)
+        job = PipelineJob("job", replace(WHOLE, **changes), opts)
         return {"job_id": job.job_id, "url": job.url}
 
     return run_component(program)
@@ -156,7 +155,7 @@ def test_a_job_warns_of_its_backlog_of_a_run_too_long_and_of_failures(
 
 
 def test_without_addresses_nobody_is_notified() -> None:
-    assert "emailNotifications" not in declared(emails=()).one("Job").inputs
+    assert "emailNotifications" not in declared(alert_emails=()).one("Job").inputs
 
 
 def test_operators_manage_runs_and_readers_look_on(continuous: Run) -> None:
@@ -170,9 +169,9 @@ def test_operators_manage_runs_and_readers_look_on(continuous: Run) -> None:
 
 
 def test_without_groups_no_permissions_are_declared() -> None:
-    alone = declared(has_readers=False, readers="").one("Permissions").inputs["accessControls"]
+    alone = declared(readers=None).one("Permissions").inputs["accessControls"]
     assert alone == [{"groupName": "operators", "permissionLevel": "CAN_MANAGE_RUN"}]
-    assert declared(has_operators=False, has_readers=False, operators="", readers="").of("Permissions") == []
+    assert declared(operators=None, readers=None).of("Permissions") == []
 
 
 def test_the_cluster_has_dedicated_access_and_encrypts_what_reaches_its_disks(continuous: Run) -> None:

@@ -8,23 +8,24 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
-from infra.components.identity import Identity, IdentityArgs
+from infra.components.access import group_name
+from infra.components.principals import Principals, PrincipalsArgs
 from tests.support.program import APPLICATION, WORKSPACE, Run, run_component
 
-MADE = IdentityArgs(name="telegram-lakehouse-dev", account_id="acc", deployer="users/ada@example.org")
+MADE = PrincipalsArgs(name="telegram-lakehouse-dev", account_id="acc", deployer="users/ada@example.org")
 
 
-def declared(*, in_account: bool = False, **changes: Any) -> tuple[Run, Identity]:
-    made: list[Identity] = []
+def declared(*, in_account: bool = False, **changes: Any) -> tuple[Run, Principals]:
+    made: list[Principals] = []
 
     def program(opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[Any]]:
         account = databricks.Provider("account", host="https://accounts.example.org") if in_account else None
-        identity = Identity("identity", IdentityArgs(**{**vars(MADE), "account": account, **changes}), opts)
-        made.append(identity)
+        principals = Principals("identity", PrincipalsArgs(**{**vars(MADE), "account": account, **changes}), opts)
+        made.append(principals)
         return {
-            "service_principal": identity.service_principal,
-            "operators": identity.operators,
-            "readers": identity.readers,
+            "service_principal": principals.service_principal,
+            "operators": group_name(principals.operators),
+            "readers": group_name(principals.readers),
         }
 
     return run_component(program), made[0]
@@ -47,7 +48,7 @@ def test_a_principal_is_made_that_can_enter_the_workspace_and_make_no_cluster() 
 
 
 def test_the_deployer_may_run_jobs_as_the_principal_and_goes_on_managing_it() -> None:
-    run, identity = declared()
+    run, principals = declared()
     rules = run.one("AccessControlRuleSet")
     assert rules.inputs == {
         "api": "workspace",
@@ -57,7 +58,7 @@ def test_the_deployer_may_run_jobs_as_the_principal_and_goes_on_managing_it() ->
             {"role": "roles/servicePrincipal.user", "principals": ["users/ada@example.org"]},
         ],
     }
-    assert isinstance(identity.may_run_as, databricks.AccessControlRuleSet)
+    assert isinstance(principals.may_run_as, databricks.AccessControlRuleSet)
 
 
 def test_a_group_of_deployers_takes_the_place_of_the_one_who_deploys() -> None:
@@ -67,10 +68,10 @@ def test_a_group_of_deployers_takes_the_place_of_the_one_who_deploys() -> None:
 
 
 def test_a_given_principal_is_used_and_its_rules_are_left_alone() -> None:
-    run, identity = declared(service_principal="app-1")
+    run, principals = declared(service_principal="app-1")
     assert [one.kind for one in run.resources if one.custom and one.package == "databricks"] == []
     assert run.outputs["service_principal"] == "app-1"
-    assert identity.may_run_as is identity
+    assert principals.may_run_as is principals
 
 
 def test_groups_that_exist_are_named_and_not_declared() -> None:

@@ -8,19 +8,23 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
-from infra.components.model_access import ModelAccess, ModelAccessArgs
+from infra.components.access import Group
+from infra.components.model_permissions import ModelPermissions, ModelPermissionsArgs
 from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
 
 ENDPOINTS = {"getServingEndpoints": {"endpoints": [{"name": "theirs", "id": "e0"}, {"name": "ours", "id": "e1"}]}}
 
 
-def args(endpoint: str = "ours", *, has_operators: bool = True) -> ModelAccessArgs:
-    return ModelAccessArgs(endpoint, APPLICATION, "operators" if has_operators else "", has_operators)
+OPERATORS = Group("operators")
 
 
-def declared(of: ModelAccessArgs, calls: dict[str, Any] | None = None, run: Run | None = None) -> Run:
+def args(model: str = "ours", *, operators: Group | None = OPERATORS) -> ModelPermissionsArgs:
+    return ModelPermissionsArgs(model, APPLICATION, operators)
+
+
+def declared(of: ModelPermissionsArgs, calls: dict[str, Any] | None = None, run: Run | None = None) -> Run:
     return run_component(
-        lambda opts: {"id": ModelAccess("model", of, opts).endpoint_id}, calls=calls or ENDPOINTS, run=run
+        lambda opts: {"id": ModelPermissions("model", of, opts).endpoint_id}, calls=calls or ENDPOINTS, run=run
     )
 
 
@@ -38,7 +42,7 @@ def test_the_job_may_query_the_endpoint_and_the_operators_manage_it() -> None:
 
 
 def test_without_operators_only_the_job_is_given_a_right() -> None:
-    run = declared(args(has_operators=False))
+    run = declared(args(operators=None))
     assert run.one("Permissions").inputs["accessControls"] == [
         {"servicePrincipalName": APPLICATION, "permissionLevel": "CAN_QUERY"}
     ]
@@ -68,6 +72,6 @@ def test_in_a_workspace_that_is_still_to_be_made_nothing_is_looked_for() -> None
     def program() -> None:
         made = databricks.Schema("stands-for-a-workspace", catalog_name="c")
         provider = databricks.Provider("later", host=made.id)
-        ModelAccess("model", args(), pulumi.ResourceOptions(providers=[provider]))
+        ModelPermissions("model", args(), pulumi.ResourceOptions(providers=[provider]))
 
     assert len(run_program(program, preview=True, calls=ENDPOINTS).of("Permissions")) == 1
