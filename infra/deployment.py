@@ -18,6 +18,7 @@ from infra.components.pipeline_job import Cluster, PipelineJob, PipelineJobArgs,
 from infra.components.principals import Principals, PrincipalsArgs
 from infra.components.secret_scope import SecretScope, SecretScopeArgs
 from infra.components.workspace import Creation, Workspace, WorkspaceArgs
+from infra.job_parameters import job_parameters
 from infra.outputs import Outputs
 from infra.reports.queries import Prices
 from infra.settings import StackSettings
@@ -101,7 +102,20 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
             wheel=build_wheel(),
             artifacts=volumes[ARTIFACTS],
             service_principal=principals.service_principal,
-            parameters=["run", *job_parameters(settings, catalog, scope.scope)],
+            parameters=[
+                "run",
+                *job_parameters(
+                    settings,
+                    {
+                        "secret_scope": scope.scope,
+                        "storage": volumes[STATE],
+                        "landing": volumes[LANDING],
+                        "bronze": tables[BRONZE.name],
+                        "silver": tables[SILVER.name],
+                        "quarantine": tables[QUARANTINE.name],
+                    },
+                ),
+            ],
             cluster=Cluster(
                 settings.runtime, settings.cloud, settings.node_type, spot=settings.spot, workers=settings.workers
             ),
@@ -149,7 +163,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
         "dashboard_url": dashboard.url if dashboard else "",
         "model": settings.model,
         "model_source": settings.model_source,
-        "model_url": settings.model_url or pulumi.Output.concat(workspace.host, "/serving-endpoints"),
+        "model_url": settings.openai_base_url or pulumi.Output.concat(workspace.host, "/serving-endpoints"),
         "telegram_api_url": settings.telegram_api_url,
         "aws_secrets": settings.aws_secrets,
         "aws_region": settings.aws_region,
@@ -162,35 +176,6 @@ def export(outputs: Mapping[str, pulumi.Input[str]]) -> None:
     assert set(outputs) == set(Outputs.model_fields), set(outputs) ^ set(Outputs.model_fields)
     for name, value in outputs.items():
         pulumi.export(name, value)
-
-
-def job_parameters(settings: StackSettings, catalog: Catalog, scope: pulumi.Input[str]) -> list[pulumi.Output[str]]:
-    """The options of `pipeline run`, sorted; those left at their default are not said."""
-    options: dict[str, pulumi.Input[str]] = {
-        "secret-scope": scope,
-        "model-source": settings.model_source,
-        "model": settings.model,
-        "storage": catalog.volumes[STATE],
-        "landing": catalog.volumes[LANDING],
-        "bronze": catalog.tables[BRONZE.name],
-        "silver": catalog.tables[SILVER.name],
-        "quarantine": catalog.tables[QUARANTINE.name],
-        "telegram-api-url": settings.telegram_api_url,
-        "max-tokens": str(settings.max_tokens),
-        "concurrency": str(settings.concurrency),
-        "on-unknown": settings.on_unknown,
-        "answer-format": settings.answer_format,
-    }
-    if settings.model_url:
-        options["openai-base-url"] = settings.model_url
-    if settings.allowed_chats:
-        options["allowed-chats"] = ",".join(map(str, sorted(settings.allowed_chats)))
-    if settings.distribute_above:
-        options["distribute-above"] = str(settings.distribute_above)
-    parameters = [pulumi.Output.concat("--", key, "=", value) for key, value in sorted(options.items())]
-    if settings.mode == "triggered":
-        parameters.append(pulumi.Output.from_input("--once"))
-    return parameters
 
 
 def _workspace(settings: StackSettings, account: databricks.Provider | None) -> WorkspaceArgs:

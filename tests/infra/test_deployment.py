@@ -11,7 +11,8 @@ from typer.main import get_group
 import pipeline.cli
 from infra.deployment import deploy, export
 from infra.outputs import Outputs
-from infra.settings import PROJECT, read_stack_settings
+from infra.settings import PROJECT
+from infra.stack_config import read_stack_settings
 from pipeline.settings import RunSettings, read_run_settings
 from tests.support.engine import run_process
 from tests.support.program import APPLICATION, HOST, Run, run_program
@@ -19,7 +20,7 @@ from tests.support.program import APPLICATION, HOST, Run, run_program
 ACCOUNT_ID = "0d26daa6-5e44-4c97-a497-ef015f91254a"
 GIVEN = {"host": HOST, "account_id": ACCOUNT_ID, "operators": "operators", "readers": "readers"}
 CREATED = {"workspace": "create", "host": "", "region": "eu-west-1", "metastore_id": "m"}
-OPENAI = {"model": "gpt", "model_url": "https://models.example.org/v1"}
+OPENAI = {"model": "gpt", "openai_base_url": "https://models.example.org/v1"}
 
 
 def deployed(

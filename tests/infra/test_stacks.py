@@ -24,7 +24,8 @@ from infra.outputs import Outputs
 from infra.policy.declared import UNKNOWN
 from infra.policy.declared import Declared as Judged
 from infra.policy.rules import RULES
-from infra.settings import PROJECT, StackSettings, read_stack_settings
+from infra.settings import PROJECT, StackSettings
+from infra.stack_config import read_stack_settings
 from tests.support.program import APPLICATION, HOST, Declared, Run, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -329,6 +330,10 @@ def test_every_name_carries_the_environment(stack: str) -> None:
         ({"host": ""}, "host is not set: set it to the workspace's address, or set workspace to create"),
         ({"protect": "false"}, "protect is 'false': production data must be protected: set it to true"),
         ({"hosst": "x"}, "hosst is no setting: did you mean host?"),
+        (
+            {"model_url": "https://models.example.org/v1"},
+            "model_url is now openai_base_url: rename it in the stack's configuration",
+        ),
     ],
 )
 def test_a_setting_that_can_not_be_used_ends_the_program_before_anything_is_declared(
