@@ -142,7 +142,7 @@ def test_stack_and_run_allow_the_same_values(name: str) -> None:
     assert stack.annotation is not bool
 
 
-def test_the_job_is_told_nothing_but_settings_of_the_run() -> None:
+def test_every_parameter_of_the_job_is_a_setting_of_the_run() -> None:
     every = {key: value for name in REACH for given in EXAMPLES[name] for key, value in given.items()}
     options = parameters(read(**every))
     assert named(options) == {*REACH, *CREATED, "model_source"}

@@ -45,12 +45,12 @@ def test_a_setting_is_read_from_its_text(key: str, text: str, value: object) -> 
 
 
 @pytest.mark.parametrize(("key", "value", "fix"), UNUSABLE)
-def test_a_value_that_can_not_be_used_is_named_with_its_fix(key: str, value: str, fix: str) -> None:
+def test_an_invalid_value_is_named_with_its_fix(key: str, value: str, fix: str) -> None:
     assert refused(**{key: value}).startswith(f"{key} is {value!r}: {fix}")
 
 
 @pytest.mark.parametrize("environment", ["Dev", "dev_1", "1dev", "", "a" * 21, "dev/eu", "dev\n"])
-def test_the_stack_is_named_as_names_of_resources_can_be(environment: str) -> None:
+def test_the_stacks_name_must_fit_into_names_of_resources(environment: str) -> None:
     fix = "name the stack with up to 20 lower-case letters, digits and dashes"
     assert refused(environment) == f"the stack's name can't be used: {fix}"
     assert read("a" * 20).environment == "a" * 20

@@ -28,7 +28,7 @@ def test_a_host_and_an_account_are_all_that_a_stack_needs() -> None:
     assert settings.all_tags == {"environment": "dev", "product": "telegram-lakehouse"}
 
 
-def test_tags_are_added_and_can_not_take_the_place_of_our_own() -> None:
+def test_tags_are_added_and_can_not_replace_the_stacks_own() -> None:
     tags = read("prod-eu", protect="true", tags="team = data,cost-center=42,environment=dev").all_tags
     assert list(tags.items()) == [
         ("cost-center", "42"),
@@ -46,11 +46,11 @@ def test_tags_are_added_and_can_not_take_the_place_of_our_own() -> None:
         ("https://12.3.gcp.databricks.com", "gcp"),
     ],
 )
-def test_the_cloud_is_told_by_the_host(host: str, cloud: str) -> None:
+def test_the_host_determines_the_cloud(host: str, cloud: str) -> None:
     assert read(host=host).cloud == cloud
 
 
-def test_a_model_at_an_address_is_no_endpoint_of_the_workspace() -> None:
+def test_a_model_with_an_address_is_not_an_endpoint_of_the_workspace() -> None:
     assert read().model_source == "databricks"
     assert read(model="m", openai_base_url="https://models.example.org/v1").model_source == "openai"
 

@@ -55,7 +55,7 @@ def test_the_environment_is_the_stacks_name_and_no_setting() -> None:
         read_stack_settings("dev", {f"{PROJECT}:environment": "prod"})
 
 
-def test_a_token_that_the_engine_holds_as_a_secret_is_taken_and_never_shown() -> None:
+def test_a_token_that_the_engine_keeps_as_a_secret_is_accepted_and_never_shown() -> None:
     settings = read(secret=TOKEN, telegram_token=SECRET)
     assert settings.telegram_token is not None
     assert settings.telegram_token.get_secret_value() == SECRET

@@ -146,7 +146,7 @@ def test_a_committed_stack_switches_the_default_providers_off_of_all_that_the_pr
     assert used <= switched_off
 
 
-def test_every_resource_has_the_explicit_provider_of_where_it_belongs(case: tuple[str, str, str, bool]) -> None:
+def test_every_resource_has_the_explicit_provider_of_its_workspace_or_account(case: tuple[str, str, str, bool]) -> None:
     run = deployed(*case)
     of_account = {"MwsCredentials", "MwsStorageConfigurations", "MwsWorkspaces", "MetastoreAssignment", "Group"}
     assert len(custom(run)) > 35
@@ -156,7 +156,7 @@ def test_every_resource_has_the_explicit_provider_of_where_it_belongs(case: tupl
         assert one.provider.split("::")[2].endswith(f"pulumi:providers:{one.package}"), one.name
 
 
-def test_every_look_up_has_an_explicit_provider_too(case: tuple[str, str, str, bool]) -> None:
+def test_every_lookup_has_an_explicit_provider_too(case: tuple[str, str, str, bool]) -> None:
     calls = deployed(*case).calls
     assert {call.token.rsplit(":", 1)[-1] for call in calls} >= {"getTables", "getCurrentUser"}
     assert [call.token for call in calls if "::" not in call.provider] == []
@@ -250,7 +250,7 @@ def test_every_resource_that_takes_tags_has_them(case: tuple[str, str, str, bool
         assert given == {"environment": stack, "product": PROJECT}, one.name
 
 
-def test_what_holds_data_is_protected_in_production_and_nowhere_else(case: tuple[str, str, str, bool]) -> None:
+def test_everything_that_holds_data_is_protected_in_production_and_only_there(case: tuple[str, str, str, bool]) -> None:
     stack, place, _, _ = case
     run = deployed(*case)
     holding = {
@@ -265,7 +265,7 @@ def test_what_holds_data_is_protected_in_production_and_nowhere_else(case: tuple
     assert kept - {"secrets-first-token", "job-wheel"} == expected
 
 
-def test_the_mode_is_the_jobs(case: tuple[str, str, str, bool]) -> None:
+def test_the_job_has_the_mode_of_the_settings(case: tuple[str, str, str, bool]) -> None:
     mode = case[2]
     inputs = deployed(*case).one("Job").inputs
     assert ("continuous" in inputs, "schedule" in inputs) == (mode == "continuous", mode == "triggered")
@@ -336,9 +336,7 @@ def test_every_name_carries_the_environment(stack: str) -> None:
         ),
     ],
 )
-def test_a_setting_that_can_not_be_used_ends_the_program_before_anything_is_declared(
-    changes: dict[str, str], line: str
-) -> None:
+def test_an_invalid_setting_ends_the_program_before_anything_is_declared(changes: dict[str, str], line: str) -> None:
     run = Run()
     with pytest.raises(pulumi.RunError) as fault:
         run_main(configured("prod", **{"host": HOST, **changes}), "prod", run=run)

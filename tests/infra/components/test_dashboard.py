@@ -75,19 +75,19 @@ def test_a_group_that_does_not_exist_gets_no_permission(
     assert given["permissionLevel"] == level
 
 
-def test_without_groups_nobody_is_given_anything() -> None:
+def test_without_groups_no_permissions_are_declared() -> None:
     run = _run(replace(ARGS, operators=None, readers=None))
     assert run.of("Permissions") == []
 
 
-def test_it_tells_its_address_and_the_folder_as_alerts_read_it_back() -> None:
+def test_its_outputs_are_its_address_and_the_folder_in_the_form_that_alerts_take() -> None:
     assert _run().outputs == {
         "url": "https://dbc-1.cloud.databricks.com/dashboardsv3/d4sh/published",
         "folder": "/Workspace/reports/dev",
     }
 
 
-def test_everything_of_it_has_the_provider_that_it_was_given() -> None:
+def test_all_its_resources_have_the_given_provider() -> None:
     resources = [resource for resource in _run().resources if resource.custom and resource.package == "databricks"]
     assert [resource.kind for resource in resources] == ["Directory", "Dashboard", "Permissions"]
     assert all("::inside::" in resource.provider for resource in resources)

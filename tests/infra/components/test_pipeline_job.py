@@ -131,14 +131,14 @@ def test_the_wheel_is_put_at_the_root_of_its_volume_under_the_name_of_its_conten
     assert file == {"path": file["path"], "contentBase64": WHEEL.base64}
 
 
-def test_another_wheel_is_another_file_and_another_library() -> None:
+def test_another_wheel_gives_another_file_and_another_library() -> None:
     run = declared(wheel=Wheel(b"other bytes", WHEEL.built_name))
     assert run.one("File").inputs["path"] != declared().one("File").inputs["path"]
     assert task_of(run.one("Job"))["libraries"] == [{"whl": run.one("File").inputs["path"]}]
 
 
 @pytest.mark.parametrize(("mode", "longest"), [("continuous", 2_592_000), ("triggered", 3600)])
-def test_a_job_warns_of_its_backlog_of_a_run_too_long_and_of_failures(
+def test_a_job_notifies_of_a_backlog_of_a_run_that_takes_too_long_and_of_failures(
     mode: str, longest: int, request: pytest.FixtureRequest
 ) -> None:
     inputs = request.getfixturevalue(mode).one("Job").inputs
@@ -158,7 +158,7 @@ def test_without_addresses_nobody_is_notified() -> None:
     assert "emailNotifications" not in declared(alert_emails=()).one("Job").inputs
 
 
-def test_operators_manage_runs_and_readers_look_on(continuous: Run) -> None:
+def test_operators_manage_runs_and_readers_see_the_job(continuous: Run) -> None:
     assert continuous.one("Permissions").inputs == {
         "jobId": "4711",
         "accessControls": [
@@ -218,7 +218,7 @@ CLOUDS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("cloud", "attributes", "spot", "on_demand"), CLOUDS, ids=[cloud[0] for cloud in CLOUDS])
-def test_each_cloud_is_asked_for_spot_or_on_demand_instances_in_its_own_words(
+def test_spot_and_on_demand_instances_have_each_clouds_own_names(
     cloud: str, attributes: str, spot: dict[str, Any], on_demand: dict[str, Any]
 ) -> None:
     for wanted, expected in ((True, spot), (False, on_demand)):
@@ -243,7 +243,7 @@ def test_the_node_is_small_unless_another_is_named(cloud: str, node_type: str) -
     assert (cluster["nodeTypeId"], cluster["sparkVersion"]) == ("large-1", "18.0.x-scala2.13")
 
 
-def test_the_job_is_told_by_its_id_and_address_and_is_in_the_workspace(continuous: Run) -> None:
+def test_the_outputs_are_the_jobs_id_and_address_and_it_is_in_the_workspace(continuous: Run) -> None:
     assert continuous.outputs == {"job_id": "4711", "url": "https://dbc-1.cloud.databricks.com/#job/4711"}
     inside = [one for one in continuous.resources if one.package == "databricks"]
     assert {one.kind for one in inside} == {"Job", "File", "Permissions"}

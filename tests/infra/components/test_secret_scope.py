@@ -48,7 +48,7 @@ def test_without_operators_only_the_job_reads() -> None:
     assert rights(declared(operators=None)) == {(NAME, APPLICATION, "READ")}
 
 
-def test_no_secret_is_held_unless_a_first_token_is_given() -> None:
+def test_no_secret_is_declared_unless_a_first_token_is_given() -> None:
     assert declared().of("Secret") == []
 
 
@@ -69,13 +69,13 @@ def test_the_arguments_do_not_show_the_token() -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_scope_is_kept_where_the_environment_is_protected(protect: bool) -> None:
+def test_a_protected_environment_keeps_the_scope(protect: bool) -> None:
     run = declared(protect=protect)
     scope = run.one("SecretScope")
     assert (scope.protect, scope.retain_on_delete) == (protect, protect)
     assert [acl.name for acl in run.of("SecretAcl") if acl.protect or acl.retain_on_delete] == []
 
 
-def test_to_take_the_first_token_out_of_the_settings_leaves_the_one_in_use_in_the_scope() -> None:
+def test_when_the_first_token_is_removed_from_the_settings_the_scope_keeps_the_current_one() -> None:
     token = declared(token=TOKEN).one("Secret")
     assert (token.retain_on_delete, token.protect) == (True, False)

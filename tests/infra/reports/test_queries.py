@@ -210,7 +210,7 @@ def test_each_day_has_its_messages_rates_latencies_tokens_and_cost_without_smoke
     assert _asked(spark, queries.daily(silver, PRICES)) == DAILY
 
 
-def test_the_totals_are_of_all_days_together(spark: SparkSession, silver: str) -> None:
+def test_the_totals_cover_all_days(spark: SparkSession, silver: str) -> None:
     assert _asked(spark, queries.totals(silver, PRICES)) == [TOTALS]
 
 
