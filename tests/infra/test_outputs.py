@@ -133,6 +133,6 @@ def test_an_engine_that_fails_without_output_is_reported_with_its_exit_code(pulu
 
 
 def test_the_wait_for_an_engine_that_does_not_answer_is_limited(pulumi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "_PATIENCE", 0.3)
+    monkeypatch.setattr(outputs, "_TIMEOUT", 0.3)
     answering(pulumi, "exec sleep 30")
     assert refused("dev") == "pulumi did not answer within 0 s: check the network and its backend"
