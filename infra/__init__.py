@@ -1,1 +1,1 @@
-"""The deployment: one Pulumi program, a component to a concern."""
+"""The deployment: one Pulumi program, with one component for each concern."""

@@ -6,7 +6,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from infra.deployment import deploy, export
-from infra.settings import read_stack_settings
+from infra.stack_config import read_stack_settings
 from pipeline.errors import OperatorError
 
 config = CONFIG.get()

@@ -1,4 +1,4 @@
-"""What a deployment tells: the outputs of its stack, as the program exports them and the scripts read them."""
+"""The outputs of a stack, as the program exports them and the scripts read them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
 
 _PROJECT = Path(__file__).resolve().parents[1]
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 
 
 class OutputsError(OperatorError):
-    """A stack's outputs can't be had."""
+    """A stack's outputs can't be read."""
 
 
 class Outputs(BaseModel):
-    """Where everything of one environment is. No field holds a secret. An empty text: the stack has none of it."""
+    """The places and names of everything in one environment; none is a secret. Empty: the stack does not have it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -34,38 +34,39 @@ class Outputs(BaseModel):
     service_principal: str
     """Application id of the principal that the job runs as."""
     operators: str
-    """Name of the operators' group."""
+    """Name of the operators' group, as the next one of the readers'."""
     readers: str
     secret_scope: str
     catalog: str
     schema_name: str
     bronze: str
-    """catalog.schema.table, as the next two."""
+    """catalog.schema.table, as the next two are."""
     silver: str
     quarantine: str
     landing: str
-    """Path of the landing folder, /Volumes/…, as the next ones."""
+    """Path of the landing volume, /Volumes/…"""
     storage: str
-    """Root of the run's own record, the journal and the checkpoints."""
+    """Path of the volume with the run's record, the journal and the checkpoints."""
     artifacts: str
     warehouse_id: str
     dashboard_url: str
     model: str
     model_source: str
-    """databricks: a serving endpoint of the workspace; openai: any server at model_url, whose key is in the scope."""
+    """databricks: a serving endpoint of the workspace; openai: a server at model_url, whose key is in the scope."""
     model_url: str
+    """Address of the model's server: the setting openai_base_url, or the workspace's serving endpoints."""
     telegram_api_url: str
     aws_secrets: str
-    """Prefix of the secrets' names in AWS Secrets Manager, where that is the source of truth."""
+    """Prefix of the secrets' names in AWS Secrets Manager, if that is the source of truth."""
     aws_region: str
     smoke_chat: str
-    """Id of the chat that the smoke test's message is answered in."""
+    """Id of the chat to which the answer to the smoke test's message is sent."""
 
 
 def read_outputs(stack: str, file: Path | None = None) -> Outputs:
     """A stack's outputs, from the engine or from a file made by `pulumi stack output --json`. Raises OutputsError."""
     source = f"{file}" if file is not None else f"stack {stack}"
-    text = _text_of(file) if file is not None else _asked_of_engine(stack)
+    text = _text_of(file) if file is not None else _text_of_engine(stack)
     try:
         found = json.loads(text)
         outputs = Outputs.model_validate(found if isinstance(found, dict) else {})
@@ -90,15 +91,15 @@ def _text_of(file: Path) -> str:
         raise OutputsError(f"--outputs {file} can't be read ({reason}): give a readable file") from None
 
 
-def _asked_of_engine(stack: str) -> str:
+def _text_of_engine(stack: str) -> str:
     command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", stack]
     try:
-        done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except FileNotFoundError:
         raise OutputsError("pulumi is not on the PATH: install it, or give --outputs FILE") from None
     except subprocess.TimeoutExpired:
         raise OutputsError(
-            f"pulumi did not answer within {_PATIENCE:.0f} s: check the network and its backend"
+            f"pulumi did not answer within {_TIMEOUT:.0f} s: check the network and its backend"
         ) from None
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""The settings of a run: one typed model, read from the environment, each but the secrets overridable by an option."""
+"""The settings of a run: one typed model, read from the environment. An option overrides each, except the secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _setting(default: Any, help: str, env: str | None = None, **bounds: Any) -> 
 
 
 class RunSettings(BaseSettings):
-    """Everything about a run but its secrets, which are read where they are used and again when they are refused."""
+    """Everything about a run except its secrets: those are read where they are used, again when they are refused."""
 
     model_config = SettingsConfigDict(
         env_prefix="PIPELINE_",
@@ -43,54 +43,65 @@ class RunSettings(BaseSettings):
     )
 
     telegram_api_url: AnyHttpUrl = _setting(
-        "https://api.telegram.org", "The Bot API server.", "TELEGRAM_API_URL", validate_default=True
+        "https://api.telegram.org", "Address of the Bot API server.", "TELEGRAM_API_URL", validate_default=True
     )
     openai_base_url: AnyHttpUrl = _setting(
         "https://api.openai.com/v1",
-        "The model's server, any that speaks OpenAI's chat completions.",
+        "Address of a model server that implements OpenAI's chat completions.",
         "OPENAI_BASE_URL",
         validate_default=True,
     )
     model_source: Literal["openai", "databricks"] = _setting(
         "openai",
-        "Who serves the model: OPENAI_BASE_URL, or the workspace's serving endpoints, asked as the run's principal.",
+        "Who serves the model. openai: the server at OPENAI_BASE_URL. databricks: a serving endpoint of the workspace, "
+        "which is asked as the run's principal.",
     )
-    model: str = _setting("", "The model's name at that server, or of the serving endpoint; needed to run.")
+    model: str = _setting("", "Name of the model at its server, or of the serving endpoint. Required to run.")
     secret_scope: str | None = _setting(
-        None, "Databricks secret scope that holds the token and the key.  [environment or files]"
+        None, "Databricks secret scope with the bot's token and the model's key.  [environment or files]"
     )
-    storage: Path = _setting(Path("lakehouse"), "The folder or volume path that holds everything durable.")
-    bronze: str | None = _setting(None, "Table of all updates: a path or catalog.schema.table.  [storage/bronze]")
-    silver: str | None = _setting(None, "Table of questions and answers, likewise.  [storage/silver]")
-    quarantine: str | None = _setting(None, "Table of unreadable lines, likewise.  [storage/quarantine]")
+    storage: Path = _setting(Path("lakehouse"), "Folder or volume path for everything durable.")
+    bronze: str | None = _setting(None, "Table of all updates, as a path or as catalog.schema.table.  [storage/bronze]")
+    silver: str | None = _setting(
+        None, "Table of questions and answers, as a path or as catalog.schema.table.  [storage/silver]"
+    )
+    quarantine: str | None = _setting(
+        None, "Table of unreadable lines, as a path or as catalog.schema.table.  [storage/quarantine]"
+    )
     landing: Path | None = _setting(None, "Folder of landed updates.  [storage/landing]")
     journal: Path | None = _setting(None, "Folder of the reply journal.  [storage/journal]")
     checkpoints: Path | None = _setting(None, "Folder of the stream's checkpoints.  [storage/checkpoints]")
-    concurrency: int = _setting(64, "Model calls at once.", ge=1, le=1000)
-    send_rate: float = _setting(25.0, "Messages a second over all chats; Telegram allows about 30.", gt=0, le=10_000)
+    concurrency: int = _setting(64, "Maximum number of model calls at the same time.", ge=1, le=1000)
+    send_rate: float = _setting(
+        25.0, "Maximum number of messages a second over all chats. Telegram allows about 30.", gt=0, le=10_000
+    )
     distribute_above: int | None = _setting(
         None, "Ask the model on the executors for batches of more questions than this.  [never]", ge=0
     )
     model_timeout: float = _setting(60.0, "Seconds to wait for one answer of the model.", gt=0, le=3600)
-    model_attempts: int = _setting(3, "How often a message is asked for before it gets the fallback.", ge=1, le=20)
-    max_tokens: int = _setting(512, "Most tokens of an answer.", ge=1)
+    model_attempts: int = _setting(
+        3, "Number of times to ask the model for an answer before the fallback text is sent.", ge=1, le=20
+    )
+    max_tokens: int = _setting(512, "Maximum number of tokens of an answer.", ge=1)
     temperature: float | None = _setting(None, "Sampling temperature.  [the server's]", ge=0, le=2)
     telegram_timeout: float = _setting(30.0, "Seconds to wait for a response of the Bot API.", gt=0, le=600)
-    poll_seconds: float = _setting(50.0, "Seconds that a long poll waits.", ge=1, le=50)
-    conflict_patience: float = _setting(60.0, "Seconds to bear another poller (409) before giving up.", ge=0)
+    poll_seconds: float = _setting(50.0, "Seconds that a long poll waits for updates.", ge=1, le=50)
+    conflict_patience: float = _setting(
+        60.0, "Seconds to tolerate another poller of the bot (status 409) before the run fails.", ge=0
+    )
     startup_patience: float = _setting(30.0, "Seconds to wait at the start for a Bot API that can't be reached.", ge=0)
-    max_open: int = _setting(2000, "Replies open at once; at this bound further batches wait.", ge=1)
+    max_open: int = _setting(2000, "Maximum number of open replies. At this number further batches wait.", ge=1)
     patience: float = _setting(1.0, "Seconds that a micro-batch waits for its answers.", ge=0, le=60)
     allowed_chats: Annotated[frozenset[int], NoDecode] = _setting(
-        frozenset(), "Chat ids to answer in, comma-separated.  [all]"
+        frozenset(), "Ids of the chats to answer in, separated by commas.  [all]"
     )
     on_unknown: Literal["hold", "resend"] = _setting(
-        "hold", "What to do with a reply of which nobody can know whether it was sent."
+        "hold", "When nobody can know whether a reply was sent. hold: do not send it again. resend: send it again."
     )
     answer_format: Literal["plain", "html"] = _setting(
-        "plain", "How answers are sent; refused HTML is sent again as plain."
+        "plain", "Format in which answers are sent. HTML that Telegram refuses is sent again as plain text."
     )
-    spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster brings its session.")
+    spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster provides the session.")
 
     @field_validator("allowed_chats", mode="before")
     @classmethod
@@ -119,17 +130,17 @@ class RunSettings(BaseSettings):
 
     @property
     def token_name(self) -> str:
-        """What an operator knows the bot's token by: its variable, or its place in the scope."""
+        """The bot's token by a name that an operator knows: its environment variable, or its key in the scope."""
         return f"secret {self.secret_scope}/{TELEGRAM_TOKEN}" if self.secret_scope else TOKEN_KEY
 
     @property
     def key_name(self) -> str:
-        """What an operator knows the model's key by."""
+        """The model's key by a name that an operator knows: its environment variable, or its key in the scope."""
         return f"secret {self.secret_scope}/{LLM_API_KEY}" if self.secret_scope else MODEL_KEY
 
 
 def bot_token(settings: RunSettings) -> Secret:
-    """The bot's token, resolved anew. Raises CredentialError, which never shows the value."""
+    """Read the bot's token, again at each call. Raises CredentialError, which never shows the value."""
     if settings.secret_scope:
         token = scope_secret(settings.secret_scope, TELEGRAM_TOKEN)
     elif (found := secret_source(TOKEN_KEY)()) is not None:
@@ -146,7 +157,10 @@ def bot_token(settings: RunSettings) -> Secret:
 
 
 def model_access(settings: RunSettings) -> ModelAccess:
-    """The model's address and bearer, resolved anew. A server of one's own may need no key. Raises CredentialError."""
+    """Read the model's address and bearer token, again at each call. Raises CredentialError.
+
+    Only OpenAI's own server always needs a key.
+    """
     if settings.model_source == "databricks":
         return endpoint_access()
     if settings.secret_scope:
@@ -156,7 +170,7 @@ def model_access(settings: RunSettings) -> ModelAccess:
     if key is None and settings.openai_base_url.host == "api.openai.com":
         raise CredentialError(f"{MODEL_KEY} is not set: set it, or {MODEL_KEY}_FILE, or OPENAI_BASE_URL to your server")
     if key is not None and not _KEY.match(key.get_secret_value()):
-        # No request can carry it: each message would take the client's fault for its own.
+        # No request can carry it: every message would fail, and look as if it were the cause.
         raise CredentialError(
             f"{settings.key_name} has blanks or characters beyond ASCII: give the key as its issuer shows it"
         )
@@ -164,7 +178,7 @@ def model_access(settings: RunSettings) -> ModelAccess:
 
 
 def bot_id_of(token: Secret) -> int:
-    """The bot that a token belongs to: the number before its colon."""
+    """Id of the bot that a token belongs to: the number before its colon."""
     return int(token.get_secret_value().partition(":")[0])
 
 
@@ -174,7 +188,7 @@ def env_name(field: str) -> str:
 
 
 def read_run_settings(overrides: Mapping[str, object] | None = None) -> RunSettings:
-    """Settings from the environment, options first. Raises SettingsError for the first one that can't be used."""
+    """Settings from the options in `overrides`, then the environment. Raises SettingsError for the first bad one."""
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     by_alias = {str(RunSettings.model_fields[name].validation_alias or name): value for name, value in given.items()}
     try:

@@ -18,7 +18,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from infra.settings import StackSettings, read_stack_settings
+from infra.settings import StackSettings
+from infra.stack_config import read_stack_settings
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
 

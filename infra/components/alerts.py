@@ -1,4 +1,4 @@
-"""The alerts: SQL on a schedule over the tables, and who hears when it finds something."""
+"""The alerts: SQL queries on a schedule over the tables, and who is notified when one finds something."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_databricks as databricks
 
+from infra.components.access import Group, access_list
 from infra.reports import queries
 
 _REMIND_SECONDS = 6 * 3600
@@ -20,26 +21,28 @@ class AlertsArgs:
     silver: pulumi.Input[str]
     warehouse_id: pulumi.Input[str]
     folder: pulumi.Input[str]
-    """An existing workspace folder, as /Workspace/…: the form that is read back."""
+    """An existing workspace folder, as /Workspace/…: the form in which the API returns it."""
     backlog_seconds: int
-    every_minutes: int
-    """Between two evaluations, a divisor of 60. Each wakes the warehouse, which costs: both are at the same minute."""
-    emails: tuple[str, ...]
+    alert_minutes: int
+    """Minutes between two evaluations, a divisor of 60.
+
+    Each evaluation starts the warehouse, which costs money: both alerts are evaluated at the same minute.
+    """
+    alert_emails: tuple[str, ...]
     paused: bool
-    operators: pulumi.Input[str]
-    has_operators: bool
+    operators: Group | None
 
 
 class Alerts(pulumi.ComponentResource):
     """An alert on replies of unknown or failed delivery, and one on messages that wait too long for their answer.
 
-    They run as whoever deploys. Without addresses they notify nobody and show their state all the same.
+    They run as the deployer. Without addresses they notify nobody, but still show their state.
     """
 
     def __init__(self, name: str, args: AlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:Alerts", name, None, opts)
-        # An evaluation looks back over the one before it, should that have been missed.
-        window = 2 * args.every_minutes * 60
+        # Two intervals: an evaluation also covers the previous one, which may have been missed.
+        window = 2 * args.alert_minutes * 60
         bronze, silver = pulumi.Output.from_input(args.bronze), pulumi.Output.from_input(args.silver)
         self._alert(
             f"{name}-undelivered",
@@ -79,11 +82,11 @@ class Alerts(pulumi.ComponentResource):
     ) -> None:
         """An alert that triggers when the first row's `column` is 1 or more.
 
-        What the API would fill in is said, and no value is zero or empty: neither comes back as it was sent, and each
-        `up` would find a change.
+        Every value that the API would fill in is given, and no value is zero or empty: the API returns neither as it
+        was sent, and each `up` would find a change.
         """
         within = pulumi.ResourceOptions(parent=self)
-        to = sorted(set(args.emails))
+        emails = sorted(set(args.alert_emails))
         alert = databricks.AlertV2(
             name,
             display_name=f"{args.name} {title}",
@@ -93,8 +96,8 @@ class Alerts(pulumi.ComponentResource):
             custom_summary=summary,
             custom_description=description,
             evaluation=databricks.AlertV2EvaluationArgs(
-                # An aggregation would leave the other columns out of the notification; a `display` would rename this
-                # one, and the condition would never hold.
+                # With an aggregation the notification would lack the other columns; with a `display` this column would
+                # have another name, and the condition would never hold.
                 source=databricks.AlertV2EvaluationSourceArgs(name=column),
                 comparison_operator="GREATER_THAN_OR_EQUAL",
                 threshold=databricks.AlertV2EvaluationThresholdArgs(
@@ -105,27 +108,20 @@ class Alerts(pulumi.ComponentResource):
                     notify_on_ok=True,
                     retrigger_seconds=_REMIND_SECONDS,
                     subscriptions=[
-                        databricks.AlertV2EvaluationNotificationSubscriptionArgs(user_email=email) for email in to
+                        databricks.AlertV2EvaluationNotificationSubscriptionArgs(user_email=email) for email in emails
                     ]
                     or None,
                 ),
             ),
             schedule=databricks.AlertV2ScheduleArgs(
-                quartz_cron_schedule="0 0 * * * ?" if args.every_minutes == 60 else f"0 0/{args.every_minutes} * * * ?",
+                quartz_cron_schedule="0 0 * * * ?" if args.alert_minutes == 60 else f"0 0/{args.alert_minutes} * * * ?",
                 timezone_id="UTC",
                 pause_status="PAUSED" if args.paused else "UNPAUSED",
             ),
-            # Otherwise it stays in the trash for a month.
+            # Without this a deleted alert stays in the trash for a month.
             purge_on_delete=True,
-            # The API moves no alert, and a folder that still has one can't be deleted.
+            # The API can't move an alert, and a folder that contains one can't be deleted.
             opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["parentPath"]),
         )
-        if args.has_operators:
-            databricks.Permissions(
-                f"{name}-permissions",
-                alert_v2_id=alert.id,
-                access_controls=[
-                    databricks.PermissionsAccessControlArgs(group_name=args.operators, permission_level="CAN_MANAGE")
-                ],
-                opts=within,
-            )
+        if may := access_list((args.operators, "CAN_MANAGE")):
+            databricks.Permissions(f"{name}-permissions", alert_v2_id=alert.id, access_controls=may, opts=within)

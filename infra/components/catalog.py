@@ -1,4 +1,4 @@
-"""The catalog: schema, volumes and tables, and who may do what with them."""
+"""The catalog: its schema, volumes and tables, and who may do what with them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_databricks as databricks
 
+from infra.components.access import Group, access_list
 from pipeline.tables import SILVER, TABLES, Table
 
 LANDING, STATE, ARTIFACTS = "landing", "state", "artifacts"
@@ -24,25 +25,21 @@ _ABSENT = re.compile(r"(?i)does not exist|DOES_NOT_EXIST|not found|NOT_FOUND|no 
 
 @dataclass(frozen=True)
 class CatalogArgs:
-    """Group names may be unknown until they are made; whether there are such groups is not."""
-
-    name: str
-    """Catalog to make or to use."""
-    make: bool
-    schema: str
+    catalog: str
+    """Name of the catalog to create or to use, in lower case as the next one."""
+    create_catalog: bool
+    schema_name: str
     warehouse_name: str
     tags: dict[str, str]
     protect: bool
     service_principal: pulumi.Input[str]
-    operators: pulumi.Input[str]
-    readers: pulumi.Input[str]
-    has_operators: bool
-    has_readers: bool
+    operators: Group | None
+    readers: Group | None
     new_principal: bool
-    """Whether the job's principal was made for this deployment, and so holds nothing yet."""
-    storage_root: str = ""
+    """Whether the job's principal is created by this deployment, and so has no grants yet."""
+    catalog_storage: str = ""
     warehouse_id: str = ""
-    """An existing one; empty: it is made."""
+    """An existing warehouse; empty: create one."""
 
 
 class Catalog(pulumi.ComponentResource):
@@ -52,11 +49,11 @@ class Catalog(pulumi.ComponentResource):
     schema: pulumi.Output[str]
     warehouse_id: pulumi.Output[str]
     tables: dict[str, pulumi.Output[str]]
-    """Full names, by the names of pipeline/tables.py."""
+    """Full names, by the names in pipeline/tables.py."""
     volumes: dict[str, pulumi.Output[str]]
-    """Paths, by the volumes' names."""
+    """Paths, by the names of the volumes."""
     granted: list[pulumi.Resource]
-    """The grants of the job's principal, without which a run fails."""
+    """The grants of the job's principal. A run fails without them."""
 
     def __init__(self, name: str, args: CatalogArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:Catalog", name, None, opts)
@@ -67,7 +64,7 @@ class Catalog(pulumi.ComponentResource):
         schema = databricks.Schema(
             f"{name}-schema",
             catalog_name=self.catalog,
-            name=args.schema,
+            name=args.schema_name,
             comment="Questions, answers and deliveries of the Telegram assistant.",
             force_destroy=not args.protect,
             opts=self._kept(),
@@ -75,34 +72,34 @@ class Catalog(pulumi.ComponentResource):
         self.schema = schema.name
         self.warehouse_id = self._warehouse()
         volumes = {volume: self._volume(schema, volume, comment) for volume, comment in _VOLUMES.items()}
-        there = existing_tables(args.name, args.schema, pulumi.InvokeOptions(parent=self))
-        tables = {table.name: self._table(schema, table, there) for table in TABLES}
-        # An id is the full name, and is known only once the table is there.
+        existing = existing_tables(args.catalog, args.schema_name, pulumi.InvokeOptions(parent=self))
+        tables = {table.name: self._table(schema, table, existing) for table in TABLES}
+        # An id is the full name, and is known only once the table exists.
         self.tables = {table: resource.id for table, resource in tables.items()}
         self.volumes = {volume: resource.volume_path for volume, resource in volumes.items()}
         self._grants(schema, tables, volumes)
         self.register_outputs({"schema": self.schema, "tables": self.tables, "volumes": self.volumes})
 
     def _kept(self, import_: str | None = None) -> pulumi.ResourceOptions:
-        """For what holds data: where the environment is protected, no change of the program deletes it."""
+        """Options of a resource that holds data: in a protected environment, no change of the program deletes it."""
         protect = self._args.protect
         return pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect, import_=import_)
 
     def _catalog(self) -> pulumi.Output[str]:
         args = self._args
-        if not args.make:
-            return pulumi.Output.from_input(args.name)
+        if not args.create_catalog:
+            return pulumi.Output.from_input(args.catalog)
         return databricks.Catalog(
             f"{self._stem}-catalog",
-            name=args.name,
+            name=args.catalog,
             comment="An AI assistant on Telegram, as tables.",
-            storage_root=args.storage_root or None,
+            storage_root=args.catalog_storage or None,
             force_destroy=not args.protect,
             opts=self._kept(),
         ).name
 
     def _warehouse(self) -> pulumi.Output[str]:
-        """A warehouse that makes the tables, and serves the dashboard and the alerts."""
+        """The warehouse that creates the tables, and runs the queries of the dashboard and the alerts."""
         args = self._args
         if args.warehouse_id:
             return pulumi.Output.from_input(args.warehouse_id)
@@ -121,17 +118,11 @@ class Catalog(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        users = [
-            group for group, there in ((args.operators, args.has_operators), (args.readers, args.has_readers)) if there
-        ]
-        if users:
+        if may := access_list((args.operators, "CAN_USE"), (args.readers, "CAN_USE")):
             databricks.Permissions(
                 f"{self._stem}-warehouse-users",
                 sql_endpoint_id=warehouse.id,
-                access_controls=[
-                    databricks.PermissionsAccessControlArgs(group_name=group, permission_level="CAN_USE")
-                    for group in users
-                ],
+                access_controls=may,
                 opts=pulumi.ResourceOptions(parent=self),
             )
         return warehouse.id
@@ -147,8 +138,8 @@ class Catalog(pulumi.ComponentResource):
             opts=self._kept() if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self),
         )
 
-    def _table(self, schema: databricks.Schema, table: Table, there: frozenset[str]) -> databricks.SqlTable:
-        full_name = f"{self._args.name}.{self._args.schema}.{table.name}"
+    def _table(self, schema: databricks.Schema, table: Table, existing: frozenset[str]) -> databricks.SqlTable:
+        full_name = f"{self._args.catalog}.{self._args.schema_name}.{table.name}"
         return databricks.SqlTable(
             f"{self._stem}-{table.name}",
             catalog_name=self.catalog,
@@ -164,8 +155,8 @@ class Catalog(pulumi.ComponentResource):
             cluster_keys=list(table.cluster_by) or None,
             properties=dict(table.properties) or None,
             warehouse_id=self.warehouse_id,
-            # The provider makes a table by CREATE OR REPLACE: one that is there must be adopted, or it is emptied.
-            opts=self._kept(import_=full_name if full_name.lower() in there else None),
+            # The provider creates a table by CREATE OR REPLACE: an existing one must be imported, or it is emptied.
+            opts=self._kept(import_=full_name if full_name.lower() in existing else None),
         )
 
     def _grants(
@@ -185,22 +176,23 @@ class Catalog(pulumi.ComponentResource):
             (ARTIFACTS, ["READ_VOLUME"]),
         ):
             self._grant(f"job-{volume}", job, privileges, volume=volumes[volume].id)
-        if args.has_operators:
-            self._enter("operators", args.operators, schema)
+        if args.operators is not None:
+            operators = args.operators.name
+            self._enter("operators", operators, schema)
             for table, resource in tables.items():
-                self._grant(f"operators-{table}", args.operators, ["SELECT"], table=resource.id)
-            # Smoke tests and replays are lines in the landing; the audit of a rotation is a file of the state.
-            self._grant(
-                "operators-landing", args.operators, ["READ_VOLUME", "WRITE_VOLUME"], volume=volumes[LANDING].id
-            )
-            self._grant("operators-state", args.operators, ["READ_VOLUME", "WRITE_VOLUME"], volume=volumes[STATE].id)
-        if args.has_readers:
-            self._enter("readers", args.readers, schema)
-            self._grant("readers-silver", args.readers, ["SELECT"], table=tables[SILVER.name].id)
+                self._grant(f"operators-{table}", operators, ["SELECT"], table=resource.id)
+            # Smoke tests and replays write to the landing volume, the audit log of rotations to the state volume.
+            self._grant("operators-landing", operators, ["READ_VOLUME", "WRITE_VOLUME"], volume=volumes[LANDING].id)
+            self._grant("operators-state", operators, ["READ_VOLUME", "WRITE_VOLUME"], volume=volumes[STATE].id)
+        if args.readers is not None:
+            readers = args.readers.name
+            self._enter("readers", readers, schema)
+            self._grant("readers-silver", readers, ["SELECT"], table=tables[SILVER.name].id)
 
     def _enter(self, who: str, principal: pulumi.Input[str], schema: databricks.Schema) -> None:
-        # A grant replaces whatever its principal holds there: in a catalog of others only a new one gets it from here.
-        if self._args.make or (who == "job" and self._args.new_principal):
+        # A grant replaces every privilege that its principal has on the catalog. In an existing catalog,
+        # therefore, only a new principal gets a grant from here: it has no privileges yet.
+        if self._args.create_catalog or (who == "job" and self._args.new_principal):
             self._grant(f"{who}-catalog", principal, ["USE_CATALOG"], catalog=self.catalog)
         self._grant(f"{who}-schema", principal, ["USE_SCHEMA"], schema=schema.id)
 
@@ -215,7 +207,7 @@ class Catalog(pulumi.ComponentResource):
         table: pulumi.Input[str] | None = None,
         volume: pulumi.Input[str] | None = None,
     ) -> None:
-        """One principal on one securable: what other principals hold on it is left alone."""
+        """Grant one principal its privileges on one securable. Those of other principals on it don't change."""
         grant = databricks.Grant(
             f"{self._stem}-grant-{name}",
             principal=principal,
@@ -231,9 +223,9 @@ class Catalog(pulumi.ComponentResource):
 
 
 def existing_tables(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> frozenset[str]:
-    """Full names, in lower case, of a schema's tables; none where the schema, or as yet its workspace, is not there.
+    """Full names, in lower case, of a schema's tables; none if the schema, or its workspace, does not exist yet.
 
-    Any other failure ends the program: a table that is there but could not be seen would be made anew.
+    Any other failure ends the program: a table that exists but was not seen would be replaced by an empty one.
     """
     try:
         found = databricks.get_tables(catalog_name=catalog, schema_name=schema, opts=opts)
@@ -241,5 +233,5 @@ def existing_tables(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> fr
         if _ABSENT.search(str(error)):
             return frozenset()
         raise
-    # None while the workspace is still to be made: a preview then knows of nothing in it.
+    # `ids` is None in a preview before the workspace is created.
     return frozenset(str(table).lower() for table in found.ids or ())

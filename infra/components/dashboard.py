@@ -8,6 +8,7 @@ from functools import partial
 import pulumi
 import pulumi_databricks as databricks
 
+from infra.components.access import Group, access_list
 from infra.reports import layout
 from infra.reports.queries import Prices
 
@@ -20,20 +21,18 @@ class DashboardArgs:
     """catalog.schema.table"""
     warehouse_id: pulumi.Input[str]
     folder: pulumi.Input[str]
-    """Workspace folder that is made for the reports. In /Shared, every user could change them."""
+    """Workspace folder to create for the reports. In /Shared, every user could change them."""
     prices: Prices
-    operators: pulumi.Input[str]
-    readers: pulumi.Input[str]
-    has_operators: bool
-    has_readers: bool
+    operators: Group | None
+    readers: Group | None
 
 
 class Dashboard(pulumi.ComponentResource):
-    """A published AI/BI dashboard. Who opens it reads silver with their own grants, not with the deployer's."""
+    """A published AI/BI dashboard. Whoever opens it reads silver with their own grants, not with the deployer's."""
 
     url: pulumi.Output[str]
     folder: pulumi.Output[str]
-    """The folder made, as /Workspace/…: other reports may be put there."""
+    """The folder created, as /Workspace/…: other reports can be put there."""
 
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:Dashboard", name, None, opts)
@@ -54,15 +53,7 @@ class Dashboard(pulumi.ComponentResource):
             embed_credentials=False,
             opts=within,
         )
-        may = [
-            databricks.PermissionsAccessControlArgs(group_name=group, permission_level=level)
-            for group, level, there in (
-                (args.operators, "CAN_MANAGE", args.has_operators),
-                (args.readers, "CAN_READ", args.has_readers),
-            )
-            if there
-        ]
-        if may:
+        if may := access_list((args.operators, "CAN_MANAGE"), (args.readers, "CAN_READ")):
             databricks.Permissions(f"{name}-permissions", dashboard_id=dashboard.id, access_controls=may, opts=within)
         self.url = pulumi.Output.concat(args.host, "/dashboardsv3/", dashboard.id, "/published")
         self.folder = pulumi.Output.concat("/Workspace", folder.path)

@@ -1,4 +1,4 @@
-"""The secret scope: who may read the secrets. Their values come from `secrets/`, not from here."""
+"""The secret scope: who may read the secrets. Their values are written by `secrets/rotate.py`, not here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_databricks as databricks
 
+from infra.components.access import Group
 from pipeline.platform.scope import TELEGRAM_TOKEN
 
 
@@ -15,14 +16,13 @@ class SecretScopeArgs:
     name: str
     protect: bool
     service_principal: pulumi.Input[str]
-    operators: pulumi.Input[str]
-    has_operators: bool
-    first_token: pulumi.Output[str] | None = field(default=None, repr=False)
-    """A token to begin with, as a Pulumi secret. Rotation changes it afterwards: it is never compared again."""
+    operators: Group | None
+    telegram_token: pulumi.Output[str] | None = field(default=None, repr=False)
+    """The first token, as a Pulumi secret. Rotation replaces it later, so it is never compared again."""
 
 
 class SecretScope(pulumi.ComponentResource):
-    """A scope that the job's principal reads and the operators manage; whoever makes it manages it too."""
+    """A scope that the job's principal may read and the operators may manage. Its creator may manage it too."""
 
     scope: pulumi.Output[str]
 
@@ -41,21 +41,21 @@ class SecretScope(pulumi.ComponentResource):
             permission="READ",
             opts=within,
         )
-        if args.has_operators:
+        if args.operators is not None:
             databricks.SecretAcl(
                 f"{name}-operators-manage",
                 scope=scope.name,
-                principal=args.operators,
+                principal=args.operators.name,
                 permission="MANAGE",
                 opts=within,
             )
-        if args.first_token is not None:
+        if args.telegram_token is not None:
             databricks.Secret(
                 f"{name}-first-token",
                 scope=scope.name,
                 key=TELEGRAM_TOKEN,
-                string_value=args.first_token,
-                # Once rotation has taken over, the setting may go: what is then in the scope is the token in use.
+                string_value=args.telegram_token,
+                # After the first rotation the setting may be removed: the scope then holds the token in use.
                 opts=pulumi.ResourceOptions(parent=self, ignore_changes=["stringValue"], retain_on_delete=True),
             )
         self.scope = scope.name

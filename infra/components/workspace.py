@@ -1,4 +1,4 @@
-"""The workspace: an existing one adopted by its address, or one created on AWS. Everything in it uses its provider."""
+"""The workspace: an existing one, used by its address, or a new one on AWS. Everything in it uses its provider."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pulumi_databricks as databricks
 from infra.components.workspace_aws import AwsSide, AwsSideArgs
 
 _IAM_SETTLES = 20.0
-"""Seconds until a new role can be assumed everywhere; Databricks checks it at once."""
+"""Seconds until a new role can be assumed everywhere. Databricks checks that as soon as it gets the role."""
 
 
 @dataclass(frozen=True)
 class Creation:
-    """A workspace to create on AWS. Empty texts: what is to be made, or, for the network, left to Databricks."""
+    """A workspace to create on AWS. An empty role or bucket: create one. An empty network: Databricks manages it."""
 
     account_id: str
     region: str
     metastore_id: str
-    role_arn: str = ""
-    root_bucket: str = ""
+    aws_role_arn: str = ""
+    aws_root_bucket: str = ""
     vpc_id: str = ""
     subnet_ids: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class WorkspaceArgs:
 
 
 class Workspace(pulumi.ComponentResource):
-    """A workspace and the provider of all that is in it."""
+    """A workspace, and the provider of everything in it."""
 
     host: pulumi.Output[str]
     provider: databricks.Provider
@@ -59,7 +59,7 @@ class Workspace(pulumi.ComponentResource):
             self.provider = databricks.Provider(
                 f"{name}-provider",
                 host=self.host,
-                # Without its metastore the workspace has no Unity Catalog to declare anything in.
+                # Without a metastore the workspace has no Unity Catalog in which to create anything.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[assigned]),
             )
         self.register_outputs({"host": self.host})
@@ -80,8 +80,8 @@ class Workspace(pulumi.ComponentResource):
                 region=creation.region,
                 tags=args.tags,
                 protect=args.protect,
-                role_arn=creation.role_arn,
-                root_bucket=creation.root_bucket,
+                aws_role_arn=creation.aws_role_arn,
+                aws_root_bucket=creation.aws_root_bucket,
                 own_network=bool(creation.vpc_id),
                 account=account,
                 settled=settled,

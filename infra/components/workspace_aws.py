@@ -1,6 +1,6 @@
 """The AWS side of a created workspace: the role that Databricks assumes, and the bucket of the workspace's own files.
 
-What is required is said in Databricks' documentation: "Create a credential configuration", "Create a storage bucket".
+Databricks' documentation has the requirements: "Create a credential configuration", "Create a storage bucket".
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import pulumi_databricks as databricks
 
 @dataclass(frozen=True)
 class AwsSideArgs:
-    """Given `role_arn` or `root_bucket` are used as they are, and nothing is made in their place."""
+    """An `aws_role_arn` or `aws_root_bucket` that is given is used as it is; an empty one is created."""
 
     name: str
     account_id: str
     region: str
     tags: dict[str, str]
     protect: bool
-    role_arn: str
-    root_bucket: str
+    aws_role_arn: str
+    aws_root_bucket: str
     own_network: bool
-    """Whether the workspace runs in a VPC of ours, for which Databricks needs fewer rights."""
+    """Whether the workspace runs in a VPC that is given: Databricks then needs fewer rights."""
     account: databricks.Provider
     settled: pulumi.ResourceHook = field(repr=False)
-    """Called once the role's policy is made."""
+    """Called after the role's policy is created."""
 
 
 class AwsSide(pulumi.ComponentResource):
@@ -38,7 +38,7 @@ class AwsSide(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AwsSideArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:AwsSide", name, None, opts)
-        given = bool(args.role_arn and args.root_bucket)
+        given = bool(args.aws_role_arn and args.aws_root_bucket)
         provider = (
             None
             if given
@@ -51,12 +51,12 @@ class AwsSide(pulumi.ComponentResource):
         )
         in_aws = pulumi.ResourceOptions(parent=self, provider=provider)
         asked = pulumi.InvokeOptions(parent=self, provider=args.account)
-        if args.role_arn:
-            self.role_arn = pulumi.Output.from_input(args.role_arn)
+        if args.aws_role_arn:
+            self.role_arn = pulumi.Output.from_input(args.aws_role_arn)
         else:
             self.role_arn = self._role(name, args, in_aws, asked)
-        if args.root_bucket:
-            self.root_bucket = pulumi.Output.from_input(args.root_bucket)
+        if args.aws_root_bucket:
+            self.root_bucket = pulumi.Output.from_input(args.aws_root_bucket)
         else:
             self.root_bucket = self._bucket(name, args, in_aws, asked)
         self.register_outputs({"role_arn": self.role_arn, "root_bucket": self.root_bucket})
@@ -85,7 +85,7 @@ class AwsSide(pulumi.ComponentResource):
                 in_aws, pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(after_create=[args.settled]))
             ),
         )
-        # The role is of use only with its policy: what needs it waits for both.
+        # The role is usable only with its policy: whatever needs the role waits for both.
         return pulumi.Output.all(role.arn, policy.id).apply(lambda both: str(both[0]))
 
     def _bucket(
@@ -119,7 +119,7 @@ class AwsSide(pulumi.ComponentResource):
         aws.s3.BucketVersioning(
             f"{name}-root-unversioned",
             bucket=bucket.id,
-            # Databricks keeps its own versions, and asks for none here.
+            # Databricks keeps its own versions, and asks for an unversioned bucket.
             versioning_configuration={"status": "Disabled"},
             opts=in_aws,
         )

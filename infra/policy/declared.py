@@ -1,4 +1,4 @@
-"""A resource as the engine is about to deploy it: plain data, to be read without care for what is not known yet."""
+"""A resource that the engine is about to deploy, as plain data. Values that are not known yet are UNKNOWN."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pulumi_policy.proxy import UnknownValueError, unknown_checking_proxy
 
 
 class Unknown(Enum):
-    """In place of an input that depends on a resource which is not there yet. Only a preview has such."""
+    """In place of an input that depends on a resource which does not exist yet. Only a preview has such inputs."""
 
     UNKNOWN = "unknown"
 
@@ -31,7 +31,7 @@ class Declared:
     inputs: Mapping[str, Any]
     protected: bool = False
     provider: str | None = None
-    """Name of its provider; None for what has none, as a component."""
+    """Name of its provider; None for a resource without one, as a component."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The policy's own configuration."""
 
@@ -49,12 +49,12 @@ def declared(args: ResourceValidationArgs) -> Declared:
 
 
 def objects(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a list; none where there is no list, or not yet."""
+    """The objects in a list; none if there is no list, or if it is not known yet."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def texts(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every text within a value, with its path."""
+    """Every text in a value, with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -66,7 +66,7 @@ def texts(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def is_unknown(value: object) -> bool:
-    """Whether a raw input stands for one that is not known yet."""
+    """Whether a raw input is not known yet."""
     return _item(unknown_checking_proxy({"value": value}), "value") is UNKNOWN
 
 

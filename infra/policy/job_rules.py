@@ -1,4 +1,4 @@
-"""What must hold of a job: what it is told, as whom it runs, and on what."""
+"""The rules for a job: its parameters, the principal that it runs as, and its compute."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def parameters_allowed(job: Declared) -> Iterator[str]:
         if isinstance(wheel, Mapping):
             parameters, named = wheel.get("parameters"), wheel.get("namedParameters")
             if isinstance(parameters, list) and parameters:
-                yield from _foreign_arguments(parameters)
+                yield from _unknown_arguments(parameters)
             if isinstance(named, Mapping):
-                yield from _foreign_names(named)
-    yield from _foreign_names(str(parameter.get("name")) for parameter in objects(job.inputs.get("parameters")))
+                yield from _unknown_names(named)
+    yield from _unknown_names(str(parameter.get("name")) for parameter in objects(job.inputs.get("parameters")))
 
 
 def holds_no_secret(job: Declared) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _options() -> Mapping[str, bool]:
     return {name: not getattr(option, "is_flag", False) for option in command.params for name in option.opts}
 
 
-def _foreign_arguments(parameters: list[Any]) -> Iterator[str]:
+def _unknown_arguments(parameters: list[Any]) -> Iterator[str]:
     if parameters[0] not in (_COMMAND, UNKNOWN):
         yield f"parameters[0] is another command than {_COMMAND}"
     value_follows = False
@@ -93,7 +93,7 @@ def _foreign_arguments(parameters: list[Any]) -> Iterator[str]:
             value_follows = False
             continue
         name, equals, _ = str(parameter).partition("=")
-        # The text is not shown: what is no option may be anything.
+        # The text is not shown: if it is not an option, it may be a secret.
         if not name.startswith("--"):
             yield f"parameters[{position}] is no option"
         elif name not in _options():
@@ -102,7 +102,7 @@ def _foreign_arguments(parameters: list[Any]) -> Iterator[str]:
             value_follows = _options()[name] and not equals
 
 
-def _foreign_names(names: Iterable[str]) -> Iterator[str]:
+def _unknown_names(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if f"--{name}" not in _options():
             yield f"{name} is no option of `pipeline {_COMMAND}`"

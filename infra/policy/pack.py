@@ -16,7 +16,7 @@ from pulumi_policy import (
 )
 
 from infra.policy.declared import declared, is_unknown
-from infra.policy.rules import RULES, Rule
+from infra.policy.rules import RULES, PolicyRule
 from pipeline.redaction import scrub
 
 _CONFIG = {
@@ -30,7 +30,7 @@ _SECRETS = {
 }
 
 
-def policy_of(rule: Rule) -> ResourceValidationPolicy:
+def policy_of(rule: PolicyRule) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         for fault in rule.faults(declared(args)):
             report(scrub(f"{args.name}: {fault}"), None)
@@ -45,9 +45,9 @@ def policy_of(rule: Rule) -> ResourceValidationPolicy:
 
 
 def encrypted(args: ResourceValidationArgs) -> Mapping[str, Any] | None:
-    """The inputs with the value of a secret marked as one; None where there is nothing to change.
+    """The inputs, with the value of a secret marked as a secret; None if nothing changes.
 
-    Only a remediation is shown which inputs are secrets: to a validation they are plain texts.
+    Only a remediation sees which inputs are secrets: a validation gets them as plain texts.
     """
     held: Mapping[str, Any] = args.props["__target"]
     plain = {
@@ -63,7 +63,7 @@ POLICIES: list[Policy] = [
     ResourceValidationPolicy(
         "no-plaintext-secret",
         "The value of a secret is encrypted in the engine's state: it is now; give it as pulumi.Output.secret.",
-        # The SDK awaits what can be awaited; its annotation asks for that alone.
+        # The SDK awaits only a result that is awaitable, but its annotation requires one.
         remediate=encrypted,  # type: ignore[arg-type]
         enforcement_level=EnforcementLevel.REMEDIATE,
     ),

@@ -1,4 +1,4 @@
-"""What must hold of a deployment: each rule a plain function from a declared resource to its faults."""
+"""The rules for a deployment. Each is a plain function from a declared resource to its faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from infra.policy import job_rules
 from infra.policy.declared import Declared, objects
 
-# What a cloud makes; components and providers are not of these.
+# The packages of resources. Components and providers belong to others.
 _PACKAGES = frozenset({"aws", "databricks"})
 _JOB = frozenset({"Job"})
 _REBUILT = "artifacts"
@@ -46,13 +46,13 @@ def must_not_be(resource: Declared) -> Iterator[str]:
     yield f"it is a {resource.kind}"
 
 
-class Rule(NamedTuple):
+class PolicyRule(NamedTuple):
     name: str
     description: str
-    """What must hold, why, and the fix."""
+    """What must be true, why, and how to fix it."""
     faults_of: Callable[[Declared], Iterator[str]]
     kinds: frozenset[str] | None = None
-    """What it looks at; None: everything."""
+    """The kinds of resources that it checks; None: all."""
 
     def faults(self, resource: Declared) -> Iterator[str]:
         if resource.package in _PACKAGES and (self.kinds is None or resource.kind in self.kinds):
@@ -60,67 +60,67 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule(
+    PolicyRule(
         "state-is-protected",
-        "What holds data in production is protected from deletion: "
+        "In production, everything that holds data is protected from deletion: "
         "give it protect=True and retain_on_delete=True, and no force_destroy.",
         state_is_protected,
         frozenset({"Bucket", "BucketV2", "Catalog", "MwsWorkspaces", "Schema", "SecretScope", "SqlTable", "Volume"}),
     ),
-    Rule(
+    PolicyRule(
         "job-parameters-allowed",
-        "A job is told nothing but options of `pipeline run`: "
-        "remove what is no such option; a secret belongs into the secret scope.",
+        "A job's parameters are options of `pipeline run` only: "
+        "remove everything else, and put a secret into the secret scope.",
         job_rules.parameters_allowed,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "no-secret-in-job",
         "A job's settings can be read by everyone who sees the job: "
-        "put the secret into the scope, and refer to it as {{secrets/scope/key}} where it must be named.",
+        "put the secret into the scope, and refer to it as {{secrets/scope/key}} if a setting needs it.",
         job_rules.holds_no_secret,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "run-as-set",
-        "A job runs as a service principal, not as whoever deployed it: set run_as.service_principal_name alone.",
+        "A job runs as a service principal, not as its deployer: set only run_as.service_principal_name.",
         job_rules.runs_as_a_principal,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "dedicated-access",
         "Broadcast variables need a classic cluster with dedicated access: "
         'give the job a job cluster with data_security_mode="SINGLE_USER".',
         job_rules.has_dedicated_access,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "one-run-at-a-time",
-        "Two runs would poll one bot and write one journal: set max_concurrent_runs=1.",
+        "Two runs would poll the same bot and write the same journal: set max_concurrent_runs=1.",
         job_rules.runs_once_at_a_time,
         _JOB,
     ),
-    Rule(
+    PolicyRule(
         "no-all-privileges",
         "Nobody is granted all privileges or MANAGE: name the privileges that are needed.",
         no_all_privileges,
         frozenset({"Grant", "Grants"}),
     ),
-    Rule(
+    PolicyRule(
         "no-authoritative-grants",
         "Grants revokes what it does not list, and can lock the deployer out: use one Grant for each principal.",
         must_not_be,
         frozenset({"Grants"}),
     ),
-    Rule(
+    PolicyRule(
         "no-default-provider",
         "A default provider may point to another workspace or account: "
         "give the resource, or its parent component, an explicit provider.",
         no_default_provider,
     ),
-    Rule(
+    PolicyRule(
         "no-credential-made",
-        "The engine would keep the credential in its state: make it outside, and write it with secrets/rotate.py.",
+        "The engine would keep the credential in its state: create it outside, and store it with secrets/rotate.py.",
         must_not_be,
         frozenset({"AccessKey", "OboToken", "ServicePrincipalSecret", "Token"}),
     ),

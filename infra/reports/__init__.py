@@ -1,1 +1,1 @@
-"""What operators and readers look at: the queries over the tables, and the dashboard that shows them."""
+"""The reports for operators and readers: queries over the tables, and the dashboard that shows their results."""

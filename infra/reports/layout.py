@@ -1,4 +1,4 @@
-"""The dashboard as AI/BI keeps it (`.lvdash.json`): its datasets, and one page of widgets over them."""
+"""The dashboard in the form of AI/BI (`.lvdash.json`): its datasets, and one page of widgets over them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.reports.queries import DAYS, Prices, daily, failures, totals
 Json = dict[str, Any]
 
 COLUMNS = 6
-"""Of the page's grid."""
+"""Columns of the page's grid."""
 
 _COUNT: Json = {"type": "number-plain", "decimalPlaces": {"type": "max", "places": 0}}
 _SECONDS: Json = {"type": "number-plain", "decimalPlaces": {"type": "max", "places": 1}}
@@ -20,14 +20,14 @@ _USD: Json = {"type": "number-currency", "currencyCode": "USD", "decimalPlaces":
 
 
 class Field(NamedTuple):
-    """A column of a dataset, as it is shown to people."""
+    """A column of a dataset, and its title on the dashboard."""
 
     name: str
     title: str
 
 
 def serialized(silver: str, prices: Prices) -> str:
-    """The dashboard's definition: the same text for the same table and prices, or each `up` would change it."""
+    """The dashboard's definition. The same table and prices give the same text, so that `up` finds no change."""
     datasets = [
         _dataset("totals", f"Last {DAYS} days", totals(silver, prices)),
         _dataset("daily", "Each day", daily(silver, prices)),
@@ -187,7 +187,7 @@ def _table(name: str, title: str, dataset: str, fields: Sequence[Field]) -> Json
 def _widget(
     name: str, title: str, dataset: str, columns: Sequence[str], kind: str, version: int, encodings: Json
 ) -> Json:
-    """A widget that shows a dataset's rows as they are. `version` is of the kind's own specification."""
+    """A widget that shows a dataset's rows unchanged. `version` is the version of the specification of its kind."""
     query = {
         "datasetName": dataset,
         "disaggregated": True,

@@ -1,4 +1,4 @@
-"""The queries of the dashboard and the alerts, from table names and prices, in SQL that Databricks and Spark share."""
+"""The queries of the dashboard and the alerts, for given tables and prices, in SQL that Databricks and Spark share."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 from string import Template
 
 DAYS = 30
-"""How far back the dashboard looks, today included, and how far back a backlog is looked for."""
+"""Number of days that the dashboard covers, including today, and in which a backlog is searched."""
 
 _FOLDER = Path(__file__).parent
 _REPORTED = "(origin IS NULL OR origin LIKE 'replay:%')"
-"""Every row but a smoke test's."""
+"""Condition: every row but those of smoke tests."""
 
 
 @dataclass(frozen=True)
 class Prices:
-    """USD for a million tokens, in and out. 0 stands for unknown."""
+    """USD for a million tokens of prompts and of answers. 0: unknown."""
 
-    input: float = 0.0
-    output: float = 0.0
+    input_price: float = 0.0
+    output_price: float = 0.0
 
     @property
     def known(self) -> bool:
-        """Both are: half an estimate would pass for a whole one."""
-        return self.input > 0 and self.output > 0
+        """Whether both are known: an estimate from one of them would look complete."""
+        return self.input_price > 0 and self.output_price > 0
 
 
 def totals(silver: str, prices: Prices) -> str:
-    """One row over all days. Rates are null without messages, tokens where no model told them, cost without prices."""
+    """One row over all days. Rates are null without messages, tokens if no model counted them, cost without prices."""
     return _query("totals", replies=_replies(silver), measures=_measures(prices))
 
 
@@ -39,17 +39,17 @@ def daily(silver: str, prices: Prices) -> str:
 
 
 def failures(silver: str) -> str:
-    """The latest replies that are unknown, dead or a fallback, with what is needed to replay them."""
+    """The latest replies that are unknown, dead or a fallback, with the columns that a replay needs."""
     return _query("failures", silver=_quoted(silver), reported=_REPORTED, days=DAYS)
 
 
 def undelivered(silver: str, seconds: int) -> str:
-    """One row: how many replies have become unknown or dead within so many seconds."""
+    """One row: the number of replies that became unknown or dead in the last `seconds`."""
     return _query("undelivered", silver=_quoted(silver), reported=_REPORTED, seconds=seconds)
 
 
 def backlog(bronze: str, silver: str, seconds: int) -> str:
-    """One row: how many messages have waited longer than that for a row in silver, and since when the first of them."""
+    """One row: the number of messages that wait for a row in silver for more than `seconds`, and the oldest's time."""
     return _query(
         "backlog", bronze=_quoted(bronze), silver=_quoted(silver), reported=_REPORTED, seconds=seconds, days=DAYS
     )
@@ -63,8 +63,8 @@ def _measures(prices: Prices) -> str:
     known = prices.known
     return _query(
         "measures",
-        input_price=_usd(prices.input if known else None),
-        output_price=_usd(prices.output if known else None),
+        input_price=_usd(prices.input_price if known else None),
+        output_price=_usd(prices.output_price if known else None),
     )
 
 
@@ -73,7 +73,7 @@ def _query(name: str, **values: str | int) -> str:
 
 
 def _usd(price: float | None) -> str:
-    # repr() of a small float is no plain decimal.
+    # repr() of a small float is not a plain decimal.
     return f"CAST({'NULL' if price is None else f'{Decimal(repr(price)):f}'} AS DOUBLE)"
 
 

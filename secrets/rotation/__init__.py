@@ -1,1 +1,1 @@
-"""Rotating the secrets of a deployment while its job runs."""
+"""Rotation of a deployment's secrets while its job runs."""

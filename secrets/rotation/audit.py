@@ -1,8 +1,8 @@
-"""The audit log of rotations: who did which step on which secret, when, and what came of it. Never a value.
+"""The audit log of rotations: who did which step on which secret, when, and with what result. Never a value.
 
-Each step is a JSON line, appended to a file of this machine before and after the step. When a call ends, its lines are
-also put into the deployment's state volume, where the team finds them: one file to a call, since such a file can't be
-appended to.
+Before and after each step a JSON line is appended to a file on this machine. When a call ends, its lines are also
+written to the deployment's state volume, where the team finds them. Each call has a file of its own there, since such a
+file can't be appended to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.redaction import scrub
 
 
 def default_file() -> Path:
-    """Where the log is kept unless told otherwise."""
+    """The file of the log if no other is given."""
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "telegram-lakehouse" / "rotation-audit.jsonl"
 
@@ -30,7 +30,7 @@ class Audit:
     """The log of one call."""
 
     def __init__(self, file: Path, by: str, environment: str, secret: str) -> None:
-        """Raises OperatorError where the file can't be appended to."""
+        """Open the log. Raises OperatorError if the file can't be appended to."""
         self.file = file
         self.id = str(uuid.uuid4())
         self._facts = {"call": self.id, "by": by, "environment": environment, "secret": secret}
@@ -38,7 +38,7 @@ class Audit:
         self._began = datetime.now(UTC)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            # Opened anew for each line would do; kept open, a step can't fail for a folder that was taken away.
+            # Kept open until the call ends: a step then can't fail because the folder was removed meanwhile.
             self._log = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
             raise OperatorError(
@@ -46,7 +46,7 @@ class Audit:
             ) from None
 
     def write(self, step: str, outcome: str, detail: str = "") -> None:
-        """Append one line, durably."""
+        """Append one line. It is on disk when this returns."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = {"at": now, **self._facts, "step": step, "outcome": outcome, "detail": scrub(detail)}
         line = json.dumps({key: value for key, value in entry.items() if value}).encode() + b"\n"
@@ -58,12 +58,12 @@ class Audit:
         os.close(self._log)
 
     def share(self, workspace: WorkspaceClient, storage: str) -> str | None:
-        """Put this call's lines into the state volume; the file's path, or None where that can't be done."""
+        """Write this call's lines to the state volume. Returns the file's path, or None if that fails."""
         folder = f"{storage.rstrip('/')}/audit"
         path = f"{folder}/{self._began:%Y%m%dT%H%M%SZ}-{self.id[:8]}.jsonl"
         try:
             workspace.files.create_directory(folder)
             workspace.files.upload(path, BytesIO(b"".join(self._lines)), overwrite=True)
-        except Exception:  # whatever the reason: the rotation is done, and its lines are in the local file
+        except Exception:  # whatever the reason: the rotation is over, and its lines are in the local file
             return None
         return path

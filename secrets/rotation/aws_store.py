@@ -1,7 +1,7 @@
-"""AWS Secrets Manager as the source of truth: the versions are its own, and the scope has a copy of the current one.
+"""AWS Secrets Manager as the source of truth: it keeps the versions, and the scope has a copy of the current one.
 
-Its stages say all: AWSPENDING until a value has proved itself, AWSCURRENT, AWSPREVIOUS. Moving a stage names the
-version that it is taken from, so of two who move it at once one is refused.
+The state is in its stages: AWSPENDING until a value is proved, AWSCURRENT, AWSPREVIOUS. A request that moves a stage
+names the version that has it now. So of two callers that move it at the same time, AWS refuses one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class AwsStore:
         self._id = f"{prefix.rstrip('/')}/{published.secret}"
         self._environment = environment
         self._published = published
-        with self._told():
+        with self._as_store_error():
             self._client: SecretsManagerClient = boto3.Session(region_name=region).client(
                 "secretsmanager", config=_TIMES
             )
@@ -57,7 +57,7 @@ class AwsStore:
     def read(self) -> Found:
         listed, ledger = self._listed(), self._published.ledger()
         current = _with(listed, _CURRENT)
-        # A copy that the ledger has under another version is published again, which fixes the ledger.
+        # If the ledger names another version for the copy, the copy is published again, which fixes the ledger.
         in_step = current is not None and ledger.current is not None and ledger.current.id == current.id
         return Found(
             pending=self._version(_with(listed, _PENDING)),
@@ -74,9 +74,9 @@ class AwsStore:
             self._move(_PENDING, again.id, before.id if before else None)
             return
         if not listed:
-            self._make()
-        # The id makes this one write, however often the client sends it.
-        with self._told():
+            self._create_secret()
+        # The id makes this one write, however often the client repeats the request.
+        with self._as_store_error():
             self._client.put_secret_value(
                 SecretId=self._id,
                 ClientRequestToken=str(uuid.uuid4()),
@@ -115,15 +115,15 @@ class AwsStore:
         )
 
     def _listed(self) -> list[_Listed]:
-        """The versions that have a stage; none where there is no such secret yet."""
-        with self._told():
+        """The versions that have a stage; none if the secret does not exist yet."""
+        with self._as_store_error():
             try:
                 described = self._client.describe_secret(SecretId=self._id)
             except self._client.exceptions.ResourceNotFoundException:
                 return []
             if not described.get("VersionIdsToStages"):
                 return []
-            # One page holds all: a secret has at most twenty stages, and versions without one are left out.
+            # One page has all of them: a secret has at most twenty stages, and versions without a stage are left out.
             listed = self._client.list_secret_version_ids(SecretId=self._id, MaxResults=100)["Versions"]
         return [
             _Listed(version["VersionId"], version.get("CreatedDate"), tuple(version.get("VersionStages", [])))
@@ -133,15 +133,15 @@ class AwsStore:
     def _version(self, listed: _Listed | None) -> Version | None:
         if listed is None:
             return None
-        with self._told():
+        with self._as_store_error():
             value = self._client.get_secret_value(SecretId=self._id, VersionId=listed.id).get("SecretString", "")
         if not value.strip():
             raise StoreError(f"{self._id}: version {listed.id[:8]} holds no text: put the secret there as a string")
         return Version(SecretStr(value.strip()), listed.id, listed.created_at)
 
-    def _make(self) -> None:
-        """Make the secret, without a value, if there is none."""
-        with self._told(), contextlib.suppress(self._client.exceptions.ResourceExistsException):
+    def _create_secret(self) -> None:
+        """Create the secret, without a value, if it does not exist."""
+        with self._as_store_error(), contextlib.suppress(self._client.exceptions.ResourceExistsException):
             self._client.create_secret(
                 Name=self._id,
                 Description=f"{self._published.secret} of the telegram-lakehouse deployment {self._environment}",
@@ -153,14 +153,14 @@ class AwsStore:
 
     def _move(self, stage: str, to: str | None, away_from: str | None) -> None:
         where = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
-        with self._told():
+        with self._as_store_error():
             self._client.update_secret_version_stage(
                 SecretId=self._id, VersionStage=stage, **{key: value for key, value in where.items() if value}
             )
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turns what boto3 raises into one line, without its words."""
+    def _as_store_error(self) -> Iterator[None]:
+        """Raises StoreError for what boto3 raises: one line, without its text."""
         named = f"AWS secret {self._id}"
         try:
             yield
@@ -176,12 +176,12 @@ class AwsStore:
 
 def _fix(code: str) -> str:
     if code in ("AccessDeniedException", "AccessDenied"):
-        return "this caller lacks the right to it"
+        return "this caller does not have that permission"
     if code in ("UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "ExpiredToken"):
-        return "log in anew"
+        return "log in again"
     if code in ("InvalidParameterException", "InvalidRequestException"):
-        return "another has changed it, or it is marked for deletion: look, and run it again"
-    return "run it again, or look at the secret in AWS"
+        return "somebody else has changed it, or it is marked for deletion: look at it, and run this again"
+    return "run this again, or look at the secret in AWS"
 
 
 def _with(listed: list[_Listed], stage: str) -> _Listed | None:

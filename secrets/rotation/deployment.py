@@ -1,4 +1,4 @@
-"""A deployment as the rotation scripts see it: which secrets it has, where they are kept, and how they are proved."""
+"""A deployment's secrets: which ones it has, where they are stored, and how a new value is proved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rotation.steps import Found, Prove
 
 
 class Deployment:
-    """The secrets of one stack, and where they are kept."""
+    """The secrets of one stack, and where they are stored."""
 
     def __init__(self, outputs: Outputs) -> None:
         self.outputs = outputs
@@ -23,11 +23,11 @@ class Deployment:
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets that it has."""
+        """Names of its secrets."""
         return [TELEGRAM_TOKEN] if self.outputs.model_source == "databricks" else [TELEGRAM_TOKEN, LLM_API_KEY]
 
     def require(self, secret: str) -> None:
-        """Raises OperatorError where the deployment has no such secret."""
+        """Raises OperatorError if the deployment has no such secret."""
         if secret not in self.secrets:
             raise OperatorError(
                 f"{secret}: the model of {self.outputs.environment} is served by the workspace, which needs no key: "
@@ -41,23 +41,23 @@ class Deployment:
         return ScopeStore(published)
 
     def proof(self, secret: str, found: Found) -> Prove:
-        """How a new value of a secret is proved."""
+        """The test that a new value of a secret must pass."""
         if secret == LLM_API_KEY:
             return model_key(self.outputs.model_url, self.outputs.model)
         url = self.outputs.telegram_api_url or "https://api.telegram.org"
         return telegram(url, self._bot_id(found))
 
     def _bot_id(self, found: Found) -> int | None:
-        """The deployment's bot: the one that its storage belongs to, else that of the token it has."""
+        """The deployment's bot: the owner of its storage, or else the bot of the current token."""
         claimed = self._claimed_by()
         if claimed is not None:
             return claimed
-        kept = self.scope.get(TELEGRAM_TOKEN) or (found.current.value if found.current else None)
-        return bot_of(kept) if kept else None
+        token = self.scope.get(TELEGRAM_TOKEN) or (found.current.value if found.current else None)
+        return bot_of(token) if token else None
 
     def _claimed_by(self) -> int | None:
         try:
             contents = self.workspace.files.download(f"{self.outputs.storage}/bot.json").contents
             return int(json.loads(contents.read())["bot_id"]) if contents else None
-        except Exception:  # not there yet, or not to be read by this caller; the token in use says it too
+        except Exception:  # missing, or not readable by this caller: the current token names the bot too
             return None

@@ -1,4 +1,4 @@
-"""What is kept about a secret's versions beside their values: ids and times, and nothing made from a value."""
+"""What is stored about a secret's versions beside their values: ids and times, and nothing derived from a value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 
 class Noted(BaseModel):
-    """What is known of a version."""
+    """What is known about a version."""
 
     id: str
     created_at: datetime
@@ -17,24 +17,27 @@ class Noted(BaseModel):
 
 
 class Ledger(BaseModel):
-    """What is known of a secret's versions; `current` is the one that the job reads."""
+    """What is known about a secret's versions. `current` is the one that the job reads."""
 
     pending: Noted | None = None
     current: Noted | None = None
     previous: Noted | None = None
     written_at: int | None = None
-    """When the workspace saw the current value written: otherwise somebody else has written it since."""
+    """The workspace's time, in milliseconds since 1970, of the write of the current value.
+
+    If the key has another time now, somebody else has written it since.
+    """
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a secret without reading its value."""
+    """What is known about a secret without reading its value."""
 
     current: Noted | None
     pending: Noted | None
     previous: Noted | None
     lags: bool = False
-    """Whether the job reads another than the current version."""
+    """Whether the job reads another version than the current one."""
 
     @property
     def unfinished(self) -> bool:

@@ -1,4 +1,4 @@
-"""How the secrets of a deployment stand, for a person and for a machine. No value is read for it."""
+"""The state of a deployment's secrets, as a table for people and as JSON for machines. No value is read for it."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def _state(standing: Standing) -> str:
     if standing.pending is not None:
         return f"unfinished: version {_id(standing.pending)} is pending, {_ago(standing.pending.created_at)}"
     if standing.current is None:
-        return "the job reads one that is not kept in AWS" if standing.lags else "not there yet"
-    return "unfinished: the job does not read this version yet" if standing.lags else "at rest"
+        return "the job reads a value that is not in AWS" if standing.lags else "does not exist yet"
+    return "unfinished: the job does not read this version yet" if standing.lags else "in use"
 
 
 def _id(noted: Noted | None) -> str:

@@ -1,8 +1,8 @@
-"""A rotation as a state machine. Its state is what the stores hold and nothing else.
+"""A rotation as a state machine. Its state is what the stores hold, and nothing else.
 
-Before each step the stores are read anew, and `next_step` says what comes next; so a call that was interrupted anywhere
-is gone on with by the next one. The steps are those of AWS Secrets Manager: create, set, test, finish. There is nothing
-to set here: a token or key is valid from the moment its issuer shows it.
+The stores are read again before each step, and `next_step` decides from what they hold. So the next call continues a
+call that was interrupted, wherever that was. The steps are those of AWS Secrets Manager: create, set, test, finish.
+There is nothing to set here: a token or key is valid from the moment its issuer shows it.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ _MOST_STEPS = 12
 
 
 class RotationFailed(Exception):
-    """A rotation that did not take place, or not wholly. The text is one line that says what holds now; no secret."""
+    """A rotation that did not finish. The text is one line that says what is in effect now, without a secret."""
 
 
 class StoreError(OperatorError):
     """A store can't be read or written."""
 
 
-class Refused(Exception):
-    """A value is no good: whoever it is for says so. The text never holds it."""
+class ValueRefused(Exception):
+    """The service that a value is for does not accept it. The text never contains the value."""
 
 
-class Undecided(Exception):
-    """Whether a value is good can't be told now. The text never holds it."""
+class ValueUndecided(Exception):
+    """Whether a value is valid can't be decided now. The text never contains the value."""
 
 
 Prove = Callable[[SecretStr], str]
-"""Uses a value as the job will, and says as whom or with what it was accepted. Raises Refused or Undecided."""
+"""Uses a value as the job will, and returns a text about who accepted it. Raises ValueRefused or ValueUndecided."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A value that a store keeps, and what is known of it."""
+    """A value that a store keeps, and what is known about it."""
 
     value: SecretStr
     id: str | None = None
@@ -51,15 +51,15 @@ class Version:
 
 @dataclass(frozen=True)
 class Found:
-    """What the stores hold of one secret."""
+    """What the stores hold for one secret."""
 
     pending: Version | None = None
     current: Version | None = None
     previous: Version | None = None
     published: SecretStr | None = None
-    """What the job reads."""
+    """The value that the job reads, if it is a copy."""
     apart: bool = False
-    """Whether that is a copy, kept apart from the versions."""
+    """Whether the job reads a copy, which is stored apart from the versions."""
 
     @property
     def staged(self) -> Version | None:
@@ -68,7 +68,7 @@ class Found:
 
     @property
     def candidate(self) -> Version | None:
-        """The version that is next to be read by the job."""
+        """The version that the job is to read next."""
         return self.staged or self.current
 
     @property
@@ -93,20 +93,20 @@ class Step(StrEnum):
 MEANING = {
     Step.CREATE: "store the new value as pending",
     Step.TEST: "use it as the job will",
-    Step.FINISH: "make it current and keep the one before as previous",
+    Step.FINISH: "make it current and keep the old one as previous",
     Step.PUBLISH: "put it where the job reads it",
-    Step.CLEAR: "take the mark `pending` away",
+    Step.CLEAR: "remove the mark `pending`",
     Step.DISCARD: "drop the pending value of an unfinished rotation",
 }
 
 
 class Store(Protocol):
-    """What keeps the versions. Each method but `read` is one step, and may be repeated. All raise StoreError."""
+    """Keeps the versions of a secret. Each method but `read` is one step, and may be repeated. All raise StoreError."""
 
     def read(self) -> Found: ...
 
     def create(self, value: SecretStr, again: Version | None, /) -> None:
-        """`again`: the earlier version that this value is, if it is one."""
+        """Store a pending value. `again`: the earlier version that has this value, if there is one."""
 
     def note_proof(self, version: Version, at: datetime, /) -> None: ...
 
@@ -120,9 +120,9 @@ class Store(Protocol):
 
 
 def next_step(found: Found, wanted: SecretStr | None, proved: SecretStr | None) -> Step | None:
-    """What comes next; None when all is done.
+    """The next step; None when everything is done.
 
-    `wanted`: the value that is to become current, where one was given; `proved`: the one that has passed its test.
+    `wanted`: the value that is to become current, if one was given. `proved`: the value that has passed its test.
     """
     current, staged = found.current, found.staged
     is_current = wanted is not None and current is not None and wanted == current.value
@@ -138,7 +138,7 @@ def next_step(found: Found, wanted: SecretStr | None, proved: SecretStr | None) 
 
 
 def plan(found: Found, wanted: SecretStr | None) -> list[Step]:
-    """The steps that a rotation would take if nothing stood in its way."""
+    """The steps that a rotation takes if nothing fails."""
     steps: list[Step] = []
     proved: SecretStr | None = None
     while (step := next_step(found, wanted, proved)) is not None and len(steps) < _MOST_STEPS:
@@ -168,38 +168,39 @@ def rollback_plan(found: Found) -> tuple[list[Step], SecretStr | None]:
 
 
 class Rotation:
-    """One call's work on one secret, under a lock that somebody else takes and releases."""
+    """One call's work on one secret. The caller takes the lock before and releases it afterwards."""
 
     def __init__(
         self,
         store: Store,
         prove: Prove,
         *,
-        still_ours: Callable[[], None],
-        say: Callable[[str, str, str], None],
+        check_lock: Callable[[], None],
+        record: Callable[[str, str, str], None],
     ) -> None:
-        """`still_ours` raises where the lock is lost; it is asked before each write.
+        """`check_lock` raises if the lock is lost; it is called before each write.
 
-        `say` is told every step: its name, its outcome (begun, done, refused, undecided, failed), and details.
+        `record` is called for every step with its name, its outcome (begun, done, refused, undecided, failed) and
+        details.
         """
         self._store = store
         self._prove = prove
-        self._still_ours = still_ours
-        self._say = say
+        self._check_lock = check_lock
+        self._record = record
         self.taken: list[Step] = []
-        """The steps that were taken."""
+        """The steps that were taken so far."""
 
     def check(self, value: SecretStr) -> None:
         """Prove a value before anything is written. Raises RotationFailed."""
         try:
             self._proved("check", value)
-        except Refused as error:
+        except ValueRefused as error:
             raise RotationFailed(f"refused: {error}; nothing was changed") from None
-        except Undecided as error:
+        except ValueUndecided as error:
             raise RotationFailed(f"the new value can't be tested: {error}; nothing was changed") from None
 
     def run(self, wanted: SecretStr | None, again: Version | None = None) -> Found:
-        """Bring the stores to rest: finish what is unfinished, and make `wanted` current. Raises RotationFailed."""
+        """Finish what is unfinished, and make `wanted` current. Raises RotationFailed."""
         proved: SecretStr | None = None
         for _ in range(_MOST_STEPS):
             found = self._store.read()
@@ -207,25 +208,25 @@ class Rotation:
             if step is None:
                 return found
             self.taken.append(step)
-            self._still_ours()
+            self._check_lock()
             if step is Step.TEST and found.candidate is not None:
                 proved = self._test(found, found.candidate)
             else:
                 self._write(step, found, wanted, again)
-        raise RotationFailed("the store does not keep what is written into it, or another writes too: look at its log")
+        raise RotationFailed("the store does not keep what is written to it, or another writes too: look at its log")
 
     def note_again(self, found: Found) -> None:
-        """The current value was given once more and has been proved once more."""
+        """Note that the current value was given again, and has passed its test again."""
         if found.current is not None:
-            self._still_ours()
+            self._check_lock()
             self._store.note_proof(found.current, datetime.now(UTC))
 
     def roll_back(self) -> Found:
-        """Undo an unfinished rotation; where there is none, make the previous version current again."""
+        """Undo an unfinished rotation; if there is none, make the previous version current again."""
         found = self._store.read()
         _, value = rollback_plan(found)
         if value is None:
-            self._still_ours()
+            self._check_lock()
             self._write(Step.DISCARD, found, None, None)
             return self.run(None)
         self.check(value)
@@ -234,34 +235,34 @@ class Rotation:
     def _test(self, found: Found, version: Version) -> SecretStr:
         try:
             self._proved(Step.TEST, version.value)
-        except Undecided as error:
+        except ValueUndecided as error:
             raise RotationFailed(
-                f"the pending value can't be tested now: {error}; the job still reads the one before; "
-                "run the same command again to go on, or with --rollback to undo"
+                f"the pending value can't be tested now: {error}; the job still reads the previous one; "
+                "run the same command again to continue, or with --rollback to undo"
             ) from None
-        except Refused as error:
+        except ValueRefused as error:
             if found.staged is None:
                 raise RotationFailed(
-                    f"the current version is refused: {error}; the job still reads the one before; give a new value"
+                    f"the current version is refused: {error}; the job still reads the previous one; give a new value"
                 ) from None
-            self._still_ours()
+            self._check_lock()
             self._write(Step.DISCARD, found, None, None)
             raise RotationFailed(f"refused: {error}; the pending value was dropped, nothing else has changed") from None
-        self._still_ours()
+        self._check_lock()
         self._store.note_proof(version, datetime.now(UTC))
         return version.value
 
     def _proved(self, step: str, value: SecretStr) -> None:
-        self._say(step, "begun", "")
+        self._record(step, "begun", "")
         try:
             proof = self._prove(value)
-        except (Refused, Undecided) as error:
-            self._say(step, "refused" if isinstance(error, Refused) else "undecided", str(error))
+        except (ValueRefused, ValueUndecided) as error:
+            self._record(step, "refused" if isinstance(error, ValueRefused) else "undecided", str(error))
             raise
-        self._say(step, "done", proof)
+        self._record(step, "done", proof)
 
     def _write(self, step: Step, found: Found, wanted: SecretStr | None, again: Version | None) -> None:
-        self._say(step, "begun", "")
+        self._record(step, "begun", "")
         try:
             match step:
                 case Step.CREATE if wanted is not None:
@@ -275,11 +276,11 @@ class Rotation:
                 case Step.DISCARD if found.pending is not None:
                     self._store.discard(found.pending)
         except StoreError as error:
-            self._say(step, "failed", str(error))
+            self._record(step, "failed", str(error))
             raise
         about = found.pending or found.current
         version = f" (version {about.id[:8]})" if about and about.id and step is not Step.CREATE else ""
-        self._say(step, "done", f"{MEANING[step]}{version}")
+        self._record(step, "done", f"{MEANING[step]}{version}")
 
 
 def _same(one: Version | None, other: Version | None) -> bool:

@@ -201,7 +201,7 @@ def test_a_rotation_that_is_interrupted_says_how_to_go_on_and_gives_its_lock_bac
     process = deployment.start("telegram-token")
     said, _ = process.communicate(NEW, timeout=60)
     assert process.returncode == 1
-    assert "interrupted; run the same command again to go on, or with --rollback to undo" in said
+    assert "interrupted; run the same command again to continue, or with --rollback to undo" in said
     assert "Traceback" not in said
     assert "rotation.lock" not in deployment.held()
     code, said = deployment.run("telegram-token", "--rollback")

@@ -66,11 +66,11 @@ def test_the_name_is_a_wheels_name_with_the_content_in_its_build_tag(wheel: Whee
         assert parse_wheel_filename(Wheel(bytes([content]), wheel.built_name).name)[2]
 
 
-def test_the_text_that_is_uploaded_is_the_content(wheel: Wheel) -> None:
+def test_the_uploaded_text_is_the_content(wheel: Wheel) -> None:
     assert base64.b64decode(wheel.base64) == wheel.content
 
 
-def test_another_folder_and_what_lies_about_in_it_make_no_difference(wheel: Wheel, copy: Path) -> None:
+def test_neither_the_folder_nor_other_files_in_it_make_a_difference(wheel: Wheel, copy: Path) -> None:
     cache = copy / "pipeline" / "__pycache__"
     cache.mkdir()
     (cache / "cli.cpython-311.pyc").write_bytes(b"x")
@@ -93,13 +93,13 @@ def test_another_process_builds_the_same_wheel_whatever_its_environment(wheel: W
     assert done.stdout.split() == [wheel.name]
 
 
-def test_a_changed_source_is_another_wheel(wheel: Wheel, copy: Path) -> None:
+def test_a_changed_source_gives_another_wheel(wheel: Wheel, copy: Path) -> None:
     source = copy / "pipeline" / "platform" / "scope.py"
     source.write_text(source.read_text() + "\nCHANGED = True\n")
     assert build_wheel(copy).name != wheel.name
 
 
-def test_building_leaves_the_folder_as_it_was_and_the_process_where_it_stood(copy: Path) -> None:
+def test_a_build_changes_neither_the_folder_nor_the_current_folder(copy: Path) -> None:
     before, here = sorted(copy.rglob("*")), Path.cwd()
     build_wheel(copy)
     assert (sorted(copy.rglob("*")), Path.cwd()) == (before, here)

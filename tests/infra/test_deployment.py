@@ -11,7 +11,8 @@ from typer.main import get_group
 import pipeline.cli
 from infra.deployment import deploy, export
 from infra.outputs import Outputs
-from infra.settings import PROJECT, read_stack_settings
+from infra.settings import PROJECT
+from infra.stack_config import read_stack_settings
 from pipeline.settings import RunSettings, read_run_settings
 from tests.support.engine import run_process
 from tests.support.program import APPLICATION, HOST, Run, run_program
@@ -19,7 +20,7 @@ from tests.support.program import APPLICATION, HOST, Run, run_program
 ACCOUNT_ID = "0d26daa6-5e44-4c97-a497-ef015f91254a"
 GIVEN = {"host": HOST, "account_id": ACCOUNT_ID, "operators": "operators", "readers": "readers"}
 CREATED = {"workspace": "create", "host": "", "region": "eu-west-1", "metastore_id": "m"}
-OPENAI = {"model": "gpt", "model_url": "https://models.example.org/v1"}
+OPENAI = {"model": "gpt", "openai_base_url": "https://models.example.org/v1"}
 
 
 def deployed(
@@ -47,7 +48,7 @@ def parsed(command_line: list[str]) -> tuple[RunSettings, bool]:
     return read_run_settings({key: values[key] for key in RunSettings.model_fields}), values["once"]
 
 
-def test_the_job_is_told_where_everything_is(whole: Run) -> None:
+def test_the_jobs_parameters_name_every_place(whole: Run) -> None:
     assert parameters(whole) == [
         "run",
         "--answer-format=plain",
@@ -79,7 +80,7 @@ VARIANTS: list[tuple[dict[str, str], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("settings", "expected"), VARIANTS, ids=lambda value: ",".join(value) or "least")
-def test_a_run_takes_each_parameter_and_reads_from_it_what_was_set(
+def test_a_run_accepts_each_parameter_and_reads_the_value_that_was_set(
     settings: dict[str, str], expected: dict[str, Any]
 ) -> None:
     run, once = parsed(parameters(deployed(settings)))
@@ -97,12 +98,12 @@ def test_a_triggered_run_ends_when_all_is_answered() -> None:
     assert once
 
 
-def test_the_parameters_are_the_same_in_whatever_order_chats_are_named() -> None:
+def test_the_order_of_the_chats_does_not_change_the_parameters() -> None:
     one, other = (parameters(deployed({"allowed_chats": text})) for text in ("3,1,-2", "-2,3,1"))
     assert one == other
 
 
-def test_the_job_is_made_once_its_principal_may_do_all_that_a_run_does() -> None:
+def test_the_job_is_created_after_its_principal_has_every_right_that_a_run_needs() -> None:
     run = deployed({"model": "ours", "model_permissions": "manage"})
     needed = {grant.name for grant in run.of("Grant") if grant.inputs["principal"] == APPLICATION}
     assert len(needed) == 8
@@ -116,7 +117,7 @@ def test_the_job_is_made_once_its_principal_may_do_all_that_a_run_does() -> None
     assert any(urn.endswith("::job-wheel") for urn in job.depends_on)
 
 
-def test_only_an_endpoint_whose_permissions_are_ours_is_given_any(whole: Run) -> None:
+def test_only_an_endpoint_that_the_stack_manages_gets_permissions(whole: Run) -> None:
     def on_endpoints(run: Run) -> list[dict[str, Any]]:
         return [one.inputs for one in run.of("Permissions") if "servingEndpointId" in one.inputs]
 
@@ -146,7 +147,7 @@ def named(run: Run) -> set[str]:
     return {who for one in run.resources for who in principals(one.inputs)}
 
 
-def test_nobody_has_a_right_but_the_job_the_two_groups_and_who_deploys(whole: Run) -> None:
+def test_only_the_job_the_two_groups_and_the_deployer_have_rights(whole: Run) -> None:
     assert named(whole) == {APPLICATION, "operators", "readers", "users/ada@example.org"}
     alone = deployed({"operators": "", "readers": "", "service_principal": "app-1", "account_id": ""})
     assert named(alone) == {"app-1"}
@@ -167,35 +168,35 @@ def test_the_reports_are_in_the_deployers_home_unless_a_folder_is_named(whole: R
 
 
 @pytest.mark.parametrize("groups", ["true", "false"])
-def test_groups_are_made_in_the_account_or_taken_as_they_are(groups: str) -> None:
+def test_groups_are_created_in_the_account_or_used_as_they_are(groups: str) -> None:
     run = deployed({"create_groups": groups})
     made = groups == "true"
     assert {group.provider_name for group in run.of("Group")} == ({"account"} if made else set())
     assert any(one.name == "account" for one in run.resources) is made
 
 
-def test_in_the_first_preview_of_a_created_workspace_nothing_is_asked_of_it() -> None:
-    # Asked of a provider that is not configured yet, the engine answers nothing: the program bears that.
+def test_the_first_preview_of_a_new_workspace_asks_it_nothing() -> None:
+    # The engine has no answer for a provider that is not configured yet: the program accepts that.
     run = deployed(CREATED, preview=True)
     assert len(run.of("SqlTable")) == 3
     assert [one.name for one in run.resources if one.import_id] == []
     assert len(run.of("Job")) == 1
 
 
-def test_tables_that_exist_are_adopted_by_the_whole_program() -> None:
+def test_the_whole_program_imports_tables_that_exist() -> None:
     full = [f"main.telegram_dev.{name}" for name in ("bronze", "silver", "quarantine")]
     run = deployed({"catalog": "main"}, calls={"getTables": {"ids": full}})
     assert {one.import_id for one in run.resources if one.import_id} == set(full)
     assert run.of("Catalog") == []
 
 
-def test_where_secrets_are_kept_elsewhere_is_told_to_the_scripts() -> None:
+def test_the_outputs_say_where_else_secrets_are_stored() -> None:
     outputs = deployed({"aws_secrets": "bot/dev", "aws_region": "eu-west-1", "smoke_chat": "-100"}).outputs
     assert (outputs["aws_secrets"], outputs["aws_region"], outputs["smoke_chat"]) == ("bot/dev", "eu-west-1", "-100")
     assert deployed(OPENAI).outputs["model_url"] == "https://models.example.org/v1"
 
 
-def test_a_name_with_dashes_is_a_catalog_that_needs_no_quotes() -> None:
+def test_a_stack_with_dashes_in_its_name_has_a_catalog_that_needs_no_quotes() -> None:
     config = {f"{PROJECT}:{key}": value for key, value in GIVEN.items()}
     run = run_program(lambda: deploy(read_stack_settings("dev-eu", config)), stack="dev-eu")
     assert run.one("Catalog").inputs["name"] == "telegram_lakehouse_dev_eu"

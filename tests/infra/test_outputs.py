@@ -42,13 +42,13 @@ def refused(stack: str, file: Path | None = None) -> str:
     return line
 
 
-def test_outputs_are_read_from_a_file_and_what_is_not_ours_is_left_out(tmp_path: Path) -> None:
+def test_outputs_are_read_from_a_file_and_unknown_ones_are_ignored(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps({**VALUES, "another": 1}))
     assert read_outputs("dev", file) == Outputs(**VALUES)
 
 
-def test_outputs_are_asked_of_the_engine_in_the_projects_folder(pulumi: Path) -> None:
+def test_outputs_come_from_the_engine_which_runs_in_the_projects_folder(pulumi: Path) -> None:
     answering(pulumi, f"echo '{json.dumps(VALUES)}'")
     assert read_outputs("dev") == Outputs(**VALUES)
     folder, *arguments = (pulumi.parent / "called").read_text().splitlines()
@@ -95,7 +95,7 @@ def test_a_stack_named_with_its_organisation_is_that_stack(tmp_path: Path) -> No
     assert refused("acme/prod", file) == f"{file} is of 'dev', not of 'acme/prod': give the outputs of that stack"
 
 
-def test_outputs_that_are_lacking_are_named_without_the_values_of_the_others(tmp_path: Path) -> None:
+def test_missing_outputs_are_named_without_the_values_of_the_others(tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps({key: value for key, value in VALUES.items() if key not in ("host", "silver")}))
     assert refused("dev", file) == (f"{file} lacks the outputs host, silver: run `make up STACK=dev` with this version")
@@ -115,24 +115,24 @@ def test_a_stack_that_was_never_deployed_has_no_outputs(pulumi: Path) -> None:
     assert line.endswith(": run `make up STACK=dev` with this version")
 
 
-def test_a_machine_without_the_engine_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_engine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert refused("dev") == "pulumi is not on the PATH: install it, or give --outputs FILE"
 
 
-def test_what_the_engine_refuses_is_said_in_its_first_line_without_a_secret(pulumi: Path) -> None:
+def test_a_refusal_of_the_engine_is_quoted_by_its_first_line_without_secrets(pulumi: Path) -> None:
     answering(pulumi, f"echo >&2; echo 'error: no stack named {TOKEN}' >&2; echo 'more of it' >&2; exit 255")
     assert refused("dev") == (
         "the outputs of stack dev can't be read (no stack named <secret>): log in with `pulumi login`, check --stack"
     )
 
 
-def test_an_engine_that_fails_without_a_word_is_named_by_its_exit_code(pulumi: Path) -> None:
+def test_an_engine_that_fails_without_output_is_reported_with_its_exit_code(pulumi: Path) -> None:
     answering(pulumi, "exit 7")
     assert "(exit code 7)" in refused("dev")
 
 
-def test_an_engine_that_does_not_answer_is_not_waited_for_longer(pulumi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "_PATIENCE", 0.3)
+def test_the_wait_for_an_engine_that_does_not_answer_is_limited(pulumi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "_TIMEOUT", 0.3)
     answering(pulumi, "exec sleep 30")
     assert refused("dev") == "pulumi did not answer within 0 s: check the network and its backend"

@@ -24,7 +24,8 @@ from infra.outputs import Outputs
 from infra.policy.declared import UNKNOWN
 from infra.policy.declared import Declared as Judged
 from infra.policy.rules import RULES
-from infra.settings import PROJECT, StackSettings, read_stack_settings
+from infra.settings import PROJECT, StackSettings
+from infra.stack_config import read_stack_settings
 from tests.support.program import APPLICATION, HOST, Declared, Run, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,7 +146,7 @@ def test_a_committed_stack_switches_the_default_providers_off_of_all_that_the_pr
     assert used <= switched_off
 
 
-def test_every_resource_has_the_explicit_provider_of_where_it_belongs(case: tuple[str, str, str, bool]) -> None:
+def test_every_resource_has_the_explicit_provider_of_its_workspace_or_account(case: tuple[str, str, str, bool]) -> None:
     run = deployed(*case)
     of_account = {"MwsCredentials", "MwsStorageConfigurations", "MwsWorkspaces", "MetastoreAssignment", "Group"}
     assert len(custom(run)) > 35
@@ -155,7 +156,7 @@ def test_every_resource_has_the_explicit_provider_of_where_it_belongs(case: tupl
         assert one.provider.split("::")[2].endswith(f"pulumi:providers:{one.package}"), one.name
 
 
-def test_every_look_up_has_an_explicit_provider_too(case: tuple[str, str, str, bool]) -> None:
+def test_every_lookup_has_an_explicit_provider_too(case: tuple[str, str, str, bool]) -> None:
     calls = deployed(*case).calls
     assert {call.token.rsplit(":", 1)[-1] for call in calls} >= {"getTables", "getCurrentUser"}
     assert [call.token for call in calls if "::" not in call.provider] == []
@@ -249,7 +250,7 @@ def test_every_resource_that_takes_tags_has_them(case: tuple[str, str, str, bool
         assert given == {"environment": stack, "product": PROJECT}, one.name
 
 
-def test_what_holds_data_is_protected_in_production_and_nowhere_else(case: tuple[str, str, str, bool]) -> None:
+def test_everything_that_holds_data_is_protected_in_production_and_only_there(case: tuple[str, str, str, bool]) -> None:
     stack, place, _, _ = case
     run = deployed(*case)
     holding = {
@@ -264,7 +265,7 @@ def test_what_holds_data_is_protected_in_production_and_nowhere_else(case: tuple
     assert kept - {"secrets-first-token", "job-wheel"} == expected
 
 
-def test_the_mode_is_the_jobs(case: tuple[str, str, str, bool]) -> None:
+def test_the_job_has_the_mode_of_the_settings(case: tuple[str, str, str, bool]) -> None:
     mode = case[2]
     inputs = deployed(*case).one("Job").inputs
     assert ("continuous" in inputs, "schedule" in inputs) == (mode == "continuous", mode == "triggered")
@@ -329,11 +330,13 @@ def test_every_name_carries_the_environment(stack: str) -> None:
         ({"host": ""}, "host is not set: set it to the workspace's address, or set workspace to create"),
         ({"protect": "false"}, "protect is 'false': production data must be protected: set it to true"),
         ({"hosst": "x"}, "hosst is no setting: did you mean host?"),
+        (
+            {"model_url": "https://models.example.org/v1"},
+            "model_url is now openai_base_url: rename it in the stack's configuration",
+        ),
     ],
 )
-def test_a_setting_that_can_not_be_used_ends_the_program_before_anything_is_declared(
-    changes: dict[str, str], line: str
-) -> None:
+def test_an_invalid_setting_ends_the_program_before_anything_is_declared(changes: dict[str, str], line: str) -> None:
     run = Run()
     with pytest.raises(pulumi.RunError) as fault:
         run_main(configured("prod", **{"host": HOST, **changes}), "prod", run=run)

@@ -39,14 +39,15 @@ def _aws_url() -> Iterator[str]:
 @pytest.fixture(name="call")
 def _call(deployment: Rotating, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Calls the script in this process: `call("telegram-token", given=…)` gives its exit code and what it printed."""
-    monkeypatch.setattr(rotation_lock, "_SETTLES", 0.1)
-    monkeypatch.setattr(rotation_lock, "_LOOKS_EVERY", 0.05)
+    monkeypatch.setattr(rotation_lock, "_SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(rotation_lock, "_POLL_SECONDS", 0.05)
 
     def call(*words: str, given: str = "") -> tuple[int, str]:
         for name, value in deployment.environment.items():
             monkeypatch.setenv(name, value)
         # Standard input is a file descriptor there, which only a process of its own can have.
-        monkeypatch.setattr(rotate, "_piped", lambda: SecretStr(given) if given else None)
+        for module in ("calls", "new_value"):
+            monkeypatch.setattr(f"rotation.{module}.piped_value", lambda: SecretStr(given) if given else None)
         result = CliRunner().invoke(rotate.app, deployment.words(*words), env={"COLUMNS": "150"})
         if isinstance(result.exception, OperatorError):
             return 2, f"{result.output}{result.exception}"

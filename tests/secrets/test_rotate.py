@@ -33,7 +33,7 @@ def test_a_new_key_is_proved_by_a_completion_and_then_promoted(deployment: Rotat
     [
         ("telegram-token", OTHERS, "it is a token of bot 43, and this deployment's bot is 42"),
         ("telegram-token", NEW, "Telegram does not accept it (401)"),
-        ("telegram-token", "not a token", "it is no token"),
+        ("telegram-token", "not a token", "it is not a token"),
         ("llm-api-key", NEW_KEY, "the model's server does not accept it (401)"),
     ],
 )
@@ -248,7 +248,7 @@ def test_while_telegram_can_not_tell_the_job_keeps_its_token_and_the_next_call_g
     code, said = call("telegram-token", given=NEW)
     assert code == 1
     assert "the pending value can't be tested now" in said
-    assert "the job still reads the one before" in said
+    assert "the job still reads the previous one" in said
     assert deployment.held()["telegram-token"] == OLD
     assert json.loads(call("status", "--json")[1])["secrets"]["telegram-token"]["unfinished"]
 

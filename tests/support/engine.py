@@ -1,7 +1,7 @@
-"""The engine's side of a Pulumi program that runs as a process of its own, over the real protocol.
+"""The engine's side of a Pulumi program that runs in a process of its own, over the real protocol.
 
-It starts the program as the Python language host does, and answers it from the stand-ins of tests/support/program.py.
-What the real engine adds, the comparison with a state and the calls of a provider, it does not do.
+It starts the program as the Python language host does, and answers it with the fakes of tests/support/program.py.
+Unlike the real engine, it does not compare anything with a state, and calls no provider.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ except pulumi.RunError as error:
 
 @dataclass
 class ProcessRun:
-    """What a program did as a process: its declarations, what it logged to the engine, and how it ended."""
+    """The result of a program's process: its declarations, its log to the engine, and its exit code."""
 
     run: Run = field(default_factory=Run)
     errors: list[str] = field(default_factory=list)
@@ -115,7 +115,7 @@ def run_process(
     secret_keys: tuple[str, ...] = (),
     delays: Mapping[str, float] | None = None,
 ) -> ProcessRun:
-    """Run the repository's program. `delays`: seconds that the making of a class of resources takes."""
+    """Run the repository's program. `delays`: seconds that creating a resource takes, by its class."""
     done = ProcessRun()
     answers = Answers(done.run, {}, preview)
     monitor = Monitor(done.run, answers)

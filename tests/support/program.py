@@ -1,4 +1,4 @@
-"""A Pulumi program run against recorded stand-ins: what it declares, with the options that only the engine sees."""
+"""Runs a Pulumi program against fakes, and records what it declares, with the options that only the engine sees."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SECRET = "4dabf18193072939515e22adb298388d"
 APPLICATION = "0f6ac02b-7d0c-4b3c-9c3b-5a2f7c1f2a11"
 HOST = "https://dbc-1.cloud.databricks.com"
 WORKSPACE = "workspace-provider"
-"""Name of the provider of a component that runs on its own, as of a whole program's workspace."""
+"""Name of the provider of a component that runs alone. A whole program's workspace has the same."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """One resource as the engine is told of it; the inputs have the engine's names."""
+    """One resource as it is registered with the engine; the inputs have the engine's names."""
 
     type: str
     name: str
@@ -43,7 +43,7 @@ class Declared:
 
     @property
     def kind(self) -> str:
-        """The resource's class: SqlTable of databricks:index/sqlTable:SqlTable."""
+        """The resource's class: SqlTable in databricks:index/sqlTable:SqlTable."""
         return self.type.rsplit(":", 1)[-1]
 
     @property
@@ -58,7 +58,7 @@ class Declared:
 
 @dataclass
 class Run:
-    """What one run of a program declared, asked for, and exported."""
+    """What one run of a program declared, looked up and exported."""
 
     resources: list[Declared] = field(default_factory=list)
     calls: list[MockCallArgs] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Run:
     """What the program exported as its stack's outputs."""
 
     def of(self, kind: str) -> list[Declared]:
-        """The resources of a class; components, which are no resources of a provider, are left out."""
+        """The resources of a class, without components, which are not a provider's resources."""
         return [resource for resource in self.resources if resource.custom and resource.kind == kind]
 
     def one(self, kind: str) -> Declared:
@@ -79,7 +79,7 @@ class Run:
         return next(resource for resource in self.resources if resource.name == name)
 
     def is_unconfigured(self, provider: str) -> bool:
-        """Whether a provider, given by its reference, waits for what is still to be made."""
+        """Whether a provider, given by its reference, depends on a resource that does not exist yet."""
         name = provider.rsplit("::", 2)[-2] if provider else ""
         return any(
             isinstance(value, Unknown)
@@ -90,7 +90,7 @@ class Run:
 
 
 class _Failed(grpc.RpcError):  # type: ignore[misc]
-    """A call that failed, as the engine tells the program."""
+    """A call that failed, in the form in which the engine reports it."""
 
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.UNKNOWN
@@ -100,7 +100,7 @@ class _Failed(grpc.RpcError):  # type: ignore[misc]
 
 
 class Answers(Mocks):
-    """What a workspace would answer. Calls are answered from `calls`; one that is an exception fails."""
+    """The answers of a workspace. Calls are answered from `calls`; an exception there makes the call fail."""
 
     def __init__(self, run: Run, calls: Mapping[str, Any], preview: bool) -> None:
         self._run = run
@@ -217,16 +217,16 @@ def run_program(
     calls: Mapping[str, Any] | None = None,
     run: Run | None = None,
 ) -> Run:
-    """Run a program to its end. Its outputs are those it returns; in a preview the unknown ones are left out.
+    """Run a program to its end. Its outputs are those that it returns; in a preview, without the unknown ones.
 
-    What a program that fails has declared until then is in the `run` given.
+    If the program fails, `run` has what it declared until then.
     """
     run = Run() if run is None else run
     answers = Answers(run, calls or {}, preview)
     pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=Monitor(run, answers))
 
     def body() -> pulumi.Output[None]:
-        # A failure is raised; asyncio would print it once more for each output that it leaves unresolved.
+        # The failure is raised anyway. Without this, asyncio prints it again for each output that stays unresolved.
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         returned = program() or {}
         known = [pulumi.Output.from_input(value).apply(_noted(run, key)) for key, value in returned.items()]
@@ -244,7 +244,7 @@ def run_component(
     calls: Mapping[str, Any] | None = None,
     run: Run | None = None,
 ) -> Run:
-    """Run a component on its own, within an existing workspace: its provider is in the options that it is given."""
+    """Run a component alone, in an existing workspace: `declare` gets options with the workspace's provider."""
 
     def program() -> Mapping[str, pulumi.Input[Any]] | None:
         provider = databricks.Provider(WORKSPACE, host=HOST)

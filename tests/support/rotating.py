@@ -1,4 +1,4 @@
-"""A deployment whose secrets are rotated: its stores, the sides that take its secrets, and a way to call the script."""
+"""A deployment whose secrets are rotated: its stores, the services that accept its secrets, and calls of the script."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REGION = "eu-central-1"
 
 @dataclass
 class Rotating:
-    """The deployment `prod` and what surrounds it. Scope `bot-prod` has the old token and the old key."""
+    """The deployment `prod` and the services around it. Scope `bot-prod` has the old token and the old key."""
 
     folder: Path
     workspace: Workspace
@@ -67,7 +67,7 @@ class Rotating:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the script needs of its environment."""
+        """The environment variables that the script needs."""
         aws = {
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.aws_url,
             "AWS_ACCESS_KEY_ID": "key-id",
@@ -77,7 +77,7 @@ class Rotating:
 
     @property
     def aws(self) -> SecretsManagerClient:
-        """A client of AWS that is not the script's."""
+        """A client of AWS for the test itself."""
         return boto3.client(
             "secretsmanager",
             region_name=REGION,
@@ -101,17 +101,17 @@ class Rotating:
         }
 
     def held(self) -> dict[str, str]:
-        """What the scope holds, but for ledgers."""
+        """The values in the scope, without the ledgers."""
         secrets = self.workspace.secrets.scopes["bot-prod"].secrets
         return {key: secret.value.decode() for key, secret in secrets.items() if not key.endswith(".meta")}
 
     @property
     def writes(self) -> list[str]:
-        """What the workspace was asked to change, so far."""
+        """Paths of the requests to the workspace, so far, that change something."""
         return [call.path for call in self.workspace.calls if call.writes]
 
     def break_telegram(self) -> None:
-        """It can't say from now on who a token is of."""
+        """From now on Telegram can't say which bot a token belongs to."""
         fault = {"method": "getMe", "kind": "status", "status": 502}
         requests.post(f"{self.telegram_url}/sandbox/faults", json=fault, timeout=5).raise_for_status()
 
@@ -146,7 +146,7 @@ def rotating(folder: Path, workspace: Workspace) -> Iterator[Rotating]:
 
 @contextmanager
 def moto_aws() -> Iterator[str]:
-    """The address of an AWS of moto's, until the block ends."""
+    """The address of moto's AWS, until the block ends."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
+from infra.components.access import Group
 from infra.components.alerts import Alerts, AlertsArgs
 from infra.reports import queries
 from tests.support.program import Declared, Run, run_program
@@ -20,11 +21,10 @@ ARGS = AlertsArgs(
     warehouse_id="w1",
     folder="/Workspace/reports/dev",
     backlog_seconds=300,
-    every_minutes=30,
-    emails=("zoe@example.org", "ada@example.org", "zoe@example.org"),
+    alert_minutes=30,
+    alert_emails=("zoe@example.org", "ada@example.org", "zoe@example.org"),
     paused=False,
-    operators="ops",
-    has_operators=True,
+    operators=Group("ops"),
 )
 
 
@@ -48,7 +48,7 @@ def test_there_is_one_on_undelivered_replies_and_one_on_a_backlog_each_with_its_
 
 
 @pytest.mark.parametrize(("title", "column"), [("undelivered replies", "replies"), ("backlog", "messages")])
-def test_an_alert_says_all_that_the_api_would_fill_in_and_nothing_that_comes_back_changed(
+def test_an_alert_gives_every_value_that_the_api_would_fill_in_and_none_that_it_would_change(
     title: str, column: str
 ) -> None:
     inputs = _alerts()[f"telegram-lakehouse-dev {title}"].inputs
@@ -85,7 +85,7 @@ def test_an_alert_watches_the_column_that_its_query_has() -> None:
         assert f"count(*) AS {column}" in alert.inputs["queryText"]
 
 
-def test_an_alert_of_another_folder_is_made_anew_since_none_can_be_moved() -> None:
+def test_an_alert_in_another_folder_is_replaced_since_it_can_not_be_moved() -> None:
     assert {alert.replaced_on for alert in _alerts().values()} == {("parentPath",)}
 
 
@@ -95,27 +95,27 @@ def test_paused_alerts_are_declared_and_not_evaluated() -> None:
 
 
 def test_without_addresses_there_are_alerts_that_notify_nobody() -> None:
-    alerts = _alerts(replace(ARGS, emails=()))
+    alerts = _alerts(replace(ARGS, alert_emails=()))
     assert len(alerts) == 2
     assert all("subscriptions" not in alert.inputs["evaluation"]["notification"] for alert in alerts.values())
 
 
-def test_operators_manage_each_alert_and_nobody_else_is_given_anything() -> None:
+def test_operators_manage_each_alert_and_nobody_else_has_a_permission() -> None:
     run = _run()
     assert sorted((given.inputs["alertV2Id"], given.inputs["accessControls"]) for given in run.of("Permissions")) == [
         (f"{name}-id", [{"groupName": "ops", "permissionLevel": "CAN_MANAGE"}])
         for name in ("alerts-backlog", "alerts-undelivered")
     ]
-    assert _run(replace(ARGS, has_operators=False)).of("Permissions") == []
+    assert _run(replace(ARGS, operators=None)).of("Permissions") == []
 
 
-def test_everything_of_them_has_the_provider_that_they_were_given() -> None:
+def test_all_their_resources_have_the_given_provider() -> None:
     resources = [resource for resource in _run().resources if resource.custom and resource.package == "databricks"]
     assert sorted(resource.kind for resource in resources) == ["AlertV2", "AlertV2", "Permissions", "Permissions"]
     assert all("::inside::" in resource.provider for resource in resources)
 
 
 @pytest.mark.parametrize(("minutes", "cron"), [(5, "0 0/5 * * * ?"), (30, "0 0/30 * * * ?"), (60, "0 0 * * * ?")])
-def test_the_alerts_look_as_often_as_is_said(minutes: int, cron: str) -> None:
-    alerts = _alerts(replace(ARGS, every_minutes=minutes)).values()
+def test_the_alerts_are_evaluated_as_often_as_the_setting_says(minutes: int, cron: str) -> None:
+    alerts = _alerts(replace(ARGS, alert_minutes=minutes)).values()
     assert {alert.inputs["schedule"]["quartzCronSchedule"] for alert in alerts} == {cron}

@@ -9,22 +9,21 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
+from infra.components.access import Group
 from infra.components.catalog import Catalog, CatalogArgs
 from pipeline.tables import TABLES, Table
 from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
 
 WHOLE = CatalogArgs(
-    name="lake_dev",
-    make=True,
-    schema="telegram",
+    catalog="lake_dev",
+    create_catalog=True,
+    schema_name="telegram",
     warehouse_name="telegram-lakehouse-dev",
     tags={"environment": "dev", "product": "telegram-lakehouse"},
     protect=False,
     service_principal=APPLICATION,
-    operators="operators",
-    readers="readers",
-    has_operators=True,
-    has_readers=True,
+    operators=Group("operators"),
+    readers=Group("readers"),
     new_principal=True,
 )
 TABLE_NAMES = [f"lake_dev.telegram.{table.name}" for table in TABLES]
@@ -94,15 +93,15 @@ def test_each_principal_is_granted_what_it_needs_and_nothing_else(whole: Run) ->
     assert grants(whole) == JOB | OPERATORS | READERS
 
 
-def test_without_groups_the_job_alone_is_granted_something() -> None:
-    run = declared(has_operators=False, has_readers=False, operators="", readers="")
+def test_without_groups_only_the_job_has_grants() -> None:
+    run = declared(operators=None, readers=None)
     assert grants(run) == JOB
     assert run.of("Permissions") == []
 
 
 def test_one_group_does_not_need_the_other() -> None:
-    assert grants(declared(has_readers=False, readers="")) == JOB | OPERATORS
-    assert grants(declared(has_operators=False, operators="")) == JOB | READERS
+    assert grants(declared(readers=None)) == JOB | OPERATORS
+    assert grants(declared(operators=None)) == JOB | READERS
 
 
 def test_no_resource_replaces_what_others_were_granted(whole: Run) -> None:
@@ -112,7 +111,7 @@ def test_no_resource_replaces_what_others_were_granted(whole: Run) -> None:
     assert everything == {"USE_CATALOG", "USE_SCHEMA", "SELECT", "MODIFY", "READ_VOLUME", "WRITE_VOLUME"}
 
 
-def test_the_grants_without_which_a_run_fails_are_told() -> None:
+def test_the_grants_that_a_run_needs_are_known_to_the_job() -> None:
     found: list[list[pulumi.Resource]] = []
 
     def program(opts: pulumi.ResourceOptions) -> None:
@@ -134,14 +133,14 @@ HOLDING_DATA = {
 }
 
 
-def test_where_data_is_protected_exactly_what_holds_it_is_protected_and_kept() -> None:
+def test_a_protected_environment_protects_and_keeps_exactly_what_holds_data() -> None:
     run = declared(protect=True)
     assert {resource.name for resource in run.resources if resource.protect} == HOLDING_DATA
     assert {resource.name for resource in run.resources if resource.retain_on_delete} == HOLDING_DATA
     assert [resource.name for resource in run.resources if resource.inputs.get("forceDestroy")] == []
 
 
-def test_where_data_is_not_protected_everything_can_be_destroyed(whole: Run) -> None:
+def test_in_an_unprotected_environment_everything_can_be_destroyed(whole: Run) -> None:
     assert [one.name for one in whole.resources if one.protect or one.retain_on_delete] == []
     # A schema in which the run left files or tables could not be removed otherwise.
     assert (whole.one("Catalog").inputs["forceDestroy"], whole.one("Schema").inputs["forceDestroy"]) == (True, True)
@@ -173,7 +172,7 @@ def test_there_are_the_tables_of_the_pipeline_and_no_others(whole: Run) -> None:
     assert whole.of("Table") == []
 
 
-def test_the_volumes_are_managed_and_their_paths_are_told(whole: Run) -> None:
+def test_the_volumes_are_managed_and_their_paths_are_outputs(whole: Run) -> None:
     volumes = {volume.inputs["name"]: volume.inputs for volume in whole.of("Volume")}
     assert set(volumes) == {"landing", "state", "artifacts"}
     assert {(v["volumeType"], v["catalogName"], v["schemaName"]) for v in volumes.values()} == {
@@ -184,11 +183,11 @@ def test_the_volumes_are_managed_and_their_paths_are_told(whole: Run) -> None:
     }
 
 
-def test_the_tables_are_told_by_their_full_names(whole: Run) -> None:
+def test_the_full_names_of_the_tables_are_outputs(whole: Run) -> None:
     assert [whole.outputs[table.name] for table in TABLES] == TABLE_NAMES
 
 
-def test_the_warehouse_made_is_small_serverless_and_stops_by_itself(whole: Run) -> None:
+def test_the_warehouse_created_is_small_serverless_and_stops_by_itself(whole: Run) -> None:
     inputs = whole.one("SqlEndpoint").inputs
     assert inputs == {
         "name": "telegram-lakehouse-dev",
@@ -213,7 +212,7 @@ def test_the_warehouse_made_is_small_serverless_and_stops_by_itself(whole: Run) 
     }
 
 
-def test_a_given_warehouse_is_used_and_its_permissions_are_left_alone() -> None:
+def test_a_given_warehouse_is_used_and_its_permissions_are_not_changed() -> None:
     run = declared(warehouse_id="w1")
     assert (run.of("SqlEndpoint"), run.of("Permissions")) == ([], [])
     assert {table.inputs["warehouseId"] for table in run.of("SqlTable")} == {"w1"}
@@ -221,7 +220,7 @@ def test_a_given_warehouse_is_used_and_its_permissions_are_left_alone() -> None:
 
 
 def test_an_existing_catalog_is_used_and_not_declared() -> None:
-    run = declared(make=False, protect=True)
+    run = declared(create_catalog=False, protect=True)
     assert run.of("Catalog") == []
     assert run.one("Schema").inputs["catalogName"] == "lake_dev"
     assert run.outputs["catalog"] == "lake_dev"
@@ -229,33 +228,33 @@ def test_an_existing_catalog_is_used_and_not_declared() -> None:
     # A grant would replace what the groups hold on a catalog of others; the principal is new there.
     mine = {grant for grant in JOB | OPERATORS | READERS if grant[1] != "catalog lake_dev" or grant[0] == APPLICATION}
     assert grants(run) == mine
-    given = declared(make=False, new_principal=False)
+    given = declared(create_catalog=False, new_principal=False)
     assert [grant for grant in given.of("Grant") if "catalog" in grant.inputs] == []
 
 
-def test_a_catalog_is_put_where_the_settings_say(whole: Run) -> None:
+def test_a_catalog_is_stored_where_the_settings_say(whole: Run) -> None:
     assert "storageRoot" not in whole.one("Catalog").inputs
-    assert declared(storage_root="s3://bucket/lake").one("Catalog").inputs["storageRoot"] == "s3://bucket/lake"
+    assert declared(catalog_storage="s3://bucket/lake").one("Catalog").inputs["storageRoot"] == "s3://bucket/lake"
 
 
 def imports(run: Run) -> dict[str, str]:
     return {resource.name: resource.import_id for resource in run.resources if resource.import_id}
 
 
-def test_tables_that_exist_are_adopted_by_their_full_names() -> None:
+def test_tables_that_exist_are_imported_by_their_full_names() -> None:
     run = declared({"getTables": {"ids": [*TABLE_NAMES, "lake_dev.telegram.another"]}})
     assert imports(run) == {f"catalog-{table.name}": f"lake_dev.telegram.{table.name}" for table in TABLES}
     assert len(run.of("SqlTable")) == 3
 
 
-def test_a_table_that_is_absent_is_made_beside_one_that_is_adopted() -> None:
+def test_a_missing_table_is_created_beside_one_that_is_imported() -> None:
     run = declared({"getTables": {"ids": ["lake_dev.telegram.silver", "lake_dev.telegram.bronze_old"]}})
     assert imports(run) == {"catalog-silver": "lake_dev.telegram.silver"}
     assert len(run.of("SqlTable")) == 3
 
 
-def test_a_name_is_recognised_in_whatever_case_it_was_set() -> None:
-    run = declared({"getTables": {"ids": ["lake_dev.telegram.silver"]}}, name="Lake_Dev", make=False)
+def test_a_table_is_recognised_whatever_the_case_of_its_name() -> None:
+    run = declared({"getTables": {"ids": ["lake_dev.telegram.silver"]}}, catalog="Lake_Dev", create_catalog=False)
     assert imports(run) == {"catalog-silver": "Lake_Dev.telegram.silver"}
 
 
@@ -274,7 +273,7 @@ def test_the_tables_are_looked_up_in_their_own_workspace_and_schema(whole: Run) 
         "SCHEMA_NOT_FOUND",
     ],
 )
-def test_where_the_schema_is_not_there_yet_all_tables_are_made(text: str) -> None:
+def test_all_tables_are_created_if_the_schema_does_not_exist_yet(text: str) -> None:
     run = declared({"getTables": RuntimeError(text)})
     assert imports(run) == {}
     assert len(run.of("SqlTable")) == 3
@@ -288,7 +287,7 @@ def test_where_the_schema_is_not_there_yet_all_tables_are_made(text: str) -> Non
         "request timed out after 1m0s of inactivity",
     ],
 )
-def test_a_look_up_that_fails_ends_the_program_before_a_table_is_declared(text: str) -> None:
+def test_a_lookup_that_fails_ends_the_program_before_a_table_is_declared(text: str) -> None:
     # A table that is there but could not be seen would be made anew, and so be emptied.
     run = Run()
     with pytest.raises(Exception, match=re.escape(text)):
@@ -297,15 +296,15 @@ def test_a_look_up_that_fails_ends_the_program_before_a_table_is_declared(text: 
     assert run.of("SqlTable") == []
 
 
-@pytest.mark.parametrize("make", [True, False])
-def test_a_preview_before_anything_exists_declares_everything(make: bool) -> None:
-    run = declared(preview=True, make=make)
+@pytest.mark.parametrize("create_catalog", [True, False])
+def test_a_preview_before_anything_exists_declares_everything(create_catalog: bool) -> None:
+    run = declared(preview=True, create_catalog=create_catalog)
     assert {table.inputs["name"] for table in run.of("SqlTable")} == {"bronze", "silver", "quarantine"}
     # On a catalog of others, the two groups get nothing.
-    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if make else 2)
+    assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if create_catalog else 2)
 
 
-def test_in_a_workspace_that_is_still_to_be_made_no_table_is_looked_for() -> None:
+def test_no_table_is_looked_up_before_the_workspace_is_created() -> None:
     def program() -> None:
         made = databricks.Schema("stands-for-a-workspace", catalog_name="c")
         provider = databricks.Provider("later", host=made.id)

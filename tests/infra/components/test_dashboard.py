@@ -9,11 +9,13 @@ import pulumi
 import pulumi_databricks as databricks
 import pytest
 
+from infra.components.access import Group
 from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.reports import layout
 from infra.reports.queries import Prices
 from tests.support.program import Run, run_program
 
+OPERATORS, READERS = Group("ops"), Group("readers")
 ARGS = DashboardArgs(
     name="telegram-lakehouse-dev",
     host="https://dbc-1.cloud.databricks.com",
@@ -21,10 +23,8 @@ ARGS = DashboardArgs(
     warehouse_id="w1",
     folder="/Workspace/reports/dev",
     prices=Prices(0.5, 1.5),
-    operators="ops",
-    readers="readers",
-    has_operators=True,
-    has_readers=True,
+    operators=OPERATORS,
+    readers=READERS,
 )
 
 
@@ -64,26 +64,30 @@ def test_operators_manage_it_and_readers_only_read() -> None:
     }
 
 
-@pytest.mark.parametrize(("operators", "readers", "level"), [(True, False, "CAN_MANAGE"), (False, True, "CAN_READ")])
-def test_a_group_that_there_is_not_is_given_nothing(operators: bool, readers: bool, level: str) -> None:
-    run = _run(replace(ARGS, has_operators=operators, has_readers=readers))
+@pytest.mark.parametrize(
+    ("operators", "readers", "level"), [(OPERATORS, None, "CAN_MANAGE"), (None, READERS, "CAN_READ")]
+)
+def test_a_group_that_does_not_exist_gets_no_permission(
+    operators: Group | None, readers: Group | None, level: str
+) -> None:
+    run = _run(replace(ARGS, operators=operators, readers=readers))
     [given] = run.one("Permissions").inputs["accessControls"]
     assert given["permissionLevel"] == level
 
 
-def test_without_groups_nobody_is_given_anything() -> None:
-    run = _run(replace(ARGS, has_operators=False, has_readers=False))
+def test_without_groups_no_permissions_are_declared() -> None:
+    run = _run(replace(ARGS, operators=None, readers=None))
     assert run.of("Permissions") == []
 
 
-def test_it_tells_its_address_and_the_folder_as_alerts_read_it_back() -> None:
+def test_its_outputs_are_its_address_and_the_folder_in_the_form_that_alerts_take() -> None:
     assert _run().outputs == {
         "url": "https://dbc-1.cloud.databricks.com/dashboardsv3/d4sh/published",
         "folder": "/Workspace/reports/dev",
     }
 
 
-def test_everything_of_it_has_the_provider_that_it_was_given() -> None:
+def test_all_its_resources_have_the_given_provider() -> None:
     resources = [resource for resource in _run().resources if resource.custom and resource.package == "databricks"]
     assert [resource.kind for resource in resources] == ["Directory", "Dashboard", "Permissions"]
     assert all("::inside::" in resource.provider for resource in resources)

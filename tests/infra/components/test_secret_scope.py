@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from infra.components.access import Group
 from infra.components.secret_scope import SecretScope, SecretScopeArgs
 from tests.support.program import APPLICATION, Run, run_component
 
@@ -19,15 +20,14 @@ def declared(**changes: Any) -> Run:
         "name": NAME,
         "protect": False,
         "service_principal": APPLICATION,
-        "operators": "operators",
-        "has_operators": True,
+        "operators": Group("operators"),
         **changes,
     }
 
     def program(opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[Any]]:
         token = args.pop("token", None)
         given = pulumi.Output.from_input(token) if token else None
-        return {"scope": SecretScope("secrets", SecretScopeArgs(**args, first_token=given), opts).scope}
+        return {"scope": SecretScope("secrets", SecretScopeArgs(**args, telegram_token=given), opts).scope}
 
     return run_component(program)
 
@@ -45,10 +45,10 @@ def test_the_job_reads_the_operators_manage_and_nobody_else_has_any_right() -> N
 
 
 def test_without_operators_only_the_job_reads() -> None:
-    assert rights(declared(has_operators=False, operators="")) == {(NAME, APPLICATION, "READ")}
+    assert rights(declared(operators=None)) == {(NAME, APPLICATION, "READ")}
 
 
-def test_no_secret_is_held_unless_a_first_token_is_given() -> None:
+def test_no_secret_is_declared_unless_a_first_token_is_given() -> None:
     assert declared().of("Secret") == []
 
 
@@ -64,18 +64,18 @@ def test_a_first_token_is_a_secret_and_is_never_compared_again() -> None:
 
 
 def test_the_arguments_do_not_show_the_token() -> None:
-    args = SecretScopeArgs(NAME, False, APPLICATION, "", False, pulumi.Output.from_input(TOKEN))
-    assert "first_token" not in repr(args)
+    args = SecretScopeArgs(NAME, False, APPLICATION, None, pulumi.Output.from_input(TOKEN))
+    assert "telegram_token" not in repr(args)
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_scope_is_kept_where_the_environment_is_protected(protect: bool) -> None:
+def test_a_protected_environment_keeps_the_scope(protect: bool) -> None:
     run = declared(protect=protect)
     scope = run.one("SecretScope")
     assert (scope.protect, scope.retain_on_delete) == (protect, protect)
     assert [acl.name for acl in run.of("SecretAcl") if acl.protect or acl.retain_on_delete] == []
 
 
-def test_to_take_the_first_token_out_of_the_settings_leaves_the_one_in_use_in_the_scope() -> None:
+def test_when_the_first_token_is_removed_from_the_settings_the_scope_keeps_the_current_one() -> None:
     token = declared(token=TOKEN).one("Secret")
     assert (token.retain_on_delete, token.protect) == (True, False)

@@ -44,7 +44,7 @@ def test_an_existing_workspace_is_its_address_and_nothing_is_declared_but_its_pr
     assert run.outputs == {"host": HOST}
 
 
-def test_a_created_workspace_is_made_from_its_credentials_storage_and_metastore(whole: Run) -> None:
+def test_a_workspace_is_created_with_its_credentials_storage_and_metastore(whole: Run) -> None:
     assert whole.one("MwsCredentials").inputs == {
         "credentialsName": "telegram-lakehouse-dev",
         "roleArn": "arn:aws:iam::1:role/telegram-lakehouse-dev-cross-account",
@@ -104,14 +104,14 @@ def test_a_given_network_is_registered_and_used() -> None:
 
 
 def test_a_given_role_and_bucket_are_used() -> None:
-    run = created(role_arn="arn:aws:iam::2:role/given", root_bucket="given")
+    run = created(aws_role_arn="arn:aws:iam::2:role/given", aws_root_bucket="given")
     assert run.one("MwsCredentials").inputs["roleArn"] == "arn:aws:iam::2:role/given"
     assert run.one("MwsStorageConfigurations").inputs["bucketName"] == "given"
     assert [one.type for one in run.resources if one.package == "aws" or one.type == "pulumi:providers:aws"] == []
 
 
 @pytest.mark.parametrize("changes", [{}, NETWORK], ids=["managed network", "own network"])
-def test_what_is_of_the_account_is_made_through_the_accounts_provider(changes: dict[str, Any]) -> None:
+def test_resources_of_the_account_are_created_by_the_accounts_provider(changes: dict[str, Any]) -> None:
     run = created(**changes)
     of_account = [one for one in run.resources if one.package == "databricks"]
     assert len(of_account) == 4 + bool(changes)
@@ -119,7 +119,7 @@ def test_what_is_of_the_account_is_made_through_the_accounts_provider(changes: d
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_workspace_and_its_bucket_are_kept_where_the_environment_is_protected(protect: bool) -> None:
+def test_a_protected_environment_keeps_the_workspace_and_its_bucket(protect: bool) -> None:
     run = created(protect=protect)
     kept = {"workspace-workspace", "workspace-aws-root"} if protect else set()
     assert {one.name for one in run.resources if one.protect} == kept

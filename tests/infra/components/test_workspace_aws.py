@@ -19,8 +19,8 @@ WHOLE = {
     "region": "eu-west-1",
     "tags": TAGS,
     "protect": False,
-    "role_arn": "",
-    "root_bucket": "",
+    "aws_role_arn": "",
+    "aws_root_bucket": "",
     "own_network": False,
 }
 
@@ -57,7 +57,7 @@ def test_the_role_is_assumed_by_databricks_for_this_account_only(whole: Run) -> 
     assert all("::account::" in call.provider for call in whole.calls)
 
 
-def test_in_a_network_of_ours_the_role_may_do_less() -> None:
+def test_in_a_given_network_the_role_has_fewer_rights() -> None:
     (call,) = [call for call in declared(own_network=True).calls if "CrossAccount" in call.token]
     assert call.args == {"policyType": "customer"}
 
@@ -82,7 +82,7 @@ def test_the_root_bucket_is_private_encrypted_and_open_to_databricks_alone(whole
     assert call.args == {"bucket": bucket.inputs["bucket"], "databricksE2AccountId": ACCOUNT_ID}
 
 
-def test_role_and_bucket_are_told_once_what_they_need_is_there(whole: Run) -> None:
+def test_role_and_bucket_are_outputs_only_after_their_policies_exist(whole: Run) -> None:
     assert whole.outputs == {
         "role_arn": "arn:aws:iam::1:role/telegram-lakehouse-dev-cross-account",
         "root_bucket": "telegram-lakehouse-dev-root-0d26daa6",
@@ -100,27 +100,27 @@ def test_everything_is_in_the_region_under_the_tags_and_through_one_provider(who
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_where_data_is_protected_the_bucket_is_kept(protect: bool) -> None:
+def test_a_protected_environment_keeps_the_bucket(protect: bool) -> None:
     run = declared(protect=protect)
     bucket = run.one("Bucket")
     assert (bucket.protect, bucket.retain_on_delete, bucket.inputs["forceDestroy"]) == (protect, protect, not protect)
     assert [one.name for one in run.resources if (one.protect or one.retain_on_delete) and one is not bucket] == []
 
 
-def test_a_given_role_is_used_and_only_the_bucket_is_made() -> None:
-    run = declared(role_arn="arn:aws:iam::2:role/given")
+def test_a_given_role_is_used_and_only_the_bucket_is_created() -> None:
+    run = declared(aws_role_arn="arn:aws:iam::2:role/given")
     assert run.outputs["role_arn"] == "arn:aws:iam::2:role/given"
     assert {kind for kind in aws(run) if kind.startswith("Role")} == set()
     assert "Bucket" in aws(run)
 
 
-def test_a_given_bucket_is_used_and_only_the_role_is_made() -> None:
-    run = declared(root_bucket="given")
+def test_a_given_bucket_is_used_and_only_the_role_is_created() -> None:
+    run = declared(aws_root_bucket="given")
     assert run.outputs["root_bucket"] == "given"
     assert aws(run) == {"Role", "RolePolicy"}
 
 
-def test_with_both_given_aws_is_not_asked_for_anything() -> None:
-    run = declared(role_arn="arn:aws:iam::2:role/given", root_bucket="given")
+def test_with_both_given_nothing_is_created_on_aws() -> None:
+    run = declared(aws_role_arn="arn:aws:iam::2:role/given", aws_root_bucket="given")
     assert [one.type for one in run.resources if "aws" in one.type.split(":")] == []
     assert run.calls == []

@@ -54,7 +54,7 @@ def named(response: analyzer_pb2.AnalyzeResponse) -> set[str]:
     return {each.policyName for each in response.diagnostics}
 
 
-def test_the_engine_is_told_every_policy(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_the_engine_gets_every_policy(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
     told = {each.name: each.enforcementLevel for each in engine.GetAnalyzerInfo(empty_pb2.Empty()).policies}
     expected = {rule.name: analyzer_pb2.MANDATORY for rule in RULES}
     assert told == {**expected, "no-plaintext-secret": analyzer_pb2.REMEDIATE}
@@ -74,7 +74,7 @@ def test_a_table_of_production_is_refused_unless_it_is_protected(engine: analyze
     assert named(engine.Analyze(request(table, inputs, stack="staging"))) == set()
 
 
-def test_a_stack_may_be_held_to_protection_by_configuration(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_configuration_can_require_protection_of_a_stack(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
     config = analyzer_pb2.PolicyConfig(enforcementLevel=analyzer_pb2.MANDATORY)
     config.properties.update({"protect": True})
     asked = request("databricks:index/schema:Schema", {}, stack="staging")
@@ -93,7 +93,7 @@ def test_a_stack_may_be_held_to_protection_by_configuration(engine: analyzer_pb2
         ("aws:secretsmanager/secretVersion:SecretVersion", "secretString"),
     ],
 )
-def test_a_secret_in_plain_text_is_encrypted_and_an_encrypted_one_left_alone(
+def test_a_secret_in_plain_text_is_encrypted_and_an_encrypted_one_is_not_changed(
     engine: analyzer_pb2_grpc.AnalyzerStub, type_: str, key: str
 ) -> None:
     secret = {SPECIAL_SIG_KEY: SPECIAL_SECRET_SIG, "value": "hunter2"}
@@ -104,11 +104,11 @@ def test_a_secret_in_plain_text_is_encrypted_and_an_encrypted_one_left_alone(
         assert not engine.Remediate(request(type_, {**rest, key: value})).remediations
 
 
-def test_what_is_no_secret_is_not_changed(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
+def test_values_that_are_not_secrets_are_not_changed(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
     assert not engine.Remediate(request("databricks:index/job:Job", {"stringValue": "x"})).remediations
 
 
-def test_the_engine_is_given_the_environment_that_setup_makes() -> None:
+def test_the_engine_uses_the_environment_that_setup_creates() -> None:
     runtime = yaml.safe_load((PACK / "PulumiPolicy.yaml").read_text())["runtime"]
     assert runtime["name"] == "python"
     assert (PACK / runtime["options"]["virtualenv"]).resolve() == PACK.parents[1] / ".venv"

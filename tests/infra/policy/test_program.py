@@ -12,7 +12,7 @@ from pulumi.output import Unknown
 from infra.deployment import deploy
 from infra.policy.declared import UNKNOWN, Declared
 from infra.policy.rules import RULES
-from infra.settings import read_stack_settings
+from infra.stack_config import read_stack_settings
 from tests.support import program
 from tests.support.program import HOST, PROJECT, run_program
 

@@ -188,7 +188,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}-{case.kind}-{case.expected or 'passes'}")
-def test_a_rule_names_the_fault_of_a_bad_resource_and_lets_a_good_one_pass(case: Case) -> None:
+def test_a_rule_names_the_fault_of_a_bad_resource_and_accepts_a_good_one(case: Case) -> None:
     found = faults(case.rule, case)
     if case.expected:
         assert any(case.expected in each for each in found), found
@@ -196,17 +196,17 @@ def test_a_rule_names_the_fault_of_a_bad_resource_and_lets_a_good_one_pass(case:
         assert found == []
 
 
-def test_each_rule_has_a_case_that_it_names_and_one_that_it_lets_pass() -> None:
+def test_each_rule_has_a_case_that_it_refuses_and_one_that_it_accepts() -> None:
     for rule in RULES:
         assert {bool(case.expected) for case in CASES if case.rule == rule.name} == {True, False}
 
 
-def test_what_other_programs_make_is_no_concern_of_a_rule() -> None:
+def test_rules_ignore_what_other_programs_declare() -> None:
     for rule in RULES:
         assert faults(rule.name, Case(rule.name, "Component", job(), stack="prod", provider=None)) == []
 
 
-def test_no_rule_is_stopped_by_a_resource_of_which_nothing_is_known() -> None:
+def test_every_rule_copes_with_a_resource_whose_inputs_are_all_unknown() -> None:
     unknown = {"tasks": [UNKNOWN_OBJECT_VALUE], "jobClusters": UNKNOWN_ARRAY_VALUE, "parameters": UNKNOWN_ARRAY_VALUE}
     known = {"maxConcurrentRuns": 1, "runAs": UNKNOWN_OBJECT_VALUE}
     for rule in RULES:

@@ -41,7 +41,7 @@ def test_its_datasets_are_the_queries() -> None:
     }
 
 
-def test_it_shows_what_is_promised_under_titles_for_people() -> None:
+def test_it_shows_every_measure_with_a_readable_title() -> None:
     assert [
         (widget["spec"]["widgetType"], widget["spec"]["frame"]["title"])
         for widget in _widgets().values()
@@ -73,14 +73,14 @@ def test_a_widget_shows_the_columns_that_it_asks_for() -> None:
     assert shown == 13
 
 
-def test_names_are_such_as_the_service_takes_and_each_is_there_once() -> None:
+def test_names_are_valid_and_unique() -> None:
     [page] = _dashboard()["pages"]
     names = [item["widget"]["name"] for item in page["layout"]]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
 
 
-def test_widgets_lie_within_the_page_and_none_upon_another() -> None:
+def test_widgets_are_within_the_page_and_do_not_overlap() -> None:
     [page] = _dashboard()["pages"]
     taken = []
     for item in page["layout"]:
@@ -95,7 +95,7 @@ def test_widgets_lie_within_the_page_and_none_upon_another() -> None:
     assert sum(map(len, taken)) == height * layout.COLUMNS
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input=0.5), Prices(output=1.5)])
+@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
 def test_without_both_prices_the_page_says_that_the_cost_is_unknown(prices: Prices) -> None:
     widget = _widgets(prices)["cost"]
     assert "queries" not in widget

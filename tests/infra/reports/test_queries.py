@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 CATALOG = "spark_catalog.default"
-PRICES = Prices(input=0.5, output=1.5)
+PRICES = Prices(input_price=0.5, output_price=1.5)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 Row = dict[str, Any]
 
@@ -210,7 +210,7 @@ def test_each_day_has_its_messages_rates_latencies_tokens_and_cost_without_smoke
     assert _asked(spark, queries.daily(silver, PRICES)) == DAILY
 
 
-def test_the_totals_are_of_all_days_together(spark: SparkSession, silver: str) -> None:
+def test_the_totals_cover_all_days(spark: SparkSession, silver: str) -> None:
     assert _asked(spark, queries.totals(silver, PRICES)) == [TOTALS]
 
 
@@ -223,14 +223,14 @@ def test_days_are_those_of_utc_in_whatever_zone_the_session_is(spark: SparkSessi
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input=0.5), Prices(output=1.5)])
+@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
 def test_without_both_prices_the_cost_is_unknown_and_not_zero(spark: SparkSession, silver: str, prices: Prices) -> None:
     assert _asked(spark, queries.totals(silver, prices)) == [TOTALS | {"cost": None}]
     assert {row["cost"] for row in _asked(spark, queries.daily(silver, prices))} == {None}
 
 
 def test_a_price_that_python_writes_with_an_exponent_is_counted(spark: SparkSession, silver: str) -> None:
-    [row] = _asked(spark, queries.totals(silver, Prices(input=1e-05, output=2e-05)))
+    [row] = _asked(spark, queries.totals(silver, Prices(input_price=1e-05, output_price=2e-05)))
     assert row["cost"] == pytest.approx((410 * 1e-05 + 215 * 2e-05) / 1e6)
 
 

@@ -6,7 +6,6 @@ import json
 import uuid
 
 import pytest
-import rotate
 from pydantic import SecretStr
 from rotation.aws_store import AwsStore
 from rotation.scope_store import Published, Scope, signed_in
@@ -103,7 +102,7 @@ def test_a_current_version_that_died_before_the_job_read_it_is_replaced_at_a_ter
     in_aws.aws.put_secret_value(SecretId=secret, SecretString=unread, VersionStages=["AWSCURRENT"])
     in_aws.telegram.rotate_token(new)
     typed = iter(["", new])
-    monkeypatch.setattr(rotate, "_at_a_terminal", lambda: True)
+    monkeypatch.setattr("rotation.new_value._at_a_terminal", lambda: True)
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
     code, said = call("telegram-token")
     assert (code, "give a new value" in said) == (1, True)
@@ -127,7 +126,7 @@ def test_a_current_version_that_the_job_does_not_read_is_proved_and_published(
 def test_status_says_of_a_secret_that_only_the_scope_has_that_aws_does_not_keep_it(
     in_aws: Rotating, call: Call
 ) -> None:
-    assert call("status")[1].count("the job reads one that is not kept in AWS") == 2
+    assert call("status")[1].count("the job reads a value that is not in AWS") == 2
     assert not json.loads(call("status", "--json")[1])["secrets"]["telegram-token"]["unfinished"]
 
 
@@ -151,7 +150,7 @@ def test_of_two_who_move_the_current_stage_at_once_the_later_is_refused(
     assert found.pending is not None
     # Somebody else has a third version made current in between.
     in_aws.aws.put_secret_value(SecretId=secret, SecretString="third")
-    with pytest.raises(StoreError, match="another has changed it"):
+    with pytest.raises(StoreError, match="somebody else has changed it"):
         store.finish(found.pending, found.current)
     assert in_aws.staged_in_aws()["AWSCURRENT"] == "third"
 

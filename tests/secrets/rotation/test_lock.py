@@ -22,8 +22,8 @@ _NOBODY = 2**22 + 7
 
 @pytest.fixture(name="scope")
 def _scope(deployment: Rotating, monkeypatch: pytest.MonkeyPatch) -> Scope:
-    monkeypatch.setattr(rotation_lock, "_SETTLES", 0.2)
-    monkeypatch.setattr(rotation_lock, "_LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(rotation_lock, "_SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(rotation_lock, "_POLL_SECONDS", 0.02)
     for name, value in deployment.environment.items():
         monkeypatch.setenv(name, value)
     return Scope(signed_in(deployment.workspace.url), "bot-prod")
@@ -53,7 +53,7 @@ def leave(scope: Scope, **changes: object) -> Holder:
 def test_a_lock_is_held_in_its_block_and_given_back_after_it(scope: Scope) -> None:
     taken = lock(scope)
     with taken.held(1.0):
-        taken.still_ours()
+        taken.check()
         holder = holder_of(scope)
         assert holder is not None
         assert holder.secret == "telegram-token"
@@ -109,16 +109,16 @@ def test_a_holder_whose_lock_another_has_taken_stops_and_leaves_it_to_them(scope
     with taken.held(1.0):
         theirs = leave(scope)
         with pytest.raises(RotationFailed, match="has lost its lock"):
-            taken.still_ours()
+            taken.check()
     assert holder_of(scope) == theirs
 
 
 def test_a_holder_begins_nothing_more_when_its_time_is_nearly_up(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = lock(scope)
     with taken.held(1.0):
-        monkeypatch.setattr(rotation_lock, "_MARGIN", rotation_lock.LASTS + 1)
+        monkeypatch.setattr(rotation_lock, "_MARGIN", rotation_lock.LIFETIME + 1)
         with pytest.raises(RotationFailed, match="or took too long"):
-            taken.still_ours()
+            taken.check()
 
 
 def test_of_two_that_find_it_free_at_once_the_last_to_write_has_it(scope: Scope, deployment: Rotating) -> None:
@@ -136,7 +136,7 @@ def test_of_two_that_find_it_free_at_once_the_last_to_write_has_it(scope: Scope,
 def test_whoever_takes_too_long_to_write_it_begins_again(
     scope: Scope, deployment: Rotating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rotation_lock, "_SETTLES", 0.0)
+    monkeypatch.setattr(rotation_lock, "_SETTLE_SECONDS", 0.0)
     with pytest.raises(RotationFailed, match="the workspace is too slow"), lock(scope).held(0.3):
         pass
     assert holder_of(scope) is None
@@ -149,7 +149,7 @@ def test_of_many_that_want_it_each_has_it_alone(scope: Scope) -> None:
     def want(number: int) -> None:
         taken = lock(scope)
         with contextlib.suppress(RotationFailed), taken.held(20.0):
-            taken.still_ours()
+            taken.check()
             inside.append(number)
             most.append(len(inside))
             inside.remove(number)

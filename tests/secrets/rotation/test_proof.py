@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import SecretStr
 from rotation.proof import bot_of, model_key, telegram
-from rotation.steps import Refused, Undecided
+from rotation.steps import ValueRefused, ValueUndecided
 
 from tests.support.wire import HANG, Respond, ok, refusal, response, wired
 
@@ -52,14 +52,14 @@ def test_a_token_is_proved_by_get_me() -> None:
     ],
 )
 def test_a_token_that_is_dead_or_of_another_bot_is_refused(answer: Respond, bot_id: int | None, reason: str) -> None:
-    with wired(answer) as wire, pytest.raises(Refused, match=reason) as refused:
+    with wired(answer) as wire, pytest.raises(ValueRefused, match=reason) as refused:
         telegram(wire.url, bot_id)(_TOKEN)
     assert _TOKEN.get_secret_value() not in str(refused.value)
 
 
 @pytest.mark.parametrize("answer", [refusal(502, "Bad Gateway"), refusal(429, "Too Many Requests"), HANG])
 def test_while_telegram_can_not_tell_a_token_is_neither_proved_nor_refused(answer: Respond) -> None:
-    with wired(answer) as wire, pytest.raises(Undecided, match="Telegram can't be asked") as undecided:
+    with wired(answer) as wire, pytest.raises(ValueUndecided, match="Telegram can't be asked") as undecided:
         telegram(wire.url, 42)(_TOKEN)
     assert _TOKEN.get_secret_value() not in str(undecided.value)
 
@@ -79,14 +79,14 @@ def test_a_model_that_wants_its_limit_by_another_name_is_asked_so() -> None:
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_a_key_that_the_model_does_not_accept_is_refused(code: int) -> None:
-    with wired(error(code, f"no such key: {_KEY.get_secret_value()}")) as wire, pytest.raises(Refused) as refused:
+    with wired(error(code, f"no such key: {_KEY.get_secret_value()}")) as wire, pytest.raises(ValueRefused) as refused:
         model_key(wire.url, "m")(_KEY)
     assert _KEY.get_secret_value() not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["two words", "schlüssel", "a\nb"])
 def test_what_can_be_no_key_is_refused_unasked(text: str) -> None:
-    with wired(_COMPLETION) as wire, pytest.raises(Refused, match="it is no key"):
+    with wired(_COMPLETION) as wire, pytest.raises(ValueRefused, match="it is not a key"):
         model_key(wire.url, "m")(SecretStr(text))
     assert not wire.received
 
@@ -102,5 +102,5 @@ def test_what_can_be_no_key_is_refused_unasked(text: str) -> None:
     ],
 )
 def test_while_the_model_can_not_tell_a_key_is_neither_proved_nor_refused(answer: Respond, reason: str) -> None:
-    with wired(answer) as wire, pytest.raises(Undecided, match=reason):
+    with wired(answer) as wire, pytest.raises(ValueUndecided, match=reason):
         model_key(wire.url, "m")(_KEY)

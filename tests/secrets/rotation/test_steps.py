@@ -10,11 +10,11 @@ import pytest
 from pydantic import SecretStr
 from rotation.steps import (
     Found,
-    Refused,
     Rotation,
     RotationFailed,
     Step,
-    Undecided,
+    ValueRefused,
+    ValueUndecided,
     Version,
     next_step,
     plan,
@@ -76,12 +76,12 @@ class ForgetfulStore(MemoryStore):
 def rotation(store: MemoryStore, refused: str = "", undecided: str = "") -> Rotation:
     def prove(value: SecretStr) -> str:
         if value.get_secret_value() == refused:
-            raise Refused("it is refused")
+            raise ValueRefused("it is refused")
         if value.get_secret_value() == undecided:
-            raise Undecided("nobody answers")
+            raise ValueUndecided("nobody answers")
         return "accepted"
 
-    return Rotation(store, prove, still_ours=lambda: None, say=lambda *_: None)
+    return Rotation(store, prove, check_lock=lambda: None, record=lambda *_: None)
 
 
 @pytest.mark.parametrize("wanted", [None, "two", "new"])
@@ -151,7 +151,7 @@ def test_nothing_is_written_once_the_lock_is_lost() -> None:
 
     before = Found(current=Version(SecretStr("good")))
     store = MemoryStore(before)
-    done = Rotation(store, lambda value: "accepted", still_ours=lost, say=lambda *_: None)
+    done = Rotation(store, lambda value: "accepted", check_lock=lost, record=lambda *_: None)
     with pytest.raises(RotationFailed, match="lost"):
         done.run(SecretStr("new"))
     assert store.found == before

@@ -11,13 +11,14 @@ import pytest
 from packaging.utils import parse_wheel_filename
 
 from infra.artifact import Wheel
-from infra.components.streaming_job import Cluster, StreamingJob, StreamingJobArgs, Trigger
+from infra.components.access import Group
+from infra.components.pipeline_job import Cluster, PipelineJob, PipelineJobArgs, Trigger
 from tests.support.program import APPLICATION, WORKSPACE, Declared, Run, run_component
 
 WHEEL = Wheel(b"a wheel's bytes", "telegram_lakehouse-0.1.0-py3-none-any.whl")
 VOLUME = "/Volumes/lake_dev/telegram/artifacts"
 EMAILS = ["ada@example.org", "bob@example.org"]
-WHOLE = StreamingJobArgs(
+WHOLE = PipelineJobArgs(
     name="telegram-lakehouse-dev",
     tags={"environment": "dev", "product": "telegram-lakehouse"},
     wheel=WHEEL,
@@ -27,18 +28,16 @@ WHOLE = StreamingJobArgs(
     cluster=Cluster("17.3.x-scala2.13", "aws"),
     trigger=Trigger(),
     backlog_seconds=300,
-    emails=("bob@example.org", "ada@example.org"),
-    operators="operators",
-    readers="readers",
-    has_operators=True,
-    has_readers=True,
+    alert_emails=("bob@example.org", "ada@example.org"),
+    operators=Group("operators"),
+    readers=Group("readers"),
 )
 TRIGGERED = Trigger("0 0/15 * * * ?", max_run_seconds=3600)
 
 
 def declared(**changes: Any) -> Run:
     def program(opts: pulumi.ResourceOptions) -> dict[str, pulumi.Input[Any]]:
-        job = StreamingJob("job", replace(WHOLE, **changes), opts)
+        job = PipelineJob("job", replace(WHOLE, **changes), opts)
         return {"job_id": job.job_id, "url": job.url}
 
     return run_component(program)
@@ -132,14 +131,14 @@ def test_the_wheel_is_put_at_the_root_of_its_volume_under_the_name_of_its_conten
     assert file == {"path": file["path"], "contentBase64": WHEEL.base64}
 
 
-def test_another_wheel_is_another_file_and_another_library() -> None:
+def test_another_wheel_gives_another_file_and_another_library() -> None:
     run = declared(wheel=Wheel(b"other bytes", WHEEL.built_name))
     assert run.one("File").inputs["path"] != declared().one("File").inputs["path"]
     assert task_of(run.one("Job"))["libraries"] == [{"whl": run.one("File").inputs["path"]}]
 
 
 @pytest.mark.parametrize(("mode", "longest"), [("continuous", 2_592_000), ("triggered", 3600)])
-def test_a_job_warns_of_its_backlog_of_a_run_too_long_and_of_failures(
+def test_a_job_notifies_of_a_backlog_of_a_run_that_takes_too_long_and_of_failures(
     mode: str, longest: int, request: pytest.FixtureRequest
 ) -> None:
     inputs = request.getfixturevalue(mode).one("Job").inputs
@@ -156,10 +155,10 @@ def test_a_job_warns_of_its_backlog_of_a_run_too_long_and_of_failures(
 
 
 def test_without_addresses_nobody_is_notified() -> None:
-    assert "emailNotifications" not in declared(emails=()).one("Job").inputs
+    assert "emailNotifications" not in declared(alert_emails=()).one("Job").inputs
 
 
-def test_operators_manage_runs_and_readers_look_on(continuous: Run) -> None:
+def test_operators_manage_runs_and_readers_see_the_job(continuous: Run) -> None:
     assert continuous.one("Permissions").inputs == {
         "jobId": "4711",
         "accessControls": [
@@ -170,9 +169,9 @@ def test_operators_manage_runs_and_readers_look_on(continuous: Run) -> None:
 
 
 def test_without_groups_no_permissions_are_declared() -> None:
-    alone = declared(has_readers=False, readers="").one("Permissions").inputs["accessControls"]
+    alone = declared(readers=None).one("Permissions").inputs["accessControls"]
     assert alone == [{"groupName": "operators", "permissionLevel": "CAN_MANAGE_RUN"}]
-    assert declared(has_operators=False, has_readers=False, operators="", readers="").of("Permissions") == []
+    assert declared(operators=None, readers=None).of("Permissions") == []
 
 
 def test_the_cluster_has_dedicated_access_and_encrypts_what_reaches_its_disks(continuous: Run) -> None:
@@ -219,7 +218,7 @@ CLOUDS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("cloud", "attributes", "spot", "on_demand"), CLOUDS, ids=[cloud[0] for cloud in CLOUDS])
-def test_each_cloud_is_asked_for_spot_or_on_demand_instances_in_its_own_words(
+def test_spot_and_on_demand_instances_have_each_clouds_own_names(
     cloud: str, attributes: str, spot: dict[str, Any], on_demand: dict[str, Any]
 ) -> None:
     for wanted, expected in ((True, spot), (False, on_demand)):
@@ -244,7 +243,7 @@ def test_the_node_is_small_unless_another_is_named(cloud: str, node_type: str) -
     assert (cluster["nodeTypeId"], cluster["sparkVersion"]) == ("large-1", "18.0.x-scala2.13")
 
 
-def test_the_job_is_told_by_its_id_and_address_and_is_in_the_workspace(continuous: Run) -> None:
+def test_the_outputs_are_the_jobs_id_and_address_and_it_is_in_the_workspace(continuous: Run) -> None:
     assert continuous.outputs == {"job_id": "4711", "url": "https://dbc-1.cloud.databricks.com/#job/4711"}
     inside = [one for one in continuous.resources if one.package == "databricks"]
     assert {one.kind for one in inside} == {"Job", "File", "Permissions"}

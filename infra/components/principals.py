@@ -1,4 +1,4 @@
-"""Who acts: the principal that the job runs as, who may deploy it, and the groups of operators and readers."""
+"""The principals: the one that the job runs as, who may deploy it, and the groups of operators and readers."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_databricks as databricks
 
+from infra.components.access import Group, group_name
+
 _MANAGER = "roles/servicePrincipal.manager"
 _USER = "roles/servicePrincipal.user"
 
 
 @dataclass(frozen=True)
-class IdentityArgs:
-    """Empty texts: a principal to be made, and no such group."""
+class PrincipalsArgs:
+    """An empty `service_principal`: create one. An empty group: there is no such group."""
 
     name: str
     account_id: str
     deployer: pulumi.Input[str]
-    """Who may deploy jobs that run as the principal, as access rules name them: users/…, groups/…"""
+    """Who may deploy jobs that run as the principal, in the form of access rules: users/…, groups/…"""
     service_principal: str = ""
     operators: str = ""
     readers: str = ""
     account: databricks.Provider | None = None
-    """Given: the groups are made in the account, through it."""
+    """If given, the groups are created in the account, by this provider."""
 
 
-class Identity(pulumi.ComponentResource):
-    """Names as grants and access lists take them: an application id, and names of groups, empty where there is none."""
+class Principals(pulumi.ComponentResource):
+    """The principals in the form that grants and access lists take: an application id, and groups."""
 
     service_principal: pulumi.Output[str]
-    operators: pulumi.Output[str]
-    readers: pulumi.Output[str]
+    operators: Group | None
+    readers: Group | None
     may_run_as: pulumi.Resource
-    """What must be there before a job can be declared that runs as the principal."""
+    """The resource that must exist before a job that runs as the principal can be created."""
 
-    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: PrincipalsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:Identity", name, None, opts)
         within = pulumi.ResourceOptions(parent=self)
         if args.service_principal:
@@ -55,20 +57,24 @@ class Identity(pulumi.ComponentResource):
         self.operators = self._group(f"{name}-operators", args.operators, args.account)
         self.readers = self._group(f"{name}-readers", args.readers, args.account)
         self.register_outputs(
-            {"service_principal": self.service_principal, "operators": self.operators, "readers": self.readers}
+            {
+                "service_principal": self.service_principal,
+                "operators": group_name(self.operators),
+                "readers": group_name(self.readers),
+            }
         )
 
     def _deployer_runs_as(
-        self, name: str, args: IdentityArgs, principal: databricks.ServicePrincipal
+        self, name: str, args: PrincipalsArgs, principal: databricks.ServicePrincipal
     ) -> databricks.AccessControlRuleSet:
-        # This list replaces the one there is, in which the creator manages the principal: that must stay.
-        # To manage a principal does not imply to run as it, not even for administrators.
+        # These rules replace the existing ones, in which the creator manages the principal: keep that role.
+        # Managing a principal does not include running as it, not even for administrators.
         return databricks.AccessControlRuleSet(
             f"{name}-principal-users",
             name=principal.application_id.apply(
                 lambda application: f"accounts/{args.account_id}/servicePrincipals/{application}/ruleSets/default"
             ),
-            # Said, since an account's id in the deployer's environment would turn it to the account's own API.
+            # Given because an account's id in the deployer's environment would select the account's own API.
             api="workspace",
             grant_rules=[
                 databricks.AccessControlRuleSetGrantRuleArgs(role=role, principals=[args.deployer])
@@ -77,17 +83,19 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _group(self, name: str, group: str, account: databricks.Provider | None) -> pulumi.Output[str]:
-        if not group or account is None:
-            return pulumi.Output.from_input(group)
+    def _group(self, name: str, group: str, account: databricks.Provider | None) -> Group | None:
+        if not group:
+            return None
+        if account is None:
+            return Group(group)
         # In the account: Unity Catalog grants nothing to groups of a workspace.
-        made = databricks.Group(
+        created = databricks.Group(
             name, api="account", display_name=group, opts=pulumi.ResourceOptions(parent=self, provider=account)
         )
         member = databricks.PermissionAssignment(
             f"{name}-here",
-            principal_id=made.id,
+            principal_id=created.id,
             permissions=["USER"],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return pulumi.Output.all(made.display_name, member.id).apply(lambda both: str(both[0]))
+        return Group(pulumi.Output.all(created.display_name, member.id).apply(lambda both: str(both[0])))

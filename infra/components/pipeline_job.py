@@ -1,4 +1,4 @@
-"""The streaming job: the wheel, the cluster it runs on, when it runs, and who hears of it."""
+"""The job that serves the bot: its wheel, its cluster, when it runs, and who is notified of failures."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ import pulumi
 import pulumi_databricks as databricks
 
 from infra.artifact import Wheel
+from infra.components.access import Group, access_list
 
 TASK = "pipeline"
 
 _NODE_TYPES = {"aws": "m5d.large", "azure": "Standard_D4ads_v5", "gcp": "n2-standard-4"}
-"""Small, with local disks: shuffle and broadcast blocks need no network volume."""
+"""Small ones with local disks: shuffle and broadcast blocks then need no network volume."""
 
 _SINGLE_NODE = {"spark.databricks.cluster.profile": "singleNode", "spark.master": "local[*]"}
 _SPARK = {
-    # Blocks of a broadcast, which holds the model's bearer, reach the disk.
+    # A broadcast holds the model's bearer token, and its blocks are written to disk.
     "spark.io.encryption.enabled": "true",
-    # A micro-batch reads a handful of small files: a Spark job to list them costs more than the batch.
+    # A micro-batch reads a few small files: a Spark job to list them takes longer than the batch.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.session.timeZone": "UTC",
 }
 
 _LONGEST_CONTINUOUS_RUN = 30 * 86_400
-"""Seconds. A cluster gets its runtime's patches when it begins anew: a run that lives for longer is worth a restart."""
+"""Seconds. A cluster gets its runtime's patches only when it starts: a longer run should be restarted."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The job's own cluster. `workers` is 0 for a single node; there is no autoscaling, which ends a stream's tasks."""
+    """The job's own cluster. `workers` is 0 for a single node. No autoscaling: it ends a stream's tasks."""
 
     runtime: str
     cloud: str
@@ -42,7 +43,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Trigger:
-    """`schedule` is Quartz cron in UTC; empty is continuous."""
+    """`schedule` is Quartz cron in UTC; empty: the job runs continuously."""
 
     schedule: str = ""
     paused: bool = False
@@ -50,39 +51,37 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class StreamingJobArgs:
+class PipelineJobArgs:
     name: str
     tags: dict[str, str]
     wheel: Wheel
     artifacts: pulumi.Input[str]
-    """Path of the volume that the wheel is put in, at its root: folders would have to be made first."""
+    """Path of the volume for the wheel. The wheel is put at its root: a folder would have to be created first."""
     service_principal: pulumi.Input[str]
     parameters: Sequence[pulumi.Input[str]]
     cluster: Cluster
     trigger: Trigger
     backlog_seconds: int
-    emails: tuple[str, ...]
-    operators: pulumi.Input[str]
-    readers: pulumi.Input[str]
-    has_operators: bool
-    has_readers: bool
+    alert_emails: tuple[str, ...]
+    operators: Group | None
+    readers: Group | None
 
 
-class StreamingJob(pulumi.ComponentResource):
+class PipelineJob(pulumi.ComponentResource):
     """The job that serves the bot."""
 
     job_id: pulumi.Output[str]
     url: pulumi.Output[str]
 
-    def __init__(self, name: str, args: StreamingJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: PipelineJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:StreamingJob", name, None, opts)
         within = pulumi.ResourceOptions(parent=self)
         wheel = databricks.File(
             f"{name}-wheel",
             path=pulumi.Output.concat(args.artifacts, "/", args.wheel.name),
-            # Not a path to the file: that differs from machine to machine, and each would upload it again.
+            # Not a path to the file: paths differ between machines, and each machine would upload the wheel again.
             content_base64=args.wheel.base64,
-            # A run that is under way may still retry with the wheel before this one.
+            # An active run may still retry with the previous wheel.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         trigger, continuous = args.trigger, not args.trigger.schedule
@@ -93,12 +92,12 @@ class StreamingJob(pulumi.ComponentResource):
             description="Answers the Telegram bot's messages, and keeps every one of them in Delta tables.",
             tags=args.tags,
             run_as=databricks.JobRunAsArgs(service_principal_name=args.service_principal),
-            # A bot has one poller: a second run would be refused by Telegram and by the lease.
+            # A bot has one poller: Telegram and the lease would refuse a second run.
             max_concurrent_runs=1,
             continuous=databricks.JobContinuousArgs(pause_status=paused, task_retry_mode="ON_FAILURE")
             if continuous
             else None,
-            # Without it a run goes on with the wheel it began with, for as long as it lives.
+            # Without this an active run keeps the wheel that it started with.
             control_run_state=True if continuous else None,
             schedule=None
             if continuous
@@ -123,42 +122,29 @@ class StreamingJob(pulumi.ComponentResource):
                         package_name="telegram_lakehouse", entry_point="pipeline", parameters=args.parameters
                     ),
                     libraries=[databricks.JobTaskLibraryArgs(whl=wheel.path)],
-                    # A continuous job has its own retries, without end and with growing pauses.
+                    # A continuous job has its own retries: unlimited, with growing pauses.
                     max_retries=None if continuous else 2,
                     min_retry_interval_millis=None if continuous else 60_000,
                 )
             ],
             opts=within,
         )
-        rights = [
-            (args.operators, args.has_operators, "CAN_MANAGE_RUN"),
-            (args.readers, args.has_readers, "CAN_VIEW"),
-        ]
-        if any(there for _, there, _ in rights):
-            databricks.Permissions(
-                f"{name}-permissions",
-                job_id=job.id,
-                access_controls=[
-                    databricks.PermissionsAccessControlArgs(group_name=group, permission_level=level)
-                    for group, there, level in rights
-                    if there
-                ],
-                opts=within,
-            )
+        if may := access_list((args.operators, "CAN_MANAGE_RUN"), (args.readers, "CAN_VIEW")):
+            databricks.Permissions(f"{name}-permissions", job_id=job.id, access_controls=may, opts=within)
         self.job_id = job.id
         self.url = job.url
         self.register_outputs({"job_id": self.job_id, "url": self.url})
 
 
 def _cluster(cluster: Cluster, tags: dict[str, str]) -> databricks.JobJobClusterNewClusterArgs:
-    """Classic compute with dedicated access: shared and serverless compute have no broadcast variables."""
+    """Classic compute with dedicated access: shared and serverless compute don't have broadcast variables."""
     single = cluster.workers == 0
     availability = {
         "aws": ("SPOT_WITH_FALLBACK", "ON_DEMAND"),
         "azure": ("SPOT_WITH_FALLBACK_AZURE", "ON_DEMAND_AZURE"),
         "gcp": ("PREEMPTIBLE_WITH_FALLBACK_GCP", "ON_DEMAND_GCP"),
     }[cluster.cloud][0 if cluster.spot else 1]
-    # The driver holds the stream: with workers that wait for it, it is worth an on-demand instance.
+    # The driver holds the stream, and workers depend on it: with workers, it gets an on-demand instance.
     first = 1 if cluster.spot and not single else None
     return databricks.JobJobClusterNewClusterArgs(
         spark_version=cluster.runtime,
@@ -185,7 +171,7 @@ def _cluster(cluster: Cluster, tags: dict[str, str]) -> databricks.JobJobCluster
     )
 
 
-def _health(args: StreamingJobArgs) -> list[databricks.JobHealthRuleArgs]:
+def _health(args: PipelineJobArgs) -> list[databricks.JobHealthRuleArgs]:
     longest = args.trigger.max_run_seconds if args.trigger.schedule else _LONGEST_CONTINUOUS_RUN
     return [
         databricks.JobHealthRuleArgs(metric=metric, op="GREATER_THAN", value=value)
@@ -196,10 +182,10 @@ def _health(args: StreamingJobArgs) -> list[databricks.JobHealthRuleArgs]:
     ]
 
 
-def _notifications(args: StreamingJobArgs) -> databricks.JobEmailNotificationsArgs | None:
-    if not args.emails:
+def _notifications(args: PipelineJobArgs) -> databricks.JobEmailNotificationsArgs | None:
+    if not args.alert_emails:
         return None
-    emails = sorted(args.emails)
+    emails = sorted(args.alert_emails)
     return databricks.JobEmailNotificationsArgs(
         on_failures=emails,
         on_streaming_backlog_exceededs=emails,

@@ -1,0 +1,34 @@
+"""The job's parameters: the options of `pipeline run`, made from the stack's settings and from what it has created."""
+
+from __future__ import annotations
+
+import pulumi
+
+from infra.settings import StackSettings
+from pipeline.settings import RunSettings
+
+SHARED = tuple(name for name in StackSettings.model_fields if name in RunSettings.model_fields)
+"""The settings that reach the run: those that stack and run both have, under the same name."""
+
+
+def job_parameters(settings: StackSettings, created: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:
+    """The options of `pipeline run`, sorted. `created` has values of resources, by the names of the run's settings.
+
+    A shared setting that is empty or 0 is not given: it is left out, and the run's default applies.
+    """
+    given = {name: value for name in SHARED if (value := getattr(settings, name))}
+    values = {
+        **{name: _text(value) for name, value in given.items()},
+        "model_source": settings.model_source,
+        **created,
+    }
+    options = sorted((f"--{name.replace('_', '-')}", value) for name, value in values.items())
+    parameters = [pulumi.Output.concat(option, "=", value) for option, value in options]
+    if settings.mode == "triggered":
+        parameters.append(pulumi.Output.from_input("--once"))
+    return parameters
+
+
+def _text(value: object) -> str:
+    """A setting's value as the run reads it from its command line."""
+    return ",".join(map(str, sorted(value))) if isinstance(value, tuple) else str(value)
