@@ -16,8 +16,8 @@ def run_command(
 ) -> None:
     """Call a command. An error becomes one line that begins with `name`, never a traceback: that may hold a secret.
 
-    Raises SystemExit: code 2 if somebody must fix something first (OperatorError), 1 for any other error. `explain` puts
-    an error of a service into one line; None: the error was not foreseen.
+    Raises SystemExit: code 2 if somebody must fix something first (OperatorError), 1 for any other error. `explain`
+    puts an error of a service into one line; None: the error was not foreseen.
     """
     try:
         command()
