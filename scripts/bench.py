@@ -1,4 +1,4 @@
-"""Measure a run as a person feels it: one message's latency, a burst, and what stragglers do to the others.
+"""Measure what people notice: the latency of one message, a burst of messages, and fast answers beside slow ones.
 
 A real `pipeline run` over a simulated Telegram and a scripted model of 0.2 s. Called by `make bench`.
 """
@@ -22,43 +22,43 @@ _MODEL_SECONDS = 0.2
 
 
 def main(
-    single: Annotated[int, typer.Option(help="Messages sent one by one.")] = 20,
-    burst: Annotated[int, typer.Option(help="Messages sent at once, each in a chat of its own.")] = 1000,
-    slow_percent: Annotated[int, typer.Option(help="How many of a second burst take 20 s.")] = 2,
+    single: Annotated[int, typer.Option(help="Messages sent one after the other.")] = 20,
+    burst: Annotated[int, typer.Option(help="Messages sent at once, each in its own chat.")] = 1000,
+    slow_percent: Annotated[int, typer.Option(help="Percentage of a second burst that takes 20 s.")] = 2,
 ) -> None:
     grid = Table("measure", "seconds", "", title=f"over a model of {_MODEL_SECONDS} s")
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder) / "lake") as made:
-        made.rule(contains="slow", latency=20.0)
-        made.model.latency = _MODEL_SECONDS
+    with tempfile.TemporaryDirectory() as folder, world(Path(folder) / "lake") as surroundings:
+        surroundings.rule(contains="slow", latency=20.0)
+        surroundings.model.latency = _MODEL_SECONDS
         began = time.monotonic()
-        job = made.serving(made.run("--send-rate", "10000"))
+        job = surroundings.serving(surroundings.run("--send-rate", "10000"))
         grid.add_row("start until serving", f"{time.monotonic() - began:.1f}", "")
-        latencies = [_one(made, job, number) - _MODEL_SECONDS for number in range(single)]
+        latencies = [_one(surroundings, job, number) - _MODEL_SECONDS for number in range(single)]
         grid.add_row("one message, beyond the model", f"{statistics.median(latencies):.2f}", _spread(latencies))
-        grid.add_row(f"burst of {burst}, last reply", f"{_burst(made, job, burst, 'burst'):.1f}", "")
+        grid.add_row(f"burst of {burst}, last reply", f"{_burst(surroundings, job, burst, 'burst'):.1f}", "")
         slow = burst * slow_percent // 100
         for number in range(slow):
-            made.say(f"slow {number}", chat_id=900_000 + number)
-        others = _burst(made, job, burst - slow, "others")
+            surroundings.say(f"slow {number}", chat_id=900_000 + number)
+        others = _burst(surroundings, job, burst - slow, "others")
         grid.add_row(f"{burst - slow} others, {slow} taking 20 s", f"{others:.1f}", "")
-        wait_until(lambda: len(made.table("silver")) == single + 2 * burst, 120, lambda: job.log)
+        wait_until(lambda: len(surroundings.table("silver")) == single + 2 * burst, 120, lambda: job.log)
         grid.add_row("end after SIGTERM", f"{job.terminate():.1f}", "")
     Console().print(grid)
 
 
-def _one(made: World, job: Job, number: int) -> float:
-    # Apart from each other, as a person writes: neither in step with a micro-batch nor waiting for one.
+def _one(surroundings: World, job: Job, number: int) -> float:
+    # People write at irregular times, so messages must not be in step with the micro-batches.
     time.sleep(1.5 + 0.13 * (number % 10))
-    began, before = time.monotonic(), len(made.sent())
-    made.say(f"single {number}", chat_id=number + 1)
-    wait_until(lambda: len(made.sent()) > before, 30, lambda: job.log)
+    began, before = time.monotonic(), len(surroundings.sent())
+    surroundings.say(f"single {number}", chat_id=number + 1)
+    wait_until(lambda: len(surroundings.sent()) > before, 30, lambda: job.log)
     return time.monotonic() - began
 
 
-def _burst(made: World, job: Job, count: int, text: str) -> float:
-    began, before = time.monotonic(), len(made.sent())
-    made.burst(count, chats=count, text=text)
-    wait_until(lambda: len(made.sent()) >= before + count, 300, lambda: job.log)
+def _burst(surroundings: World, job: Job, count: int, text: str) -> float:
+    began, before = time.monotonic(), len(surroundings.sent())
+    surroundings.burst(count, chats=count, text=text)
+    wait_until(lambda: len(surroundings.sent()) >= before + count, 300, lambda: job.log)
     return time.monotonic() - began
 
 

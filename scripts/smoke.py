@@ -1,7 +1,7 @@
-"""Smoke tests of a deployment, or of a local run: what is broken, and how it is fixed.
+"""Smoke tests of a deployment or of a local run: what is broken, and how to fix it.
 
-Exit code 0: all passed; 1: something failed; 2: they can't be made. They change nothing but one synthetic message,
-which stays as a marked row, and clear up what they made, also when interrupted.
+Exit code 0: all checks passed; 1: a check failed; 2: the checks can't run. They change nothing, except that one
+synthetic message stays as a marked row. They remove what else they created, also when interrupted.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Annotated
 import typer
 
 from infra.outputs import read_outputs
-from pipeline.errors import OperatorError
-from pipeline.redaction import scrub
+from pipeline.command import run_command
 from pipeline.settings import read_run_settings
 from scripts.checks.interruption import Interruption
 from scripts.checks.suite import Check, Explain, Result, chosen, results
 from scripts.checks.verdicts import as_json, passed, print_results, write_junit
+from scripts.target.choice import require_one
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -28,75 +28,68 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 def main(
     stack: Annotated[str, typer.Option(help="The environment, as dev or prod.")] = "",
     outputs: Annotated[
-        Path | None, typer.Option(help="What `pulumi stack output --json` printed.  [the engine is asked]")
+        Path | None, typer.Option(help="The output of `pulumi stack output --json`.  [the engine is asked]")
     ] = None,
     local: Annotated[bool, typer.Option("--local", help="A local run, by the settings of `pipeline run`.")] = False,
-    only: Annotated[list[str] | None, typer.Option(help="Only this check; may be given again.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run only this check; may be repeated.")] = None,
     deadline: Annotated[
         float | None,
         typer.Option(help="Seconds for the message to reach silver.  [local 60, else 120; triggered 1200]", min=1),
     ] = None,
-    startup: Annotated[
-        float, typer.Option(help="Seconds to wait for a run that is only just starting.", min=0)
-    ] = 600.0,
+    startup: Annotated[float, typer.Option(help="Seconds to wait for a run that is starting.", min=0)] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    junit: Annotated[Path | None, typer.Option(help="Write a JUnit report to this file too.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Also write a JUnit report to this file.")] = None,
 ) -> None:
     names = chosen(only or ())
     where = "the local run" if local else stack
     interruption = Interruption()
     with interruption.watching():
         checks, explain = _checks(stack, outputs, local, deadline, startup, interruption)
-        made = _make([check for check in checks if check.name in names], interruption, explain)
+        found = _run_checks([check for check in checks if check.name in names], interruption, explain)
     if json:
-        print(as_json(made, where))
+        print(as_json(found, where))
     else:
-        print_results(made, where)
+        print_results(found, where)
     if junit is not None:
-        write_junit(made, where, junit)
-    if not passed(made):
+        write_junit(found, where, junit)
+    if not passed(found):
         raise typer.Exit(1)
 
 
 def _checks(
     stack: str,
-    outputs: Path | None,
+    outputs_file: Path | None,
     local: bool,
     deadline: float | None,
     startup: float,
     interruption: Interruption,
 ) -> tuple[list[Check], Explain]:
-    """The checks, and how errors of what they ask are put into words. Raises OperatorError."""
-    if local == bool(stack):
-        raise OperatorError("--stack or --local is needed: say which environment, or that the run is on this machine")
+    """The checks, and what puts errors of the services they ask into words. Raises OperatorError."""
+    require_one(stack, local)
     if local:
         from scripts.checks.local import local_checks
 
         return local_checks(read_run_settings(), interruption, deadline), lambda error: None
     from scripts.checks.workspace import Patience, workspace_checks
-    from scripts.checks.workspace_view import explain, sign_in
+    from scripts.target.deployed import signed_in
+    from scripts.target.explanation import explain
 
-    told = read_outputs(stack, outputs)
-    return workspace_checks(sign_in(told.host), told, interruption, Patience(deadline, startup)), explain
+    outputs = read_outputs(stack, outputs_file)
+    return workspace_checks(signed_in(outputs), outputs, interruption, Patience(deadline, startup)), explain
 
 
-def _make(checks: Sequence[Check], interruption: Interruption, explain: Explain) -> list[Result]:
-    """Make the checks; at a terminal it shows which one is under way."""
-    made: list[Result] = []
+def _run_checks(checks: Sequence[Check], interruption: Interruption, explain: Explain) -> list[Result]:
+    """Run the checks, and show the progress on a terminal."""
+    found: list[Result] = []
     for result in results(checks, interruption, explain):
-        made.append(result)
+        found.append(result)
         if sys.stderr.isatty():
             print(f"{result.name}: {result.verdict}", file=sys.stderr)
-    return made
+    return found
 
 
 def run() -> None:
-    """What must be fixed before anything can be checked is one line and exit code 2."""
-    try:
-        app()
-    except OperatorError as error:
-        print(f"smoke: {scrub(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
+    run_command("smoke", app)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The credentials of a run: where they come from, how they are renewed, and how executors get them.
 
-A secret is resolved from the environment, from a file, as containers mount secrets, or from a Databricks scope, and
-resolved again when the other side answers 401. Values stay wrapped; no error or log line of this module holds one.
+A secret is resolved from the environment, from a file (as containers mount secrets) or from a Databricks secret scope,
+and again when the other side answers 401. Values stay wrapped; no error or log line of this module holds one.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ if TYPE_CHECKING:
     from pyspark.core.broadcast import Broadcast
 
 _RENEW_BEFORE = 120.0
-"""Seconds before its expiry at which a credential is resolved anew."""
+"""Seconds before its expiry at which a credential is resolved again."""
 _RENEW_EVERY = 10.0
+"""Seconds between two attempts while the old value is still valid."""
 
 
 class CredentialError(OperatorError):
-    """A secret can't be resolved; the text names its key, never its value."""
+    """A secret can't be resolved. The text names its key, never its value."""
 
 
 class CredentialUnavailable(CredentialError):
-    """A secret can't be resolved now, and may be in a moment: whoever keeps it can't be reached, or is too busy."""
+    """A secret can't be resolved now, but perhaps in a moment: its store can't be reached, or is too busy."""
 
 
 def secret_source(key: str) -> Callable[[], SecretStr | None]:
-    """Reads the secret `key` from the environment, or from the file that `key_FILE` names, anew at each call.
+    """A function that reads the secret `key` from the environment, or from the file that `key_FILE` names.
 
-    Returns None where neither is set. Raises CredentialError where both are, or where the file can't be read.
+    It reads again at each call. It returns None if neither is set, and raises CredentialError if both are set or the
+    file can't be read.
     """
 
     def read() -> SecretStr | None:
@@ -71,14 +73,17 @@ class ModelAccess:
     base_url: str
     bearer: SecretStr
     expires_at: float | None = field(default=None, compare=False)
-    """Seconds since 1970; None where it does not expire. A bearer whose expiry was moved is no other bearer."""
+    """Seconds since 1970; None if it does not expire. The same bearer with a later expiry counts as equal."""
 
 
 _T = TypeVar("_T")
 
 
 class Credential(Generic[_T]):
-    """One credential: resolved when first needed, anew before it expires, and anew when it was refused. Thread-safe."""
+    """One credential: resolved when first needed, before it expires, and after it was refused.
+
+    Any thread may call it.
+    """
 
     def __init__(self, resolve: Callable[[], _T]) -> None:
         """`resolve` raises CredentialError when it can't."""
@@ -88,6 +93,7 @@ class Credential(Generic[_T]):
         self._renew_at = 0.0
 
     def current(self) -> _T:
+        """The current value. Raises CredentialError if there is none and it can't be resolved."""
         with self._lock:
             left = (getattr(self._value, "expires_at", None) or math.inf) - time.time()
             due = left < _RENEW_BEFORE and time.monotonic() >= self._renew_at
@@ -97,12 +103,12 @@ class Credential(Generic[_T]):
                 except CredentialError:
                     if self._value is None or left <= 0:
                         raise
-                    # It still holds for a while, and others wait for the lock, which a slow failure has held long.
+                    # The old value is valid for a while. Other threads wait for the lock: don't try again at once.
                     self._renew_at = time.monotonic() + _RENEW_EVERY
             return self._value
 
     def refresh(self, refused: _T) -> bool:
-        """Resolve anew after `refused` was refused. Returns whether there is another value to try now."""
+        """Resolve again after `refused` was refused. Returns whether there is now another value to try."""
         with self._lock:
             if self._value != refused:
                 return True
@@ -114,7 +120,10 @@ class Credential(Generic[_T]):
 
 
 class BroadcastAccess:
-    """Model access as executors read it: a broadcast, made anew when it changes, destroyed once no job holds it."""
+    """Model access as executors read it: a broadcast, replaced when the access changes, destroyed once no job holds it.
+
+    Any thread may call it.
+    """
 
     def __init__(self, context: SparkContext, access: Credential[ModelAccess]) -> None:
         self._context = context
@@ -126,7 +135,7 @@ class BroadcastAccess:
 
     @contextmanager
     def held(self) -> Iterator[Broadcast[ModelAccess]]:
-        """The broadcast of the present access, for the length of a job."""
+        """The broadcast of the current access, valid in this block. Raises CredentialError."""
         access = self._access.current()
         with self._lock:
             if self._current is None or self._current[0] != access:
@@ -144,6 +153,7 @@ class BroadcastAccess:
                 self._destroy_stale()
 
     def close(self) -> None:
+        """Destroy the broadcasts that no job holds; the others follow when their jobs end."""
         with self._lock:
             if self._current is not None:
                 self._stale[id(self._current[1])] = self._current[1]

@@ -1,7 +1,6 @@
-"""The Databricks workspace of a run: its secret scope, its serving endpoints, and the cluster's own session.
+"""A Databricks workspace: the sign-in, its secrets, and what a run on Databricks takes from it.
 
-All that only Databricks has. Its SDK, which the runtime ships, is imported where it is first needed, and signs in as it
-finds it: on a cluster as the run's own principal, elsewhere by DATABRICKS_HOST and its credentials.
+The Databricks SDK is imported where it is first needed: a Databricks runtime has it, and a local run does not need it.
 """
 
 from __future__ import annotations
@@ -10,129 +9,191 @@ import base64
 import binascii
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import SecretStr
 
 from pipeline import __version__
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
+from pipeline.platform.workspace_faults import FaultKind, fault_of, first_line
 
 if TYPE_CHECKING:
-    from databricks.sdk import WorkspaceClient
+    from databricks.sdk import AccountClient, WorkspaceClient
+    from databricks.sdk.core import Config
     from pyspark.sql import SparkSession
 
-_HTTP_TIMEOUT = 10
-_RETRY_WITHIN = 4
-"""Seconds. The SDK's own five minutes would hold every reply: our callers try again in their own time."""
 _ASSUMED_LIFETIME = 600.0
 """Seconds to use a bearer that does not say when it expires."""
 _SESSION = {
-    # Without a limit a query that hangs would keep a stop waiting for ever.
+    # Without a limit, a query that hangs would delay a stop for ever.
     "spark.sql.streaming.stopTimeout": "5s",
-    # Every look for new files lists the volume, and a cloud bills each listing.
+    # Each search for new files lists the volume, and a cloud bills each listing.
     "spark.sql.streaming.pollingDelay": "250ms",
 }
 
 
+class WaitLimits(NamedTuple):
+    """How long a caller waits for the workspace, in seconds. The SDK's own limits are 60 and 300."""
+
+    request: int
+    """For one request."""
+    retries: int
+    """For one call with all of its retries."""
+
+
+_RUN_WAITS = WaitLimits(request=10, retries=4)
+"""Replies wait for the credential, and the run tries again by itself."""
+
+
+def sign_in(host: str | None = None, *, waits: WaitLimits) -> WorkspaceClient:
+    """A client of the workspace, with the credentials that the SDK finds: those of the cluster, the environment or a
+    login. Without `host` the SDK finds the workspace too. Raises CredentialError; nothing is asked of the workspace.
+    """
+    place = "a workspace" if host is None else f"the workspace at {host}"
+    config = _config(place, host, waits)
+    from databricks.sdk import WorkspaceClient
+
+    return WorkspaceClient(config=config)
+
+
+def sign_in_to_account(host: str, account_id: str, *, waits: WaitLimits) -> AccountClient:
+    """A client of a Databricks account, in the same way. Raises CredentialError."""
+    config = _config(f"the account at {host}", host, waits, account_id)
+    from databricks.sdk import AccountClient
+
+    return AccountClient(config=config)
+
+
+def how_to_sign_in(host: str | None) -> str:
+    """The fix for missing or refused credentials."""
+    if host is None:
+        return "run on Databricks, or set DATABRICKS_HOST and DATABRICKS_TOKEN"
+    return (
+        f"log in with `databricks auth login --host {host}`, or set DATABRICKS_TOKEN, "
+        "or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"
+    )
+
+
+class SecretNotText(CredentialError):
+    """A secret of a scope is not text."""
+
+
+def read_secret(client: WorkspaceClient, scope: str, key: str) -> SecretStr | None:
+    """The current value of a secret, without white space around it; None if it is empty.
+
+    Raises SecretNotText, or an error of the SDK's.
+    """
+    encoded = client.secrets.get_secret(scope, key).value or ""
+    try:
+        value = base64.b64decode(encoded, validate=True).decode().strip()
+    except (binascii.Error, UnicodeDecodeError):
+        raise SecretNotText(f"secret {scope}/{key} is not text: put it there again") from None
+    return SecretStr(value) if value else None
+
+
+def serving_access(client: WorkspaceClient) -> ModelAccess:
+    """The workspace's serving endpoints, with the client's own bearer. Raises CredentialError if it has none."""
+    host = str(client.config.host).rstrip("/")
+    kind, _, bearer = client.config.authenticate().get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not bearer:
+        raise CredentialError("the sign-in gives no bearer to ask the model with: sign in with OAuth or a token")
+    return ModelAccess(f"{host}/serving-endpoints", SecretStr(bearer), expiry(bearer, time.time()))
+
+
+def expiry(bearer: str, now: float) -> float:
+    """When a bearer expires, in seconds since 1970: as it says itself if it is a JWT, else in ten minutes."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
+        payload = bearer.split(".")[1]
+        return float(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+    return now + _ASSUMED_LIFETIME
+
+
 def on_databricks() -> bool:
-    """Whether this process is a Databricks cluster's driver."""
+    """Whether this process is the driver of a Databricks cluster."""
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
 def cluster_session() -> SparkSession:
-    """The cluster's session, set for a stream of small batches. It is not ours to stop."""
+    """The cluster's session, configured for a stream of small batches. The caller must not stop it."""
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.getOrCreate()
     for key, value in _SESSION.items():
-        with contextlib.suppress(Exception):  # each only saves time or money, and a runtime may keep one to itself
+        with contextlib.suppress(Exception):  # each only saves time or money, and a runtime may not allow one
             spark.conf.set(key, value)
     return spark
 
 
 def scope_secret(scope: str, key: str) -> SecretStr:
-    """The present value of a secret. Raises CredentialError; CredentialUnavailable where a later call may succeed."""
-    named = f"PIPELINE_SECRET_SCOPE {scope!r}"
-    with _signed_in(named) as client:
-        from databricks.sdk.errors import NotFound, PermissionDenied
+    """The current value of a secret of a run.
 
+    Raises CredentialError; CredentialUnavailable if a later call may succeed.
+    """
+    with _signed_in(f"PIPELINE_SECRET_SCOPE {scope!r}") as client:
         try:
-            encoded = client.secrets.get_secret(scope, key).value or ""
-        except NotFound:
-            raise CredentialError(f"{named} has no secret {key}: put it there, or name another scope") from None
-        except PermissionDenied as error:
-            if "access token" in str(error).lower():
-                raise
-            raise CredentialError(f"{named} may not be read: grant this run's principal READ on it") from None
-    try:
-        value = base64.b64decode(encoded, validate=True).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
-        raise CredentialError(f"{named} holds a {key} that is not text: put it there again") from None
-    if not value:
-        raise CredentialError(f"{named} holds an empty {key}: put the secret there")
-    return SecretStr(value)
+            value = read_secret(client, scope, key)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault.kind is FaultKind.NOT_FOUND:
+                raise CredentialError(f"it has no secret {key}: put it there, or name another scope") from None
+            if fault.kind is FaultKind.NOT_PERMITTED:
+                raise CredentialError("it may not be read: grant this run's principal READ on it") from None
+            raise
+        if value is None:
+            raise CredentialError(f"secret {scope}/{key} is empty: put it there again")
+        return value
 
 
 def endpoint_access() -> ModelAccess:
     """The workspace's serving endpoints, asked as the run's own principal. Raises as `scope_secret` does."""
-    named = "PIPELINE_MODEL_SOURCE databricks"
-    with _signed_in(named) as client:
-        host = str(client.config.host).rstrip("/")
-        kind, _, bearer = client.config.authenticate().get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not bearer:
-        raise CredentialError(f"{named} needs a bearer to pass on: sign in with OAuth or a token")
-    return ModelAccess(f"{host}/serving-endpoints", SecretStr(bearer), expiry(bearer, time.time()))
+    with _signed_in("PIPELINE_MODEL_SOURCE databricks") as client:
+        return serving_access(client)
 
 
 @contextlib.contextmanager
-def _signed_in(named: str) -> Iterator[WorkspaceClient]:
-    """A new client, which finds the present credentials. What the SDK raises becomes one line, without its words."""
+def _signed_in(setting: str) -> Iterator[WorkspaceClient]:
+    """A new client, which finds the current credentials. Errors in the block become one line without the SDK's text."""
     try:
-        yield _sign_in(named)
-    except CredentialError:
-        raise
+        yield sign_in(waits=_RUN_WAITS)
+    except CredentialError as error:
+        raise CredentialError(f"{setting}: {error}") from None
     except Exception as error:
-        raise _fault(named, error) from None
+        raise _run_error(setting, error) from None
 
 
-def _fault(named: str, error: Exception) -> CredentialError:
-    from databricks.sdk.errors import BadRequest, PermissionDenied, Unauthenticated
-
-    if isinstance(error, (Unauthenticated, PermissionDenied)):
-        return CredentialError(f"{named}: the workspace refuses this run's credential: sign in anew")
-    if isinstance(error, BadRequest):
-        return CredentialError(f"{named}: the workspace refuses the request ({error.error_code}): check the name")
-    return CredentialUnavailable(
-        f"{named}: the workspace can't be asked ({type(error).__name__}): check DATABRICKS_HOST and the network"
-    )
+def _run_error(setting: str, error: Exception) -> CredentialError:
+    fault = fault_of(error)
+    if fault.kind in (FaultKind.CREDENTIAL_REFUSED, FaultKind.NOT_PERMITTED):
+        return CredentialError(f"{setting}: {fault.finding()}: sign in again")
+    if fault.kind is FaultKind.BAD_REQUEST:
+        return CredentialError(f"{setting}: {fault.finding()} ({fault.name}): check the name")
+    return CredentialUnavailable(f"{setting}: {fault.finding()} ({fault.name}): check DATABRICKS_HOST and the network")
 
 
-def _sign_in(named: str) -> WorkspaceClient:
+def _config(place: str, host: str | None, waits: WaitLimits, account_id: str | None = None) -> Config:
     try:
-        from databricks.sdk import WorkspaceClient
-        from databricks.sdk.core import Config
+        from databricks.sdk import core
     except ImportError:
-        raise CredentialError(f'{named} needs the Databricks SDK: install "telegram-lakehouse[databricks]"') from None
+        raise CredentialError('the Databricks SDK is missing: install "telegram-lakehouse[databricks]"') from None
+    # Whoever makes a call reports its failure; the SDK's warnings are about discoveries that nothing here needs.
+    logging.getLogger("databricks.sdk").setLevel(logging.CRITICAL)
     try:
-        config = Config(
-            http_timeout_seconds=_HTTP_TIMEOUT,
-            retry_timeout_seconds=_RETRY_WITHIN,
+        return core.Config(
+            host=host,
+            account_id=account_id,
+            http_timeout_seconds=waits.request,
+            retry_timeout_seconds=waits.retries,
+            # Our files are small, and a firewall may block the addresses of the cloud's own store.
+            disable_experimental_files_api_client=True,
             product="telegram-lakehouse",
             product_version=__version__,
         )
-    except ValueError:
-        raise CredentialError(
-            f"{named} needs a workspace to sign in to: run on Databricks, or set DATABRICKS_HOST and DATABRICKS_TOKEN"
-        ) from None
-    return WorkspaceClient(config=config)
-
-
-def expiry(bearer: str, now: float) -> float:
-    """When a bearer expires, in seconds since 1970: what it says itself where it is a JWT, else ten minutes on."""
-    with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
-        payload = bearer.split(".")[1]
-        return float(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
-    return now + _ASSUMED_LIFETIME
+    except ValueError as error:
+        if "cannot configure default credentials" in str(error):
+            raise CredentialError(f"no credentials for {place}: {how_to_sign_in(host)}") from None
+        reason = first_line(error)
+        raise CredentialError(f"the credentials for {place} can't be used ({reason}): {how_to_sign_in(host)}") from None

@@ -1,6 +1,6 @@
-"""The secret scope: under which keys a deployment keeps its secrets.
+"""The keys of a deployment's secrets in its secret scope.
 
-Named once for the run that reads them, the scripts that rotate them and the checks. Importing needs nothing else.
+The run reads them, `secrets/rotate.py` replaces them and the smoke tests check them.
 """
 
 from __future__ import annotations

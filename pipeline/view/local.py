@@ -4,79 +4,96 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from string import Template
 from typing import Any
 
 from pipeline.storage.durable import write_durably
 from pipeline.storage.places import Storage
-from pipeline.tables import TABLES, is_table_name
-from pipeline.view.data import Lake, LakeError, Query, Value
+from pipeline.tables import TABLES, Table, is_table_name
+from pipeline.view.data import DataView, NotReadableHere, ViewError
+from pipeline.view.query import Query, Value
 
 _PARAMETER = re.compile(r":([a-z]\w*)")
 
 
-class LocalLake(Lake):
-    """The storage of a run on this machine. Raises LakeError where there is none."""
+class LocalView(DataView):
+    """The storage of a run on this machine. A table of a catalog is not readable here; the folders are."""
 
     def __init__(self, storage: Storage) -> None:
+        """Raises ViewError if the storage does not exist."""
         self._storage = storage
         if not storage.root.is_dir():
-            raise LakeError(f"PIPELINE_STORAGE {storage.root} does not exist: give the storage of a run")
-        named = next((t.name for t in TABLES if is_table_name(storage.table(t))), None)
-        if named is not None:
-            raise LakeError(f"PIPELINE_{named.upper()} is a table of a catalog: give --stack in place of --local")
+            raise ViewError(f"PIPELINE_STORAGE {storage.root} does not exist: give the storage of a run")
+
+    def require_tables(self) -> None:
+        """Raises NotReadableHere if one of the tables is a table of a catalog."""
+        for table in TABLES:
+            self._path(table)
 
     def ask(self, query: Query) -> list[dict[str, Any]]:
-        import pyarrow as pa
-        from deltalake import DeltaTable, QueryBuilder
-        from deltalake.exceptions import TableNotFoundError
-
+        paths = {table.name: self._path(table) for table in query.tables}
+        try:
+            import pyarrow as pa
+            from deltalake import DeltaTable, QueryBuilder
+            from deltalake.exceptions import TableNotFoundError
+        except ImportError as error:
+            raise NotReadableHere(f'{error.name} is missing: install "telegram-lakehouse[local]"') from None
         builder = QueryBuilder()
-        for table in TABLES:
-            if f"${table.name}" not in query.text:
-                continue
+        for name, path in paths.items():
             try:
-                builder.register(table.name, DeltaTable(self._storage.table(table)))
+                builder.register(name, DeltaTable(path))
             except TableNotFoundError:
                 return []
-        text = Template(query.text).substitute({table.name: table.name for table in TABLES})
+        sql = query.sql({name: name for name in paths})
         try:
-            found = builder.execute(with_values(query, text)).read_all()
+            found = builder.execute(with_values(query, sql)).read_all()
         except Exception as error:
-            first = str(error).splitlines()[0]
-            raise LakeError(f"the tables can't be asked ({first}): run the present version on them once") from None
+            first_line = str(error).splitlines()[0]
+            raise ViewError(
+                f"the tables can't be queried ({first_line}): let the current version run on them once"
+            ) from None
         rows: list[dict[str, Any]] = pa.table(found).to_pylist()
         return rows
 
-    def read(self, name: str) -> bytes | None:
+    def read_file(self, name: str) -> bytes | None:
         try:
             return (self._storage.root / name).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise ViewError(
+                f"{self._storage.root / name} can't be read ({error.strerror}): run as the storage's owner"
+            ) from None
 
-    def listed(self) -> list[str]:
+    def listed_files(self) -> list[str]:
         try:
-            return [
-                path.name for path in self._storage.landing.iterdir() if path.is_file() and path.name[0] not in "._"
-            ]
+            paths = list(self._storage.landing.iterdir())
         except FileNotFoundError:
             return []
+        return [path.name for path in paths if path.is_file() and path.name[0] not in "._"]
 
     def land(self, name: str, content: bytes) -> None:
         try:
             write_durably(self._storage.landing / name, content)
         except OSError as error:
-            raise LakeError(
+            raise ViewError(
                 f"the landing {self._storage.landing} can't be written to ({error.strerror}): run as its owner"
             ) from None
 
     def take_back(self, name: str) -> None:
         (self._storage.landing / name).unlink(missing_ok=True)
 
+    def _path(self, table: Table) -> str:
+        place = self._storage.table(table)
+        if is_table_name(place):
+            raise NotReadableHere(
+                f"PIPELINE_{table.name.upper()} is a table of a catalog: give --stack in place of --local"
+            )
+        return place
 
-def with_values(query: Query, text: str) -> str:
-    """A query's text, its tables named, with its values in place of their names."""
-    return _PARAMETER.sub(lambda match: _literal(query.values[match[1]]), text)
+
+def with_values(query: Query, sql: str) -> str:
+    """A statement with its values written into it: this engine binds no parameters."""
+    return _PARAMETER.sub(lambda match: _literal(query.values[match[1]]), sql)
 
 
 def _literal(value: Value) -> str:

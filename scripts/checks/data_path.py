@@ -1,4 +1,4 @@
-"""The checks of what every pipeline has, deployed or local: its bot, its model, its backlog, and a message's way."""
+"""The checks that every pipeline has, deployed or local: its bot, its model, its backlog, and the way of a message."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from pipeline.model.outcome import Verdict
 from pipeline.platform.credentials import ModelAccess
 from pipeline.storage.landing import file_seq, injected_file
 from pipeline.telegram.client import BotApi, BotApiError, Refused
-from pipeline.view.data import Lake, LakeError
+from pipeline.view.ages import ago
+from pipeline.view.data import DataView, ViewError
 from scripts.checks.interruption import Interruption
-from scripts.checks.suite import Fault
+from scripts.checks.suite import CheckFailed
 
 _CONFLICT_IS_RECENT = timedelta(minutes=15)
 _UNANSWERED_WITHIN = timedelta(days=7)
-"""Older messages are no backlog but an incident, which the alerts told."""
+"""Older messages are not a backlog but an incident, which the alerts have reported."""
 _QUESTION = "This is a smoke test of the service. Say that it works, in a few words."
 
+SERVICE_FIX = "see the checks telegram and model, then the run's log"
+
 _MODEL_FIXES = {
-    Verdict.UNAUTHORISED: "give a valid key: secrets/rotate.py llm-api-key; or sign in anew",
+    Verdict.UNAUTHORISED: "give a valid key: secrets/rotate.py llm-api-key; or sign in again",
     Verdict.FORBIDDEN: "grant the right to query the endpoint",
     Verdict.UNKNOWN_MODEL: "check the model's name and its address",
     Verdict.UNREACHABLE: "check the model's address and the network",
@@ -32,28 +35,28 @@ _MODEL_FIXES = {
 }
 
 
-def telegram(api: BotApi, lake: Lake, rotate: str) -> str:
-    """The token is the right bot's and polling is free. Never by getUpdates, which would be a second poller itself.
+def telegram(api: BotApi, view: DataView, rotate: str) -> str:
+    """The token belongs to the right bot, and nothing else polls it. `rotate`: the fix for a wrong token.
 
-    `rotate` tells how a new token is given.
+    It never calls getUpdates: that would make the check a second poller.
     """
     try:
         bot, webhook = api.get_me(), api.webhook()
     except Refused as error:
         if error.token_rejected:
-            raise Fault(f"Telegram rejects the token ({error})", rotate) from None
-        raise Fault(f"Telegram refuses ({error})", "see the text; try again later") from None
+            raise CheckFailed(f"Telegram rejects the token ({error})", rotate) from None
+        raise CheckFailed(f"Telegram refuses ({error})", "see the text; try again later") from None
     except BotApiError as error:
-        raise Fault(f"the Bot API can't be asked ({error})", "check its address and the network") from None
+        raise CheckFailed(f"the Bot API can't be asked ({error})", "check its address and the network") from None
     if webhook:
         # Its address is not shown: such addresses often hold a secret.
-        raise Fault("a webhook is set, which keeps polling out", "call deleteWebhook once")
-    record = lake.record()
+        raise CheckFailed("a webhook is set, which keeps polling out", "call deleteWebhook once")
+    record = view.record()
     owner = record.bot_id if record else None
     if owner is not None and owner != bot.id:
-        raise Fault(f"the token is of bot {bot.id}, the storage belongs to bot {owner}", rotate)
+        raise CheckFailed(f"the token is of bot {bot.id}, the storage belongs to bot {owner}", rotate)
     if record and record.conflict_at and datetime.now(UTC) - record.conflict_at < _CONFLICT_IS_RECENT:
-        raise Fault(
+        raise CheckFailed(
             f"the run met another poller of this bot {ago(record.conflict_at)}",
             "stop the other one: a bot has one poller",
         )
@@ -62,35 +65,37 @@ def telegram(api: BotApi, lake: Lake, rotate: str) -> str:
 
 def model(access: ModelAccess, name: str) -> str:
     """The model answers one small question with the JSON that a run asks for."""
-    asked = Model(ModelSettings(name))
+    client = Model(ModelSettings(name))
     try:
-        outcome = asked.ask(access, _QUESTION)
+        outcome = client.ask(access, _QUESTION)
     finally:
-        asked.close()
+        client.close()
     if outcome.verdict is not Verdict.ANSWERED:
         fix = _MODEL_FIXES.get(outcome.verdict, "see the model's own logs")
-        raise Fault(f"{name}: {outcome.reason}", fix)
+        raise CheckFailed(f"{name}: {outcome.reason}", fix)
     if not outcome.as_asked:
-        raise Fault(f"{name} answers, but not with the JSON asked for", "name a model that keeps to a JSON schema")
+        raise CheckFailed(
+            f"{name} answers, but not with the JSON asked for", "name a model that keeps to a JSON schema"
+        )
     return f"{outcome.model or name} answered in {outcome.seconds:.1f} s"
 
 
-def backlog(lake: Lake, bound: float) -> str:
-    """Nothing has waited for longer than `bound` seconds: neither a landed file nor a message for its answer."""
+def backlog(view: DataView, bound: float) -> str:
+    """Nothing has waited longer than `bound` seconds: no landed file to be read, no message to be answered."""
     now = datetime.now(UTC)
-    unread = lake.unread()
+    unread = view.unread_files()
     lag = now.timestamp() - file_seq(unread[0]) / 1e6 if unread else 0.0
     if lag > bound:
-        raise Fault(
+        raise CheckFailed(
             f"{len(unread)} landed files wait to be read, the oldest for {lag:.0f} s (bound {bound:.0f} s)",
             "see the checks telegram, model and job, then the run's log",
         )
-    oldest = lake.oldest_unanswered(now - _UNANSWERED_WITHIN)
+    oldest = view.oldest_unanswered(now - _UNANSWERED_WITHIN)
     waits = (now - oldest).total_seconds() if oldest else 0.0
     if waits > bound:
-        raise Fault(
+        raise CheckFailed(
             f"a message has waited for its reply for {waits:.0f} s (bound {bound:.0f} s)",
-            "see the checks telegram and model, then the run's log",
+            SERVICE_FIX,
         )
     if not unread and oldest is None:
         return "nothing waits"
@@ -98,80 +103,73 @@ def backlog(lake: Lake, bound: float) -> str:
 
 
 @dataclass(frozen=True)
-class Synthetic:
-    """How a synthetic message is sent on its way."""
+class ProbePlan:
+    """How the probe, a synthetic message, is sent and awaited."""
 
     deadline: float
     """Seconds within which it must be in silver."""
     every: float
-    """Seconds between looks at silver."""
+    """Seconds between two looks at silver."""
     chat: int | None = None
-    """Where it is answered; None: nowhere."""
-    ready: Callable[[], object] = lambda: None
-    """Called before anything is landed. Raises Fault where nothing would take it."""
-    first: Callable[[], object] = lambda: None
-    """Called while the storage belongs to no bot yet: has a pipeline that never ran run."""
-    nudge: Callable[[], object] = lambda: None
-    """Called at each look: has the pipeline run, where it does not run all the time."""
+    """The chat in which it is answered; None: its answer is withheld."""
+    require_run: Callable[[], object] = lambda: None
+    """Called first. Raises CheckFailed if no run would take the probe."""
+    start_first_run: Callable[[], object] = lambda: None
+    """Called while the storage belongs to no bot: starts a pipeline that never ran."""
+    start_run: Callable[[], object] = lambda: None
+    """Called at each look: starts a run of a pipeline that does not run all the time."""
 
 
-def message(lake: Lake, how: Synthetic, interruption: Interruption) -> str:
-    """One message goes from landing to silver. It is marked in its envelope, and stays as a marked row."""
-    how.ready()
-    until = time.monotonic() + how.deadline
-    bot_id = _owner(lake, how, until)
+def message(view: DataView, plan: ProbePlan, interruption: Interruption) -> str:
+    """One message goes from landing to silver. It is marked as a probe, and so is its row, which stays."""
+    plan.require_run()
+    until = time.monotonic() + plan.deadline
+    bot_id = _owner(view, plan, until)
     began = datetime.now(UTC)
-    probe = Probe(id=f"smoke-{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}", deliver=how.chat is not None)
-    update = probe_update(_QUESTION, began, NO_CHAT if how.chat is None else how.chat)
+    probe = Probe(id=f"smoke-{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}", deliver=plan.chat is not None)
+    update = probe_update(_QUESTION, began, NO_CHAT if plan.chat is None else plan.chat)
     name, content = injected_file([(probe, update)], bot_id, began)
-    interruption.leaves(name, lambda: lake.take_back(name))
-    lake.land(name, content)
-    while (row := lake.reply_to(probe.name)) is None:
-        how.nudge()
+    interruption.will_remove(name, lambda: view.take_back(name))
+    view.land(name, content)
+    while (row := view.reply_to(probe.name)) is None:
+        plan.start_run()
         if time.monotonic() >= until:
-            raise _late(lake, probe, name, how, interruption)
-        time.sleep(min(how.every, max(0.0, until - time.monotonic())))
+            raise _too_late(view, probe, name, plan, interruption)
+        time.sleep(min(plan.every, max(0.0, until - time.monotonic())))
     interruption.keep(name)
-    took = (row.processed_at - began).total_seconds()
+    seconds = (row.processed_at - began).total_seconds()
     if row.answer_status != "answered":
-        raise Fault(f"it was answered with the {row.answer_status} ({row.error})", "see the check model")
-    expected = "withheld" if how.chat is None else "sent"
+        raise CheckFailed(f"it was answered with the {row.answer_status} ({row.error})", "see the check model")
+    expected = "withheld" if plan.chat is None else "sent"
     if row.delivery_status != expected:
-        raise Fault(
+        raise CheckFailed(
             f"its delivery is {row.delivery_status} ({row.error})", "see the output smoke_chat, and the check telegram"
         )
-    where = "not sent to anybody" if how.chat is None else "sent to the smoke chat"
-    return f"in silver after {took:.1f} s, answered by {row.model_name}, {where}"
+    where = "not sent to anybody" if plan.chat is None else "sent to the smoke chat"
+    return f"in silver after {seconds:.1f} s, answered by {row.model_name}, {where}"
 
 
-def _owner(lake: Lake, how: Synthetic, until: float) -> int:
-    """The bot that the storage belongs to, which the first run says. Raises LakeError."""
+def _owner(view: DataView, plan: ProbePlan, until: float) -> int:
+    """The bot that the storage belongs to, which the first run writes down. Raises ViewError."""
     while True:
         try:
-            return lake.bot_id()
-        except LakeError:
+            return view.bot_id()
+        except ViewError:
             if time.monotonic() >= until:
                 raise
-        how.first()
-        time.sleep(min(how.every, max(0.0, until - time.monotonic())))
+        plan.start_first_run()
+        time.sleep(min(plan.every, max(0.0, until - time.monotonic())))
 
 
-def _late(lake: Lake, probe: Probe, name: str, how: Synthetic, interruption: Interruption) -> Fault:
-    """Where the message is, when it did not arrive. Unread, it is taken back; read, it will still arrive."""
+def _too_late(view: DataView, probe: Probe, name: str, plan: ProbePlan, interruption: Interruption) -> CheckFailed:
+    """Says where the probe is. If it is unread it will be taken back; if it was read it will still arrive."""
     try:
-        read = bool(lake.in_bronze([probe.name]))
-    except LakeError:
+        read = bool(view.accepted([probe.name]))
+    except ViewError:
         read = False
     if read:
         interruption.keep(name)
-        where, fix = "in bronze, without an answer", "see the checks model and telegram, then the run's log"
+        where, fix = "in bronze, without an answer", SERVICE_FIX
     else:
         where, fix = "not read, and taken back", "see the check job, then the run's log"
-    return Fault(f"it was not in silver within {how.deadline:.0f} s: {where}", fix)
-
-
-def ago(then: datetime) -> str:
-    seconds = max(0.0, (datetime.now(UTC) - then).total_seconds())
-    if seconds < 120:
-        return f"{seconds:.0f} s ago"
-    return f"{seconds / 60:.0f} min ago" if seconds < 7200 else f"{seconds / 3600:.0f} h ago"
+    return CheckFailed(f"it was not in silver within {plan.deadline:.0f} s: {where}", fix)

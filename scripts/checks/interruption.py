@@ -1,4 +1,4 @@
-"""Signals that end a check at once, but never what clears up after it."""
+"""Signals that end a check at once, but never its cleaning up."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from contextlib import contextmanager
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(BaseException):
-    """A signal asked for the end. Not an Exception: nobody may take it for a fault of what is asked."""
+class CheckInterrupted(BaseException):
+    """A signal asked for the end. Not an Exception: no handler may take it for an error of a service."""
 
 
 class Interruption:
-    """SIGINT and SIGTERM, while `watching`, in the main thread; and what was made and must not stay."""
+    """SIGINT and SIGTERM while `watching`, and the list of what must be removed again.
+
+    Only the main thread may use it: Python delivers signals there.
+    """
 
     def __init__(self) -> None:
         self.requested = False
-        self._open = False
-        self._traces: dict[str, Callable[[], object]] = {}
+        self._breakable = False
+        self._removals: dict[str, Callable[[], object]] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
+        """Handle the signals in this block; afterwards the former handlers are back."""
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
             yield
@@ -32,39 +36,39 @@ class Interruption:
 
     @contextmanager
     def breakable(self) -> Iterator[None]:
-        """In this block alone a signal raises Interrupted; elsewhere it is only noted."""
-        self._open = True
+        """Only in this block a signal raises CheckInterrupted; elsewhere it only sets `requested`."""
+        self._breakable = True
         try:
             if self.requested:
-                raise Interrupted
+                raise CheckInterrupted
             yield
         finally:
-            self._open = False
+            self._breakable = False
 
-    def leaves(self, trace: str, remove: Callable[[], object]) -> None:
-        """Say what is about to be made, and how it is removed: whatever comes between, `clear` will do it."""
-        self._traces[trace] = remove
+    def will_remove(self, name: str, remove: Callable[[], object]) -> None:
+        """Register a removal. Call it before creating the thing: a signal may arrive at any moment."""
+        self._removals[name] = remove
 
-    def keep(self, trace: str) -> None:
-        """This one is no longer ours to remove."""
-        self._traces.pop(trace, None)
+    def keep(self, name: str) -> None:
+        """Cancel a registered removal."""
+        self._removals.pop(name, None)
 
-    def clear(self) -> None:
-        """Remove every trace; of those that can't be removed the first error is raised once all were tried."""
-        was_open, self._open = self._open, False
+    def clean_up(self) -> None:
+        """Call every registered removal. The first error is raised after all of them were called."""
+        was_breakable, self._breakable = self._breakable, False
         errors: list[Exception] = []
-        while self._traces:
-            _, remove = self._traces.popitem()
+        while self._removals:
+            _, remove = self._removals.popitem()
             try:
                 remove()
             except Exception as error:
                 errors.append(error)
-        self._open = was_open
+        self._breakable = was_breakable
         if errors:
             raise errors[0]
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self.requested = True
-        if self._open:
-            self._open = False
-            raise Interrupted
+        if self._breakable:
+            self._breakable = False
+            raise CheckInterrupted

@@ -1,4 +1,4 @@
-"""The check of the job: that it is there, runs as its principal, and does so well."""
+"""The check of the job: it exists, runs as its principal, and its pipeline serves."""
 
 from __future__ import annotations
 
@@ -13,29 +13,31 @@ from databricks.sdk.service.jobs import BaseRun, Job
 from infra.outputs import Outputs
 from pipeline.errors import OperatorError
 from pipeline.storage.record import Problem, Record
-from pipeline.view.data import Lake
-from scripts.checks.data_path import ago
+from pipeline.view.ages import ago
+from pipeline.view.data import DataView
+from scripts.checks.data_path import SERVICE_FIX
 from scripts.checks.quartz import last_due
-from scripts.checks.suite import Fault
+from scripts.checks.suite import CheckFailed
 
 EVERYBODY = frozenset({"users", "account users"})
 
 _STARTING = frozenset({"PENDING", "QUEUED", "BLOCKED", "WAITING", "WAITING_FOR_RETRY"})
 _MANAGING = frozenset({"CAN_MANAGE", "CAN_MANAGE_RUN", "IS_OWNER"})
 _SAID_WITHIN = timedelta(minutes=2)
+"""Longer than for a local run: a volume shows a file later, and the clocks of two machines differ."""
 _A_MOMENT = 60.0
-"""Seconds. What is out for less is no fault: a single poll that failed, or a model that was busy."""
+"""Seconds. A shorter outage is not a failure: one poll that failed, or a model that was busy."""
 _LOOK_EVERY = 5.0
 
 
-class StreamingJob:
+class JobCheck:
     """The job of a deployment."""
 
-    def __init__(self, client: WorkspaceClient, outputs: Outputs, lake: Lake, startup: float, deploy: str) -> None:
-        """`startup`: seconds to wait for a run that is only just starting. `deploy`: how what is missing is made."""
+    def __init__(self, client: WorkspaceClient, outputs: Outputs, view: DataView, startup: float, deploy: str) -> None:
+        """`startup`: seconds to wait for a run that is starting. `deploy`: the fix for what a deployment lacks."""
         self._client = client
         self._outputs = outputs
-        self._lake = lake
+        self._view = view
         self._startup = startup
         self._deploy = deploy
         self._until = 0.0
@@ -47,19 +49,24 @@ class StreamingJob:
         job = self.get()
         outputs = self._outputs
         if job.run_as_user_name != outputs.service_principal:
-            raise Fault(f"the job runs as {job.run_as_user_name}, not as {outputs.service_principal}", self._deploy)
+            raise CheckFailed(
+                f"the job runs as {job.run_as_user_name}, not as {outputs.service_principal}", self._deploy
+            )
         seen = self._rights()
-        well = self._continuous(job) if outputs.trigger == "continuous" else self._triggered(job)
-        return well if seen else f"{well}; who may run it can't be seen by the caller"
+        finding = self._continuous(job) if outputs.trigger == "continuous" else self._triggered(job)
+        return finding if seen else f"{finding}; who may run it can't be seen by the caller"
 
     def get(self) -> Job:
         try:
             return self._client.jobs.get(self._id)
         except NotFound:
-            raise Fault(f"job {self._id} does not exist", self._deploy) from None
+            raise CheckFailed(f"job {self._id} does not exist", self._deploy) from None
 
     def _rights(self) -> bool:
-        """Raises Fault where everybody or readers may run the job, or the operators may not. False: not to be seen."""
+        """False if the caller may not see the rights.
+
+        Raises CheckFailed if everybody or the readers may run the job, or if the operators may not.
+        """
         try:
             entries = self._client.jobs.get_permissions(str(self._id)).access_control_list or []
         except PermissionDenied:
@@ -71,62 +78,62 @@ class StreamingJob:
             rights.setdefault(who, set()).update(levels)
         for group in {self._outputs.readers, *EVERYBODY} - {""}:
             if too_much := rights.get(group, set()) & _MANAGING:
-                raise Fault(f"{group} has {', '.join(sorted(too_much))} on the job", f"revoke it; {self._deploy}")
+                raise CheckFailed(f"{group} has {', '.join(sorted(too_much))} on the job", f"revoke it; {self._deploy}")
         operators = self._outputs.operators
         if operators and not rights.get(operators, set()) & _MANAGING:
-            raise Fault(f"{operators} may not run the job", self._deploy)
+            raise CheckFailed(f"{operators} may not run the job", self._deploy)
         return True
 
     def _continuous(self, job: Job) -> str:
         settings = job.settings
         if settings is None or settings.continuous is None:
-            raise Fault("the job is not continuous", self._deploy)
+            raise CheckFailed("the job is not continuous", self._deploy)
         _refuse_paused(settings.continuous.pause_status, self._deploy)
         run, record = self.serving()
-        if lasting := self._lasting(record):
-            service, problem = lasting
-            raise Fault(f"{service} is out: {problem.reason}", "see the checks telegram and model, then the run's log")
+        if outage := self._outage(record):
+            service, problem = outage
+            raise CheckFailed(f"{service} is unavailable: {problem.reason}", SERVICE_FIX)
         return f"runs as its principal, serving since {_began(run):%Y-%m-%d %H:%M} UTC"
 
-    def _lasting(self, record: Record) -> tuple[str, Problem] | None:
-        """What is out, and has been for more than a moment."""
+    def _outage(self, record: Record) -> tuple[str, Problem] | None:
+        """A service that has been unavailable for more than a moment, and since when."""
         until = time.monotonic() + min(_A_MOMENT, self._startup)
         while (first := next(iter(record.problems.items()), None)) is not None:
-            # Both times are of the run's own clock.
+            # Both times are by the run's own clock.
             lasts = (record.said_at - first[1].since).total_seconds() if record.said_at else _A_MOMENT
             if lasts >= _A_MOMENT or time.monotonic() >= until:
                 return first
             time.sleep(_LOOK_EVERY)
-            record = self._lake.record() or record
+            record = self._view.record() or record
         return None
 
     def serving(self) -> tuple[BaseRun, Record]:
-        """The run that serves now, and its own record. One that is only just starting is waited for. Raises Fault."""
-        # Of all that ask, the first one waits.
+        """The run that serves now, and its record. Waits for a run that is starting. Raises CheckFailed."""
+        # Several checks call this; only the first of them waits.
         until = self._until = self._until or time.monotonic() + self._startup
         before: Record | None = None
         looks = 0
         while True:
             run = self._active()
             if run is not None:
-                record = self._lake.record()
+                record = self._view.record()
                 if record is not None and _serves(run, record, before):
                     return run, record
                 before, looks = record, looks + 1
-                # One that fails is retried within the run: until it serves, it may be about to.
+                # A run retries its own start: as long as it has not served, it may be about to.
                 hangs = record is not None and record.state == "serving" and not _of_another(run, record)
                 young = _state(run) in _STARTING or _ago(_began(run)) < self._startup or not hangs
-                # Looked at twice: what is said anew in between is alive, whatever the caller's clock says.
+                # Looked at twice: a record that changed in between is alive, whatever the caller's clock says.
                 if looks > 1 and (not young or time.monotonic() >= until):
-                    raise Fault(_not_serving(run, record), f"see {run.run_page_url or self._outputs.job_url}")
+                    raise CheckFailed(_not_serving(run, record), f"see {run.run_page_url or self._outputs.job_url}")
             elif not self._between_runs() or time.monotonic() >= until:
                 last = self._last()
-                how = f"; the last one ended {_ended(last)}" if last else ""
-                raise Fault(f"no run is active{how}", f"see {self._outputs.job_url}")
+                last_end = f"; the last one ended {_ended(last)}" if last else ""
+                raise CheckFailed(f"no run is active{last_end}", f"see {self._outputs.job_url}")
             time.sleep(_LOOK_EVERY)
 
     def _between_runs(self) -> bool:
-        """Whether the next run may be about to begin: after an end, as of a deployment's, that takes up to a minute."""
+        """Whether the next run may be about to begin: that takes up to a minute after the end of a run."""
         last = self._last()
         since = (last.end_time or last.start_time) if last else self.get().created_time
         return _ago(datetime.fromtimestamp((since or 0) / 1e3, UTC)) < self._startup
@@ -134,20 +141,20 @@ class StreamingJob:
     def _triggered(self, job: Job) -> str:
         schedule = job.settings.schedule if job.settings else None
         if schedule is None:
-            raise Fault("the job has no schedule", self._deploy)
+            raise CheckFailed("the job has no schedule", self._deploy)
         _refuse_paused(schedule.pause_status, self._deploy)
         last, active = self._last(), self._active()
         if last is not None and _result(last) != "SUCCESS":
-            raise Fault(f"the last run ended {_ended(last)}", f"see {last.run_page_url or self._outputs.job_url}")
+            raise CheckFailed(f"the last run ended {_ended(last)}", f"see {last.run_page_url or self._outputs.job_url}")
         due, created = self._due(job, datetime.now(UTC)), (job.created_time or 0) / 1e3
         if last is None and active is None:
             if not due or due[-1].timestamp() > created:
-                raise Fault("the job has never run", f"start it: {self._outputs.job_url}")
+                raise CheckFailed("the job has never run", f"start it: {self._outputs.job_url}")
             return "runs as its principal on its schedule, which is yet to begin"
         begun = max(r.start_time or 0 for r in (last, active) if r is not None) / 1e3
-        # The newest due time may be a moment ago: the one before it must have been kept.
+        # The newest due time may be only a moment ago, so the one before it counts.
         if len(due) == 2 and max(begun, created) < due[1].timestamp():
-            raise Fault(
+            raise CheckFailed(
                 f"a run was due at {due[1]:%Y-%m-%d %H:%M} {schedule.timezone_id}, and none has begun since",
                 f"see {self._outputs.job_url}",
             )
@@ -161,12 +168,12 @@ class StreamingJob:
         return last_due(schedule.quartz_cron_expression, schedule.timezone_id, now) or []
 
     def interval(self) -> float:
-        """Seconds between two runs on the schedule; 0 where that can't be told."""
+        """Seconds between two runs on the schedule; 0 if unknown."""
         due = self._due(self.get(), datetime.now(UTC))
         return (due[0] - due[1]).total_seconds() if len(due) == 2 else 0.0
 
     def starter(self) -> Callable[[], None]:
-        """Has the job run once, as soon as no other run is active; called again it does no more."""
+        """A function that starts one run as soon as no other is active. Further calls do nothing."""
         started = False
 
         def start() -> None:
@@ -189,7 +196,7 @@ def _first(runs: Iterable[BaseRun]) -> BaseRun | None:
 
 
 def _state(run: BaseRun) -> str:
-    """Where a run is; newer workspaces tell it in another member."""
+    """The state of a run; newer workspaces have it in another member."""
     if run.state and run.state.life_cycle_state:
         return run.state.life_cycle_state.value
     return run.status.state.value if run.status and run.status.state else "unknown"
@@ -203,15 +210,15 @@ def _result(run: BaseRun) -> str:
 
 
 def _serves(run: BaseRun, record: Record, before: Record | None) -> bool:
-    """Whether the pipeline's own record says now, and of this run, that it serves. `before`: as it was a look ago."""
+    """Whether the record is of this run, is recent, and says that it serves. `before`: the record at the last look."""
     if _state(run) in _STARTING or record.state != "serving" or record.said_at is None or _of_another(run, record):
         return False
-    said_anew = before is not None and before.said_at != record.said_at
-    return said_anew or abs(_ago(record.said_at)) < _SAID_WITHIN.total_seconds()
+    changed = before is not None and before.said_at != record.said_at
+    return changed or abs(_ago(record.said_at)) < _SAID_WITHIN.total_seconds()
 
 
 def _of_another(run: BaseRun, record: Record) -> bool:
-    """Whether a record is of a run before this one, which had no time to say that it stops."""
+    """Whether a record is of an earlier run, which could not write that it stopped."""
     return record.started_at is not None and record.started_at < _began(run) - timedelta(seconds=_A_MOMENT)
 
 
@@ -236,4 +243,4 @@ def _ended(run: BaseRun) -> str:
 
 def _refuse_paused(status: object, deploy: str) -> None:
     if status is not None and getattr(status, "value", status) == "PAUSED":
-        raise Fault("the job is paused", f"set paused to false, then {deploy}")
+        raise CheckFailed("the job is paused", f"set paused to false, then {deploy}")

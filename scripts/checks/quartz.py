@@ -1,4 +1,4 @@
-"""Quartz cron expressions, as a job's schedule has them: when was it last due?
+"""Quartz cron expressions, as a job's schedule has them: when a schedule was last due.
 
 https://www.quartz-scheduler.org/documentation/quartz-2.3.0/tutorials/crontrigger.html
 """
@@ -18,8 +18,8 @@ _LOOK_BACK = timedelta(days=400)
 def last_due(expression: str, zone: str, now: datetime, count: int = 2) -> list[datetime] | None:
     """The last times, newest first, at which a schedule was due before `now`, to the minute.
 
-    Fewer than `count` where it was due less often within 400 days; None where the expression has what is not read
-    here (L, W and #), or the zone is unknown.
+    Fewer than `count` if it was due less often within 400 days. None if the expression uses L, W or #, which are not
+    supported here, or if the time zone is unknown.
     """
     pieces = expression.upper().split()
     if len(pieces) not in (6, 7):
@@ -50,7 +50,7 @@ def last_due(expression: str, zone: str, now: datetime, count: int = 2) -> list[
 
 
 def _values(piece: str, lowest: int, highest: int) -> frozenset[int]:
-    """The numbers that one field stands for. Raises ValueError."""
+    """The numbers that one field means. Raises ValueError."""
     if piece in ("*", "?"):
         return frozenset(range(lowest, highest + 1))
     return frozenset(number for part in piece.split(",") for number in _part(part, lowest, highest))

@@ -1,4 +1,4 @@
-"""Checks: each a name, a verdict, a time and a fix. One that fails stops no other."""
+"""The checks: each has a name, a verdict, a time and a fix. A check that fails stops no other."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from enum import StrEnum
 
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
-from scripts.checks.interruption import Interrupted, Interruption
+from scripts.checks.interruption import CheckInterrupted, Interruption
+from scripts.target.explanation import Explanation
 
 NAMES = ("workspace", "tables", "volumes", "scope", "telegram", "model", "job", "backlog", "message")
-"""In this order: each looks at what those after it stand on."""
-
+"""Checks run in dependency order."""
 
 _AGAIN = "run it again"
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
 
 
-class Fault(Exception):
-    """What a check found wrong, and its fix. No secret."""
+class CheckFailed(Exception):
+    """What a check found wrong, and how to fix it. It holds no secret."""
 
     def __init__(self, finding: str, fix: str) -> None:
         super().__init__(finding)
@@ -34,33 +34,33 @@ class Fault(Exception):
 
 
 class NotApplicable(Exception):
-    """A check has no meaning here; the text says why."""
+    """A check does not apply here; the text says why."""
 
 
-Explain = Callable[[Exception], Fault | None]
-"""Puts an error of a service into words; None where it can't."""
+Explain = Callable[[Exception], Explanation | None]
+"""Puts an error of a service into words; None if it is not that service's."""
 
 
 @dataclass(frozen=True)
 class Check:
     name: str
     look: Callable[[], str]
-    """Says what it found. Raises Fault, NotApplicable, or any error of the services it asks."""
+    """Returns what it found. Raises CheckFailed, NotApplicable, or any error of the services it asks."""
     needs: tuple[str, ...] = ()
-    """Checks without which this one can't be made: where one of them failed, it is skipped."""
+    """Checks that must not fail before this one: otherwise it is skipped."""
 
 
 @dataclass(frozen=True)
 class Result:
     name: str
-    verdict: Verdict
+    verdict: CheckVerdict
     seconds: float
     finding: str
     fix: str = ""
 
 
 def chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """The names given with `--only`, in the checks' order; all where none is. Raises OperatorError."""
+    """The names given with `--only`, in the checks' order; all if none is given. Raises OperatorError."""
     unknown = next((name for name in names if name not in NAMES), None)
     if unknown is not None:
         raise OperatorError(f"--only is {unknown!r}: the checks are {', '.join(NAMES)}")
@@ -68,60 +68,61 @@ def chosen(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def results(checks: Sequence[Check], interruption: Interruption, explain: Explain) -> Iterator[Result]:
-    """Make the checks in their order, and clear up after each. Each has its result, whatever happens."""
+    """Run the checks in their order, and clean up after each. Each has a result, even after an interruption."""
     failed: set[str] = set()
     cut_short = False
     for check in checks:
         missing = next((name for name in check.needs if name in failed), None)
         if interruption.requested:
-            # One of them is told as failed, however the signal fell: what was cut short has not passed.
-            verdict = Verdict.SKIPPED if cut_short else Verdict.FAILED
+            # Interrupted checks have not passed: one of them is reported as failed, wherever the signal arrived.
+            verdict = CheckVerdict.SKIPPED if cut_short else CheckVerdict.FAILED
             result = Result(check.name, verdict, 0.0, "interrupted before it began", _AGAIN)
         elif missing is not None:
-            result = Result(check.name, Verdict.SKIPPED, 0.0, f"the check {missing} failed, which it needs")
+            result = Result(check.name, CheckVerdict.SKIPPED, 0.0, f"the check {missing} failed, which it needs")
         else:
-            result = _made(check, interruption, explain)
-        if result.verdict is Verdict.FAILED:
+            result = _result_of(check, interruption, explain)
+        if result.verdict is CheckVerdict.FAILED:
             failed.add(check.name)
             cut_short = cut_short or result.fix == _AGAIN
         yield result
 
 
-def _made(check: Check, interruption: Interruption, explain: Explain) -> Result:
+def _result_of(check: Check, interruption: Interruption, explain: Explain) -> Result:
     began = time.monotonic()
-    verdict, finding, fix = Verdict.FAILED, "interrupted", _AGAIN
+    verdict, finding, fix = CheckVerdict.FAILED, "interrupted", _AGAIN
     try:
         with interruption.breakable():
             finding = check.look()
-        verdict, fix = Verdict.PASSED, ""
-    except Interrupted:
+        verdict, fix = CheckVerdict.PASSED, ""
+    except CheckInterrupted:
         pass
     except NotApplicable as reason:
-        verdict, finding, fix = Verdict.SKIPPED, str(reason), ""
+        verdict, finding, fix = CheckVerdict.SKIPPED, str(reason), ""
     except Exception as error:
-        fault = _fault(error, explain)
-        finding, fix = fault.finding, fault.fix
+        finding, fix = _explanation(error, explain)
     try:
-        interruption.clear()
+        interruption.clean_up()
     except Exception as error:
-        fault = _fault(error, explain)
-        verdict, finding = Verdict.FAILED, f"{finding}; and what it made could not be removed: {fault.finding}"
-        fix = f"{fix}; {fault.fix}" if fix else fault.fix
-    return Result(check.name, verdict, time.monotonic() - began, _line(finding), _line(fix))
+        also = _explanation(error, explain)
+        verdict = CheckVerdict.FAILED
+        finding = f"{finding}; and what it created could not be removed: {also.finding}"
+        fix = f"{fix}; {also.fix}" if fix else also.fix
+    return Result(check.name, verdict, time.monotonic() - began, _one_line(finding), _one_line(fix))
 
 
-def _fault(error: Exception, explain: Explain) -> Fault:
-    if isinstance(error, Fault):
-        return error
+def _explanation(error: Exception, explain: Explain) -> Explanation:
+    if isinstance(error, CheckFailed):
+        return Explanation(error.finding, error.fix)
     if isinstance(error, OperatorError):
-        # Such a text has its fix after the last colon.
+        # The text of such an error has its fix after the last colon.
         finding, _, fix = str(error).rpartition(": ")
-        return Fault(finding, fix) if finding else Fault(fix, "")
+        return Explanation(finding, fix) if finding else Explanation(fix, "")
     text = str(error).strip()
-    first = text.splitlines()[0] if text else "no more is known"
-    return explain(error) or Fault(f"{type(error).__name__}: {first}", "an error that was not foreseen: see its text")
+    first_line = text.splitlines()[0] if text else "it says no more"
+    unforeseen = Explanation(f"{type(error).__name__}: {first_line}", "an error that was not foreseen: see its text")
+    return explain(error) or unforeseen
 
 
-def _line(text: str) -> str:
-    shown = "".join(char if char.isprintable() else " " for char in scrub(text))
-    return " ".join(shown.split())[:500]
+def _one_line(text: str) -> str:
+    printable = "".join(char if char.isprintable() else " " for char in scrub(text))
+    return " ".join(printable.split())[:500]

@@ -1,4 +1,4 @@
-"""How verdicts are told: a table for people, JSON for machines, JUnit for a CI."""
+"""Printing the results: a table for people, JSON for machines, JUnit for a CI."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.errors import OperatorError
-from scripts.checks.suite import Result, Verdict
+from scripts.checks.suite import CheckVerdict, Result
 
-_COLOURS = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.SKIPPED: "yellow"}
+_COLOURS = {CheckVerdict.PASSED: "green", CheckVerdict.FAILED: "red", CheckVerdict.SKIPPED: "yellow"}
 
 
 def print_results(results: Sequence[Result], where: str) -> None:
@@ -28,7 +28,7 @@ def print_results(results: Sequence[Result], where: str) -> None:
     console = Console(highlight=False)
     console.print(grid)
     counts = Counter(result.verdict for result in results)
-    console.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
+    console.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in CheckVerdict if counts[verdict]))
 
 
 def as_json(results: Sequence[Result], where: str) -> str:
@@ -46,25 +46,25 @@ def as_json(results: Sequence[Result], where: str) -> str:
 
 
 def passed(results: Sequence[Result]) -> bool:
-    """Whether all passed that could be made here."""
-    return all(result.verdict is not Verdict.FAILED for result in results)
+    """Whether no check failed. Skipped ones do not count."""
+    return all(result.verdict is not CheckVerdict.FAILED for result in results)
 
 
 def write_junit(results: Sequence[Result], where: str, file: Path) -> None:
-    """Raises OperatorError where the file can't be written."""
+    """Write a JUnit report. Raises OperatorError if the file can't be written."""
     counts = {
         "tests": str(len(results)),
-        "failures": str(sum(result.verdict is Verdict.FAILED for result in results)),
-        "skipped": str(sum(result.verdict is Verdict.SKIPPED for result in results)),
+        "failures": str(sum(result.verdict is CheckVerdict.FAILED for result in results)),
+        "skipped": str(sum(result.verdict is CheckVerdict.SKIPPED for result in results)),
         "time": f"{sum(result.seconds for result in results):.3f}",
     }
     suite = ElementTree.Element("testsuite", {"name": f"smoke {where}", **counts})
     for result in results:
         name = {"classname": f"smoke.{where}", "name": result.name, "time": f"{result.seconds:.3f}"}
         case = ElementTree.SubElement(suite, "testcase", name)
-        if result.verdict is Verdict.FAILED:
+        if result.verdict is CheckVerdict.FAILED:
             ElementTree.SubElement(case, "failure", {"message": result.finding}).text = result.fix
-        elif result.verdict is Verdict.SKIPPED:
+        elif result.verdict is CheckVerdict.SKIPPED:
             ElementTree.SubElement(case, "skipped", {"message": result.finding})
         else:
             ElementTree.SubElement(case, "system-out").text = result.finding

@@ -1,1 +1,1 @@
-"""Messages taken again."""
+"""Replays of messages: the choice, the plan, and landing it."""

@@ -1,4 +1,4 @@
-"""What is replayed of what was chosen, and as which landed lines. Plain decisions; nothing is asked here."""
+"""Which of the chosen messages are replayed, and as which landed lines. Decisions on plain values, without I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pipeline.errors import OperatorError
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Replay, StoredAnswer
-from pipeline.view.data import MessageKey, Newest, Selection
+from pipeline.view.rows import LatestRow, MessageKey, Selection
 
 Mode = Literal["answer", "deliver"]
 MODES: tuple[Mode, ...] = ("answer", "deliver")
@@ -23,10 +23,10 @@ _ID = re.compile(r"^(-?\d{1,19})/(\d{1,19})$", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Item:
-    """A chosen message: as what it is replayed, or why not."""
+class PlannedReplay:
+    """A chosen message: how it is replayed, or why not."""
 
-    row: Newest
+    row: LatestRow
     replay: Replay | None = None
     update: Mapping[str, Any] | None = None
     why_not: str = ""
@@ -53,28 +53,28 @@ def selection(ids: Sequence[str], statuses: Sequence[str], since: str | None, un
     )
 
 
-def replay_id(row: Newest, mode: Mode) -> str:
-    """The same until the message has one more row: a replay that is called twice before it took effect acts once."""
+def replay_id(row: LatestRow, mode: Mode) -> str:
+    """The same until the message has one more row: a replay called twice before it took effect acts once."""
     return hashlib.sha256(":".join(map(str, (*row.key, mode, row.versions))).encode()).hexdigest()[:32]
 
 
-def origin_name(row: Newest, mode: Mode) -> str:
-    """How the tables name that replay."""
+def origin_name(row: LatestRow, mode: Mode) -> str:
+    """The name of that replay in the tables."""
     return Replay.model_construct(kind="replay", id=replay_id(row, mode), mode=mode).name
 
 
 def planned(
-    rows: Sequence[Newest],
+    rows: Sequence[LatestRow],
     updates: Mapping[MessageKey, Mapping[str, Any]],
     under_way: Collection[str],
     mode: Mode,
     bot_id: int,
     *,
     named: bool,
-) -> list[Item]:
-    """One item for each message. `under_way` are the names of replays that bronze has.
+) -> list[PlannedReplay]:
+    """One planned replay for each message. `under_way`: the names of replays that bronze has.
 
-    What was sent is delivered a second time only where the messages are `named` one by one.
+    A reply that was sent is delivered a second time only if the messages are `named` one by one.
     """
     items = []
     for row in rows:
@@ -91,20 +91,20 @@ def planned(
         elif mode == "deliver" and not (row.llm_response or "").strip():
             why_not = "there is no answer to deliver"
         if why_not:
-            items.append(Item(row, why_not=why_not))
+            items.append(PlannedReplay(row, why_not=why_not))
             continue
         answer = _stored(row) if mode == "deliver" else None
-        items.append(Item(row, Replay(id=replay_id(row, mode), mode=mode, answer=answer), update))
+        items.append(PlannedReplay(row, Replay(id=replay_id(row, mode), mode=mode, answer=answer), update))
     return items
 
 
-def _stored(row: Newest) -> StoredAnswer:
+def _stored(row: LatestRow) -> StoredAnswer:
     status = AnswerStatus(row.answer_status)
     return StoredAnswer(
         text=row.llm_response or "",
         status=status,
         model=row.model_name,
-        # The row's error may be of its delivery: that one is over.
+        # The error may be about the former delivery, which no longer counts.
         reason=row.error if status is AnswerStatus.FALLBACK else None,
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,

@@ -1,85 +1,67 @@
-"""The Databricks secret scope: what the job reads, and, where nothing else does, what keeps the versions.
+"""The Databricks secret scope: the values that the job reads, and the versions that no other store keeps.
 
-A secret `name` is the key of that name, which the job reads at any time. Beside it are `name.pending`, `name.previous`
-and `name.meta`, the ledger: ids and times, no value and nothing made from one. The ledger only describes: what a
-rotation does next is decided from the values.
+The job reads the key `name`. Beside it are `name.pending`, `name.previous` and `name.meta`, the ledger: ids and times,
+never a value nor anything derived from one. The ledger only describes: a rotation decides from the values what to do
+next.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import logging
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.core import Config
-from databricks.sdk.errors import NotFound, PermissionDenied, Unauthenticated
+from databricks.sdk.errors import NotFound
 from pydantic import SecretStr, ValidationError
 
-from pipeline import __version__
+from pipeline.platform.credentials import CredentialError
+from pipeline.platform.databricks import WaitLimits, read_secret, sign_in
+from pipeline.platform.workspace_faults import FaultKind, fault_of
 from rotation.ledger import Ledger, Noted, Standing
 from rotation.steps import Found, StoreError, Version
 
-_HTTP_TIMEOUT = 10
-_RETRY_WITHIN = 10
+_WAITS = WaitLimits(request=10, retries=10)
+"""A step of a rotation is four calls, and must end while the lock is still held."""
 
 
 def signed_in(host: str) -> WorkspaceClient:
-    """A client of the workspace, by the credentials that the environment has. Raises StoreError."""
-    # Its warnings are about discoveries that nothing here depends on.
-    logging.getLogger("databricks.sdk").setLevel(logging.ERROR)
+    """A client of the workspace. Raises StoreError if the environment has no credentials for it."""
     try:
-        config = Config(
-            host=host,
-            http_timeout_seconds=_HTTP_TIMEOUT,
-            retry_timeout_seconds=_RETRY_WITHIN,
-            product="telegram-lakehouse",
-            product_version=__version__,
-        )
-    except ValueError:
-        raise StoreError(
-            f"no credentials for {host}: set DATABRICKS_TOKEN, or log in with `databricks auth login --host {host}`"
-        ) from None
-    return WorkspaceClient(config=config)
+        return sign_in(host, waits=_WAITS)
+    except CredentialError as error:
+        raise StoreError(str(error)) from None
 
 
 class Scope:
     """One secret scope. Every method raises StoreError."""
 
     def __init__(self, workspace: WorkspaceClient, name: str) -> None:
-        self._secrets = workspace.secrets
+        self._workspace = workspace
         self.name = name
 
     def get(self, key: str) -> SecretStr | None:
-        """The value of a key, without white space around it; None where there is none, or no such scope."""
-        with _told(f"secret {self.name}/{key}", "READ"):
+        """The value of a key, without white space around it; None if it has none, or if there is no such scope."""
+        with _as_store_error(f"secret {self.name}/{key}", "READ"):
             try:
-                encoded = self._secrets.get_secret(self.name, key).value or ""
+                return read_secret(self._workspace, self.name, key)
             except NotFound:
                 return None
-        try:
-            value = base64.b64decode(encoded, validate=True).decode().strip()
-        except (binascii.Error, UnicodeDecodeError):
-            raise StoreError(f"secret {self.name}/{key} is not text: put it there again") from None
-        return SecretStr(value) if value else None
 
     def put(self, key: str, value: SecretStr) -> None:
-        with _told(f"secret {self.name}/{key}", "WRITE"):
-            self._secrets.put_secret(self.name, key, string_value=value.get_secret_value())
+        with _as_store_error(f"secret {self.name}/{key}", "WRITE"):
+            self._workspace.secrets.put_secret(self.name, key, string_value=value.get_secret_value())
 
     def delete(self, key: str) -> None:
-        """Delete a key, if it is there."""
-        with _told(f"secret {self.name}/{key}", "WRITE"), contextlib.suppress(NotFound):
-            self._secrets.delete_secret(self.name, key)
+        """Delete a key, if it exists."""
+        with _as_store_error(f"secret {self.name}/{key}", "WRITE"), contextlib.suppress(NotFound):
+            self._workspace.secrets.delete_secret(self.name, key)
 
     def written_at(self) -> dict[str, int]:
         """When each key was last written, in milliseconds since 1970 by the workspace's clock."""
-        with _told(f"scope {self.name}", "READ"):
-            found = list(self._secrets.list_secrets(self.name))
+        with _as_store_error(f"scope {self.name}", "READ"):
+            found = list(self._workspace.secrets.list_secrets(self.name))
         return {secret.key: secret.last_updated_timestamp or 0 for secret in found if secret.key}
 
 
@@ -97,7 +79,8 @@ class Published:
         self.scope.put(self.secret, value)
 
     def ledger(self) -> Ledger:
-        """The ledger, as far as it can be read. A current version that somebody else has written is named so."""
+        """The ledger, or an empty one if it can't be read. A current version written by anybody else has the id
+        "by hand"."""
         kept = self.scope.get(f"{self.secret}.meta")
         try:
             ledger = Ledger.model_validate_json(kept.get_secret_value()) if kept else Ledger()
@@ -106,7 +89,7 @@ class Published:
         written_at = self.scope.written_at().get(self.secret)
         if written_at is None:
             return ledger.model_copy(update={"current": None, "written_at": None})
-        # While a rotation is unfinished the value may be written already and the ledger not.
+        # During an unfinished rotation the value may be newer than the ledger.
         if ledger.current is None or (ledger.pending is None and written_at != ledger.written_at):
             at = datetime.fromtimestamp(written_at / 1000, UTC)
             return ledger.model_copy(update={"current": Noted(id="by hand", created_at=at), "written_at": written_at})
@@ -116,18 +99,18 @@ class Published:
         self.scope.put(f"{self.secret}.meta", SecretStr(ledger.model_dump_json(exclude_none=True)))
 
     def keep_current(self, ledger: Ledger) -> None:
-        """Keep a ledger whose current version has just been written."""
+        """Save a ledger whose current version was just written."""
         self.keep(ledger.model_copy(update={"written_at": self.scope.written_at().get(self.secret)}))
 
     def note_proof(self, proved: Noted) -> None:
-        """Note that a version has proved itself."""
+        """Record that a version passed its proof."""
         ledger = self.ledger()
         which = "current" if ledger.current is not None and ledger.current.id == proved.id else "pending"
         self.keep(ledger.model_copy(update={which: proved}))
 
 
 class ScopeStore:
-    """The versions of a secret that nothing but the scope keeps."""
+    """The versions of a secret that only the scope keeps."""
 
     def __init__(self, published: Published) -> None:
         self._published = published
@@ -144,7 +127,7 @@ class ScopeStore:
         current = _version(self._published.value(), ledger.current)
         previous = _version(self._scope.get(self._previous), ledger.previous)
         if previous is not None and current is not None and previous.value == current.value:
-            previous = None  # kept a moment before the current one was to be replaced, and then it was not
+            previous = None  # a backup made by a rotation that stopped before it replaced the current value
         return Found(_version(self._scope.get(self._pending), ledger.pending), current, previous)
 
     def create(self, value: SecretStr, again: Version | None) -> None:
@@ -190,34 +173,37 @@ def _version(value: SecretStr | None, known: Noted | None) -> Version | None:
 
 
 def noted(version: Version, proved_at: datetime | None = None) -> Noted:
-    """The ledger's line on a version."""
+    """The ledger's entry for a version."""
     return Noted(
         id=version.id or str(uuid.uuid4()), created_at=version.created_at or datetime.now(UTC), proved_at=proved_at
     )
 
 
 def _standing(known: Noted | None, written_at: int | None) -> Noted | None:
-    """What is known of a version that is there; nothing of one that is not."""
+    """The ledger's entry for a version that exists; None for one that does not."""
     if written_at is None:
         return None
     return known or Noted(id="by hand", created_at=datetime.fromtimestamp(written_at / 1000, UTC))
 
 
 @contextlib.contextmanager
-def _told(what: str, right: str) -> Iterator[None]:
-    """Turns what the SDK raises into one line, without its words."""
+def _as_store_error(what: str, right: str) -> Iterator[None]:
+    """Errors of the SDK in this block become one line without the SDK's text. `right`: the right on the scope that the
+    block needs."""
     try:
         yield
     except StoreError:
         raise
-    except NotFound:
-        raise StoreError(f"{what}: there is no such scope: deploy the stack first") from None
-    except Unauthenticated:
-        raise StoreError(f"{what}: the workspace refuses the credential: log in anew") from None
-    except PermissionDenied as error:
-        if "access token" in str(error).lower():
-            raise StoreError(f"{what}: the workspace refuses the credential: log in anew") from None
-        raise StoreError(f"{what}: {right} on the scope is needed: ask one who manages it") from None
+    except CredentialError as error:
+        raise StoreError(str(error)) from None
     except Exception as error:
-        kind = type(error).__name__
-        raise StoreError(f"{what}: the workspace can't be asked ({kind}): check the host and the network") from None
+        fault = fault_of(error)
+        if fault.kind is FaultKind.NOT_FOUND:
+            reason = "there is no such scope: deploy the stack first"
+        elif fault.kind is FaultKind.CREDENTIAL_REFUSED:
+            reason = f"{fault.finding()}: log in again"
+        elif fault.kind is FaultKind.NOT_PERMITTED:
+            reason = f"{right} on the scope is needed: ask a member of a group that manages it"
+        else:
+            reason = f"{fault.finding()} ({fault.name}): check the host and the network"
+        raise StoreError(f"{what}: {reason}") from None

@@ -28,7 +28,7 @@ FLOORS = (
     {"storage"},
     {"log"},
     {"platform"},
-    {"messages"},
+    {"command", "messages"},
     {"redaction", "errors", "tables"},
     {"__init__"},
 )

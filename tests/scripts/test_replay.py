@@ -162,10 +162,10 @@ def test_a_workspace_that_refuses_is_one_line_and_exit_code_1(made: Deployed, ru
     made.workspace.callers.clear()
     code, out, err = run("--id", "7/1", "--mode", "answer")
     assert (code, out) == (1, "")
-    assert err.startswith("replay: the workspace refuses the caller's credential: log in anew")
+    assert err.startswith("replay: the workspace refuses the credential: log in again")
     made.workspace.callers["dapi-of-the-deployer-0123456789abcdef"] = "deployer@example.org"
     answered(made, 1)
     made.workspace.files.closed.add(made.outputs.landing)
     code, _, err = run("--id", "7/1", "--mode", "answer", "--yes")
     assert code == 1
-    assert err.startswith("replay: not allowed to the caller: ")
+    assert err.startswith("replay: the workspace does not permit this: ")

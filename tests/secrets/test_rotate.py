@@ -231,7 +231,7 @@ def test_a_refused_credential_and_a_missing_scope_are_one_line_each(
     deployment.workspace.callers.clear()
     code, said = call("status")
     assert code == 2
-    assert "the workspace refuses the credential: log in anew" in said
+    assert "the workspace refuses the credential: log in again" in said
 
 
 def test_while_telegram_can_not_tell_the_job_keeps_its_token_and_the_next_call_goes_on(

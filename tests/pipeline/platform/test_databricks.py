@@ -13,9 +13,16 @@ from typing import cast
 import pytest
 from pydantic import SecretStr
 
-from pipeline.platform import databricks as workspace
+from pipeline.platform import databricks as platform
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable
-from pipeline.platform.databricks import cluster_session, endpoint_access, expiry, on_databricks, scope_secret
+from pipeline.platform.databricks import (
+    WaitLimits,
+    cluster_session,
+    endpoint_access,
+    expiry,
+    on_databricks,
+    scope_secret,
+)
 from tests.support.workspace.errors import ApiError
 from tests.support.workspace.server import CALLER, TOKEN, Call, Workspace
 from tests.support.workspace.server import workspace as served_workspace
@@ -67,18 +74,18 @@ def test_a_credential_that_the_workspace_refuses_is_not_taken_for_a_missing_righ
 ) -> None:
     there.secrets.give("bot", CALLER, telegram_token=SECRET)
     monkeypatch.setenv("DATABRICKS_TOKEN", "dapi-of-nobody")
-    assert "the workspace refuses this run's credential: sign in anew" in str(refusal())
+    assert "the workspace refuses the credential: sign in again" in str(refusal())
 
 
 @pytest.mark.parametrize("value", ["", " \n"])
 def test_an_empty_secret_is_refused(there: Workspace, value: str) -> None:
     there.secrets.give("bot", CALLER, telegram_token=value)
-    assert "holds an empty telegram-token: put the secret there" in str(refusal())
+    assert "secret bot/telegram-token is empty: put it there again" in str(refusal())
 
 
 def test_a_secret_that_is_no_text_is_refused(there: Workspace) -> None:
     there.secrets.give("bot", CALLER, telegram_token="x").secrets["telegram-token"].value = b"\xff\xfe"
-    assert "holds a telegram-token that is not text" in str(refusal())
+    assert "secret bot/telegram-token is not text: put it there again" in str(refusal())
 
 
 def test_a_request_that_is_refused_as_such_is_not_tried_again(there: Workspace) -> None:
@@ -88,25 +95,25 @@ def test_a_request_that_is_refused_as_such_is_not_tried_again(there: Workspace) 
     there.before.append(refuse)
     error = refusal()
     assert not isinstance(error, CredentialUnavailable)
-    assert "refuses the request (INVALID_PARAMETER_VALUE)" in str(error)
+    assert "the workspace rejects the request (INVALID_PARAMETER_VALUE): check the name" in str(error)
 
 
 def test_a_workspace_that_fails_may_be_asked_again(there: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Call) -> None:
         raise ApiError(500, "INTERNAL_ERROR", SECRET)
 
-    monkeypatch.setattr(workspace, "_RETRY_WITHIN", 1)
+    monkeypatch.setattr(platform, "_RUN_WAITS", WaitLimits(request=10, retries=1))
     there.secrets.give("bot", CALLER, telegram_token=SECRET)
     there.before.append(fail)
     error = refusal()
     assert isinstance(error, CredentialUnavailable)
-    assert "the workspace can't be asked (InternalError): check DATABRICKS_HOST and the network" in str(error)
+    assert "the workspace answers with an error (InternalError): check DATABRICKS_HOST and the network" in str(error)
     there.before.clear()
     assert scope_secret("bot", "telegram-token") == SecretStr(SECRET)
 
 
 def test_a_workspace_that_can_not_be_reached_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace, "_RETRY_WITHIN", 1)
+    monkeypatch.setattr(platform, "_RUN_WAITS", WaitLimits(request=10, retries=1))
     monkeypatch.setenv("DATABRICKS_HOST", "http://127.0.0.1:9")
     monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
     began = time.monotonic()
@@ -121,7 +128,7 @@ def test_without_a_workspace_to_sign_in_to_the_fix_is_named(monkeypatch: pytest.
 
 def test_without_the_sdk_the_extra_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "databricks.sdk", None)
-    assert 'needs the Databricks SDK: install "telegram-lakehouse[databricks]"' in str(refusal())
+    assert 'the Databricks SDK is missing: install "telegram-lakehouse[databricks]"' in str(refusal())
 
 
 def test_the_endpoints_are_asked_with_the_runs_own_bearer_which_is_renewed(there: Workspace) -> None:
@@ -135,7 +142,7 @@ def test_a_sign_in_without_a_bearer_has_no_access_to_pass_on(there: Workspace, m
     monkeypatch.delenv("DATABRICKS_TOKEN")
     monkeypatch.setenv("DATABRICKS_USERNAME", "ann")
     monkeypatch.setenv("DATABRICKS_PASSWORD", "hunter2")
-    with pytest.raises(CredentialError, match=r"^PIPELINE_MODEL_SOURCE databricks needs a bearer to pass on") as caught:
+    with pytest.raises(CredentialError, match=r"^PIPELINE_MODEL_SOURCE databricks: .* gives no bearer") as caught:
         endpoint_access()
     assert "hunter2" not in str(caught.value)
 

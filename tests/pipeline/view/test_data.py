@@ -1,4 +1,4 @@
-"""The statements that checks and replays ask mean the same to Spark, whose SQL a warehouse speaks, as locally."""
+"""The statements of a view mean the same to Spark, whose SQL a warehouse speaks, as to the engine of a local run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pytest
@@ -16,15 +15,17 @@ from pipeline.platform import local_spark
 from pipeline.settings import RunSettings
 from pipeline.storage.places import Storage
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
-from pipeline.view.data import LakeError, MessageKey, Query, Selection
-from pipeline.view.local import LocalLake, with_values
+from pipeline.view.data import ViewError
+from pipeline.view.local import LocalView, with_values
+from pipeline.view.query import Query
+from pipeline.view.rows import MessageKey, Selection
 from tests.support.delta_rows import append
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-class SparkLake(LocalLake):
+class SparkView(LocalView):
     """A local storage whose tables Spark is asked for, as a warehouse would be."""
 
     def __init__(self, storage: Storage, spark: SparkSession) -> None:
@@ -34,7 +35,7 @@ class SparkLake(LocalLake):
 
     def ask(self, query: Query) -> list[dict[str, Any]]:
         # Values are written into the text: with Delta's extension this Spark binds no parameters.
-        frame = self.spark.sql(with_values(query, Template(query.text).substitute(self.names)))
+        frame = self.spark.sql(with_values(query, query.sql(self.names)))
         return [row.asDict() for row in frame.collect()]
 
 
@@ -83,30 +84,35 @@ def _spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.stop()
 
 
-def _answers(lake: LocalLake) -> list[Any]:
-    """What every statement that there is brings."""
+def _answers(view: LocalView) -> list[Any]:
+    """The answer to every statement."""
     choices = [
         Selection(messages=((-7, 1), (-7, 3), (-7, 99))),
         Selection(delivery=("unknown", "dead"), answer=("fallback",)),
         Selection(since=NOON + 2 * HOUR, until=NOON + 3 * HOUR),
     ]
     return [
-        *(lake.newest(choice, 10) for choice in choices),
-        lake.newest(choices[0], 1),
-        lake.updates([MessageKey(42, n, -7, n) for n in (1, 2, 8)]),
-        lake.in_bronze(["replay:a", "replay:b"]),
-        lake.reply_to("probe:p"),
-        lake.reply_to("it's none"),
-        lake.oldest_unanswered(NOON),
-        lake.oldest_unanswered(NOON + 9 * HOUR),
-        lake.unread(),
+        *(view.latest_rows(choice, 10) for choice in choices),
+        view.latest_rows(choices[0], 1),
+        view.updates([MessageKey(42, n, -7, n) for n in (1, 2, 8)]),
+        view.accepted(["replay:a", "replay:b"]),
+        view.reply_to("probe:p"),
+        view.reply_to("it's none"),
+        view.oldest_unanswered(NOON),
+        view.oldest_unanswered(NOON + 9 * HOUR),
+        view.unread_files(),
+        view.counts(SILVER, "delivery_status"),
+        view.row_count(QUARANTINE),
+        view.unknown_replies(10),
     ]
 
 
 def test_the_statements_answer_what_is_asked(storage: Storage) -> None:
     for name in ("3.jsonl", "9.jsonl", "7-injected-x.jsonl", "6-1-1.jsonl", "8-tick.jsonl", "_smoke-1"):
         (storage.landing / name).touch()
-    named, poor, timed, one, updates, known, probe, none, oldest, nothing, unread = _answers(LocalLake(storage))
+    named, poor, timed, one, updates, known, probe, none, oldest, nothing, unread, counts, bad, unsure = _answers(
+        LocalView(storage)
+    )
     assert [(row.message_id, row.delivery_status, row.versions) for row in named] == [(1, "sent", 2), (3, "dead", 1)]
     assert named[0].first_received_at == NOON + HOUR
     assert [row.message_id for row in poor] == [3]
@@ -122,20 +128,22 @@ def test_the_statements_answer_what_is_asked(storage: Storage) -> None:
     # A replay has a row of its own to wait for.
     assert (oldest, nothing) == (NOON + 2 * HOUR, None)
     assert unread == ["6-1-1.jsonl", "7-injected-x.jsonl"]
+    # A replay was sent, and a probe does not count.
+    assert (counts, bad, unsure) == ({"unknown": 2, "sent": 2, "dead": 1}, 1, (0, []))
 
 
 @pytest.mark.spark
 def test_spark_answers_every_statement_the_same(storage: Storage, spark: SparkSession) -> None:
     (storage.landing / "3.jsonl").touch()
     (storage.landing / "6.jsonl").touch()
-    assert _answers(SparkLake(storage, spark)) == _answers(LocalLake(storage))
+    assert _answers(SparkView(storage, spark)) == _answers(LocalView(storage))
 
 
 def test_tables_that_are_not_there_yet_are_empty_and_those_of_another_version_are_said(tmp_path: Path) -> None:
     storage = RunSettings(storage=tmp_path / "lake").places
     storage.prepare()
-    lake = LocalLake(storage)
-    assert lake.oldest_unanswered(NOON) is None
+    view = LocalView(storage)
+    assert view.oldest_unanswered(NOON) is None
     append(type(SILVER)("silver", "", SILVER.columns[:2]), Path(storage.silver))
-    with pytest.raises(LakeError, match=r"the tables can't be asked \(.*run the present version on them once$"):
-        lake.reply_to("probe:p")
+    with pytest.raises(ViewError, match=r"the tables can't be queried \(.*: let the current version run on them once$"):
+        view.reply_to("probe:p")

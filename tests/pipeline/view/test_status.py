@@ -6,8 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import deltalake
-import pyarrow as pa
 import pytest
 
 from pipeline.errors import OperatorError
@@ -18,7 +16,9 @@ from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Recorder
+from pipeline.tables import BRONZE, QUARANTINE, SILVER
 from pipeline.view.status import print_status, status_of
+from tests.support.delta_rows import append
 from tests.support.replies import NOON, accepted, answered, part
 from tests.support.updates import raw_update
 
@@ -30,14 +30,10 @@ def storage(tmp_path: Path) -> Storage:
     return places
 
 
-def _write(place: str, *rows: dict[str, Any]) -> None:
-    deltalake.write_deltalake(place, pa.Table.from_pylist(list(rows)), mode="append")
-
-
-def _silver(message_id: int, delivery: str, error: str | None = None, origin: str = "") -> dict[str, Any]:
+def _silver(message_id: int, delivery: str, error: str | None = None, origin: str | None = None) -> dict[str, Any]:
     return {
         "channel_id": 7, "message_id": message_id, "received_at": NOON, "answer_status": "answered",
-        "delivery_status": delivery, "error": error or "", "origin": origin,
+        "delivery_status": delivery, "error": error, "origin": origin,
     }  # fmt: skip
 
 
@@ -59,11 +55,13 @@ def test_every_stage_is_counted_and_what_is_in_silver_is_not_counted_as_open(sto
     lost = answered(part("x", PartState.UNKNOWN, None, "no response"), seq=2, message_id=102)
     journal.record(in_silver, lost, accepted(seq=3), answered("to send", seq=4))
     journal.settle(Settlement(query_id="q", batch_id=0, keys=(in_silver.key,)))
-    _write(storage.silver, _silver(101, "sent"), _silver(90, "unknown", "the process ended"))
-    _write(
-        storage.bronze, *({"disposition": what, "source_file": "1-1-1.jsonl"} for what in ("answer", "edit", "edit"))
+    append(SILVER, Path(storage.silver), _silver(101, "sent"), _silver(90, "unknown", "the process ended"))
+    append(
+        BRONZE,
+        Path(storage.bronze),
+        *({"disposition": what, "source_file": "1-1-1.jsonl"} for what in ("answer", "edit", "edit")),
     )
-    _write(storage.quarantine, {"source_file": "1-1-1.jsonl"})
+    append(QUARANTINE, Path(storage.quarantine), {"source_file": "1-1-1.jsonl"})
     status = status_of(storage)
     assert status.bronze == {"edit": 2, "answer": 1}
     assert status.silver == {"sent": 1, "unknown": 1}
@@ -78,8 +76,9 @@ def test_a_reply_is_unknown_no_longer_once_a_replay_has_sent_it_and_a_probes_nev
         answered(part("x", PartState.UNKNOWN), seq=1, origin=Probe(id="p", deliver=True)),
         answered(part("x", PartState.UNKNOWN), seq=2, origin=Replay(id="r", mode="answer")),
     )
-    _write(
-        storage.silver,
+    append(
+        SILVER,
+        Path(storage.silver),
         _silver(90, "unknown"),
         _silver(90, "sent", origin="replay:a"),
         _silver(91, "unknown"),
@@ -95,7 +94,11 @@ def test_the_lag_is_the_age_of_the_oldest_file_that_no_table_has(storage: Storag
     landing.tick()
     assert status_of(storage).landing_files == 1
     assert 0 <= (status_of(storage).lag_seconds or -1) < 60
-    _write(storage.bronze, *({"disposition": "answer", "source_file": path.name} for path in landing.waiting()))
+    append(
+        BRONZE,
+        Path(storage.bronze),
+        *({"disposition": "answer", "source_file": path.name} for path in landing.waiting()),
+    )
     assert status_of(storage).lag_seconds == 0.0
 
 

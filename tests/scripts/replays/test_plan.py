@@ -11,21 +11,21 @@ import pytest
 from pipeline.errors import OperatorError
 from pipeline.storage.landing import injected_file
 from pipeline.telegram.update import Update, read_line
-from pipeline.view.data import MessageKey, Newest
+from pipeline.view.rows import LatestRow, MessageKey
 from scripts.replays.plan import origin_name, planned, replay_id, selection
 from tests.support.updates import raw_message, raw_update
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def newest(**changes: Any) -> Newest:
+def newest(**changes: Any) -> LatestRow:
     values = {
         "bot_id": 42, "update_id": 1, "channel_id": 7, "message_id": 5, "user_message": "hi", "llm_response": "hello",
         "model_name": "m", "answer_status": "answered", "delivery_status": "unknown", "error": "no response in time",
         "prompt_tokens": 3, "completion_tokens": 2, "answered_at": NOON, "processed_at": NOON, "origin": None,
         "versions": 1, "first_received_at": NOON,
     }  # fmt: skip
-    return Newest.model_validate(values | changes)
+    return LatestRow.model_validate(values | changes)
 
 
 UPDATES = {MessageKey(42, 1, 7, 5): raw_update(1, body=raw_message("hi"))}
@@ -78,7 +78,7 @@ def test_a_fallback_keeps_its_reason_and_asking_again_carries_no_answer() -> Non
         (newest(llm_response=" "), set(), "there is no answer to deliver"),
     ],
 )
-def test_what_can_not_be_replayed_is_left_out_with_its_reason(row: Newest, under_way: set[str], reason: str) -> None:
+def test_what_can_not_be_replayed_is_left_out_with_its_reason(row: LatestRow, under_way: set[str], reason: str) -> None:
     (item,) = planned([row], UPDATES, under_way, "deliver", 42, named=True)
     assert (item.replay, item.why_not) == (None, reason)
 

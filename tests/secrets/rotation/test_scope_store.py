@@ -11,6 +11,7 @@ from rotation.ledger import Noted
 from rotation.scope_store import Published, Scope, ScopeStore, signed_in
 from rotation.steps import StoreError
 
+from pipeline.platform.databricks import WaitLimits
 from tests.support.rotating import NEW, OLD, Rotating
 from tests.support.workspace.server import Call as Asked
 from tests.support.workspace.server import Close
@@ -77,17 +78,17 @@ def test_a_value_that_is_no_text_is_said_by_its_key(scope: Scope, deployment: Ro
 
 
 def test_a_workspace_that_is_not_there_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rotation.scope_store._RETRY_WITHIN", 1)
+    monkeypatch.setattr("rotation.scope_store._WAITS", WaitLimits(request=10, retries=1))
     monkeypatch.setenv("DATABRICKS_TOKEN", "dapi-0123456789")
     began = datetime.now(UTC)
-    with pytest.raises(StoreError, match=r"the workspace can't be asked \(.*\): check the host and the network"):
+    with pytest.raises(StoreError, match=r"the workspace can't be reached \(.*\): check the host and the network"):
         Scope(signed_in("http://127.0.0.1:9"), "bot-prod").get("telegram-token")
     assert (datetime.now(UTC) - began).total_seconds() < 20
 
 
 def test_without_credentials_it_says_how_to_log_in(monkeypatch: pytest.MonkeyPatch, deployment: Rotating) -> None:
     monkeypatch.setenv("HOME", str(deployment.folder))
-    with pytest.raises(StoreError, match="no credentials for http"):
+    with pytest.raises(StoreError, match="no credentials for the workspace at http"):
         signed_in(deployment.workspace.url)
 
 

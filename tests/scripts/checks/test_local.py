@@ -22,10 +22,9 @@ from pipeline.settings import read_run_settings
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, SILVER, TABLES
-from pipeline.view.local import LocalLake
 from scripts.checks import local as local_checks
 from scripts.checks.interruption import Interruption
-from scripts.checks.suite import Result, Verdict, results
+from scripts.checks.suite import CheckVerdict, Result, results
 from tests.support.delta_rows import append
 
 _TOKEN = "42:" + "token-of-the-local-bot-------------"
@@ -75,8 +74,8 @@ def outcome(*names: str) -> dict[str, Result]:
 
 def test_what_has_a_meaning_here_passes_and_the_rest_says_why_it_has_none(local: Local) -> None:
     found = outcome("workspace", "tables", "volumes", "scope", "telegram", "model", "job", "backlog")
-    assert {name for name, result in found.items() if result.verdict is Verdict.SKIPPED} == {"workspace", "scope"}
-    assert not [result for result in found.values() if result.verdict is Verdict.FAILED]
+    assert {name for name, result in found.items() if result.verdict is CheckVerdict.SKIPPED} == {"workspace", "scope"}
+    assert not [result for result in found.values() if result.verdict is CheckVerdict.FAILED]
     assert found["workspace"].finding == "a local run has no workspace"
     assert local.waiting() == []
 
@@ -125,7 +124,7 @@ def _unanswered(local: Local) -> None:
         (
             "job",
             lambda m: m.tell(problems={"telegram": {"reason": "429", "since": datetime.now(UTC)}}),
-            "telegram is out",
+            "telegram is unavailable",
         ),
         ("backlog", _unread, "1 landed files wait to be read, the oldest for 900 s"),
         ("backlog", _unanswered, "a message has waited for its reply for 1200 s"),
@@ -138,7 +137,7 @@ def test_a_check_fails_on_its_fault_and_says_the_fix(
 ) -> None:
     broken(local)
     result = outcome(name)[name]
-    assert result.verdict is Verdict.FAILED
+    assert result.verdict is CheckVerdict.FAILED
     assert finding in result.finding
     assert result.fix
     if name == "message":
@@ -150,7 +149,7 @@ def test_a_storage_that_is_not_there_or_is_in_a_catalog_is_said_in_one_line(
 ) -> None:
     monkeypatch.setenv("PIPELINE_SILVER", "lake.bot.silver")
     with pytest.raises(OperatorError, match="PIPELINE_SILVER is a table of a catalog: give --stack"):
-        LocalLake(read_run_settings().places)
+        local_checks.local_checks(read_run_settings(), Interruption(), 1.0)
     monkeypatch.setenv("PIPELINE_STORAGE", "nowhere")
     with pytest.raises(OperatorError, match="nowhere does not exist: give the storage of a run"):
-        LocalLake(read_run_settings().places)
+        local_checks.local_checks(read_run_settings(), Interruption(), 1.0)

@@ -1,0 +1,1 @@
+"""The infrastructure engine: what it needs, and calling it."""
