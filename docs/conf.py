@@ -1,4 +1,4 @@
-"""The site of the documentation, built by `make docs`. Every warning stops the build; no page loads from another host."""
+"""The documentation's site, built by `make docs`: a warning stops the build, no page loads from another host."""
 
 from pipeline import __version__
 

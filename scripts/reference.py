@@ -82,7 +82,9 @@ def module_sections() -> str:
 
 def pages() -> dict[Path, str]:
     """Each page that has generated parts, as it should be. Raises ValueError where a page lacks a mark."""
-    settings = _replaced(SETTINGS, SETTINGS.read_text(), "run settings", _table(run_rows(), "Variable", "Default", "Meaning"))
+    settings = _replaced(
+        SETTINGS, SETTINGS.read_text(), "run settings", _table(run_rows(), "Variable", "Default", "Meaning")
+    )
     settings = _replaced(SETTINGS, settings, "stack settings", _table(stack_rows(), "Key", "Default", "Meaning"))
     return {
         SETTINGS: settings,
