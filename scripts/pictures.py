@@ -82,6 +82,10 @@ def diagram_svg(source: Path) -> str:
     # Readable on a dark page too, and a tenth of a pixel is enough.
     svg = svg.replace("background-color: transparent", "background-color: white", 1)
     svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)
+    # Its own size: as wide as the page, a small diagram would be huge.
+    size = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)
+    if size is not None:
+        svg = svg.replace('width="100%"', f'width="{size[1]}" height="{size[2]}"', 1)
     return f"<!-- source: {source_hash(source.read_text())} -->\n{svg.strip()}\n"
 
 
