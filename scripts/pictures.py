@@ -31,7 +31,12 @@ DEMO = IMAGES / "demo.svg"
 
 _RENDERER = "mermaidx==0.10.1"
 """Draws Mermaid without a browser. It runs in an environment of its own: only a changed diagram needs it."""
-_MERMAID = {"theme": "neutral", "fontFamily": "sans-serif", "htmlLabels": False, "flowchart": {"htmlLabels": False}}
+_MERMAID = {
+    "theme": "neutral",
+    "fontFamily": "sans-serif",
+    "htmlLabels": False,
+    "flowchart": {"htmlLabels": False, "rankSpacing": 32},
+}
 _WIDTH = 110
 _COLUMN = 12.2
 """Width of one column in the exported SVG, in its own units."""
