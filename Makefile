@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit spark e2e bench preview up destroy smoke format lock clean
+.PHONY: help setup demo test lint types unit spark e2e docs reference pictures bench preview up destroy smoke format lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Install everything into .venv, fetch a JRE if there is none, and Delta's jars
 
@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml scripts/setup.sh
 demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers each line of a file instead
 	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)")
 
-test: lint types unit spark e2e  ## Everything that CI checks
+test: lint types unit docs spark e2e  ## Everything that CI checks
 
 lint: $(READY)  ## Check style and format
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format --check -q . && echo "lint: clean"
@@ -36,6 +36,16 @@ spark: $(READY)  ## Tests on a shared Spark session
 
 e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
 	@$(BIN)/python -m pytest -q -n 2 -m e2e
+
+docs: $(READY)  ## Build the documentation as a site in build/site; a broken link fails
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -c docs -b html . build/site && echo "docs: build/site/index.html"
+
+reference: $(READY)  ## Write the parts of the documentation that come from the code: settings, map of the code
+	@$(BIN)/python -m scripts.reference
+
+pictures: $(READY)  ## Draw the pictures in docs/images again: the diagrams, and a real run of the demo
+	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
+	@$(BIN)/python -m scripts.pictures
 
 bench: $(READY)  ## Measure latency and throughput
 	@$(BIN)/python scripts/bench.py
@@ -58,9 +68,9 @@ smoke: $(READY)  ## Check that what STACK=dev deployed works, end to end
 format: $(READY)  ## Fix style and format
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
-lock: $(READY)  ## Resolve requirements.lock and requirements-jre.lock anew from pyproject.toml
+lock: $(READY)  ## Resolve requirements.lock and requirements-jre.lock from pyproject.toml
 	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
-	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra local --extra infra --extra operations --group dev \
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra local --extra infra --extra operations --group dev --group docs \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 	@$(BIN)/uv pip compile -q --group jre --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-jre.lock

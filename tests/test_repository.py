@@ -165,21 +165,3 @@ def test_the_locks_have_a_hash_for_every_package_and_no_address() -> None:
         packages = re.findall(r"^[a-z][^\n]*==[^\n]*\\\n {4}--hash=sha256:", text, re.MULTILINE)
         assert len(packages) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
         assert "://" not in text
-
-
-def test_readme_names_only_targets_that_make_has_and_commands_that_pipeline_has() -> None:
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", readme, re.MULTILINE))
-    assert named
-    assert named <= targets
-    commands = set(re.findall(r"\bpipeline (run|status|demo|sandbox|[a-z]+)(?= --|`|\n)", readme))
-    assert {"run", "status", "sandbox"} <= commands <= {"run", "status", "demo", "sandbox"}
-
-
-def test_readme_has_every_setting_with_its_default() -> None:
-    from pipeline.settings import RunSettings, env_name
-
-    readme = (ROOT / "README.md").read_text()
-    for name in RunSettings.model_fields:
-        assert f"| `{env_name(name)}` |" in readme, name
