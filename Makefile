@@ -40,7 +40,8 @@ e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
 docs: $(READY)  ## Build the documentation as a site in build/site; a broken link fails
 	@$(BIN)/python -m sphinx -q -W --keep-going -E -c docs -b html . build/site && echo "docs: build/site/index.html"
 
-reference: $(READY)  ## Write the parts of the documentation that come from the code: settings, map of the code
+reference: $(READY)  ## Write what comes from the code: Pulumi.yaml, tables of settings, map of the code
+	@$(BIN)/python -m infra.project_file
 	@$(BIN)/python -m scripts.reference
 
 pictures: $(READY)  ## Draw the pictures in docs/images again: the diagrams, and a real run of the demo

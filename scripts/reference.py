@@ -10,9 +10,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
-import yaml
 from pydantic.fields import FieldInfo
 
 from infra.settings import StackSettings
@@ -40,13 +39,11 @@ def run_rows() -> Iterator[tuple[str, str, str]]:
 
 
 def stack_rows() -> Iterator[tuple[str, str, str]]:
-    """Key, default and description of each setting of a stack. Pulumi.yaml describes what the model does not."""
-    listed: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    """Key, default and description of each setting of a stack."""
     for name, field in StackSettings.model_fields.items():
         if name == "environment":  # the stack's name, which is not set
             continue
-        description = field.description or listed.get(name, {}).get("description", "")
-        yield name, _shown(field.get_default()), _meaning(description.strip(), field)
+        yield name, _shown(field.get_default()), _meaning((field.description or "").strip(), field)
 
 
 def packages() -> Iterator[tuple[Path, str]]:
@@ -125,7 +122,9 @@ def _meaning(description: str, field: FieldInfo) -> str:
 def _shown(default: object) -> str:
     if default is None or default in ("", (), frozenset()):
         return ""
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
 def _cell(text: str) -> str:

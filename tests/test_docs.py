@@ -252,6 +252,35 @@ def test_each_message_that_troubleshooting_quotes_is_one_of_the_code() -> None:
     assert not _in_the_code("the moon is in use by …")
 
 
+SHOWN = {
+    "operate": (
+        "nothing waits",
+        "in silver after … s, answered by …",
+        "a webhook is set, which keeps polling out",
+        "401: the model refuses the credential",
+        "give a valid key: secrets/rotate.py llm-api-key; or sign in again",
+        "… files to read, lag …",
+        "nothing open",
+        "… to replay; nothing was done: add --yes to do it",
+    ),
+    "rotate": (
+        "store the new value as pending",
+        "make it current and keep the old one as previous",
+        "remove the mark `pending`",
+        "the running job uses the new value as soon as the old one is refused",
+        "it is a token of bot …, and this deployment's bot is …",
+        "refused: …; nothing was changed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("page", "line"), [(page, line) for page, lines in SHOWN.items() for line in lines])
+def test_output_that_a_page_shows_is_that_of_the_code(page: str, line: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    assert re.search(".+?".join(re.escape(piece) for piece in line.split("…")), text)
+    assert _in_the_code(line)
+
+
 # Pictures
 
 
@@ -419,7 +448,7 @@ def test_each_path_that_contributing_names_exists() -> None:
 def test_each_function_and_name_of_a_recipe_is_in_the_code() -> None:
     recipes = CONTRIBUTING.read_text().partition("## Recipes")[2].partition("## Documentation")[0]
     code = "\n".join(path.read_text() for root in (*CODE_TREES, "tests") for path in (ROOT / root).rglob("*.py"))
-    names = set(re.findall(r"`(_?[A-Za-z]\w*)`", recipes))
+    names = set(re.findall(r"`(_?[A-Za-z]\w*)[`(]", recipes))
     invented = {"guest_message", "author_id", "retry_pause", "PIPELINE_RETRY_PAUSE", "webhook", "budget"}
     assert [name for name in sorted(names - invented) if not re.search(rf"\b{name}\b", code)] == []
 
