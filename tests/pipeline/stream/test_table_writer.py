@@ -19,7 +19,8 @@ class World:
         self.events: list[Event] = []
         self.clock = FakeClock()
         self.tables = FakeTables(self.events)
-        self.landing = RecordingLanding(folder / "landing", BOT.id, self.clock, self.events)
+        self.folder = folder / "landing"
+        self.landing = RecordingLanding(self.folder, BOT.id, self.clock, self.events)
         self.journal = RecordingJournal(folder / "journal", self.events)
         self.writer = TableWriter(self.landing, self.journal, self.clock)
 
@@ -108,16 +109,19 @@ def test_the_journal_keeps_replies_until_a_later_batch_of_the_same_query_begins(
     assert (world.journal.replies(), world.journal.settlements()) == ({}, [])
 
 
-def test_a_settlement_of_another_query_is_ended_and_what_silver_lacks_is_settled_again(world: World) -> None:
+@pytest.mark.parametrize("batch_id", [0, 20], ids=["lower batch ids", "higher batch ids"])
+def test_a_settlement_of_another_query_is_ended_and_what_silver_lacks_is_settled_again(
+    world: World, batch_id: int
+) -> None:
     world.answered("a", 1)
     world.settle(9, query="gone")
     world.answered("b", 2)
     world.tables.silver.fails_with = OSError("killed")
     with pytest.raises(OSError, match="killed"):
         world.settle(10, query="gone")
-    world.release(batch_id=0)
+    world.release(batch_id=batch_id)
     assert [reply.question.text for reply in world.journal.unsettled()] == ["b"]
-    assert world.settle() == 1
+    assert world.settle(batch_id) == 1
     assert world.silver() == ["a", "b"]
 
 
@@ -128,6 +132,16 @@ def test_a_file_that_is_read_is_finished_when_a_later_batch_begins_that_does_not
     assert world.waiting == {first}
     world.release(batch_id=2)
     assert world.waiting == set()
+
+
+def test_a_finished_file_that_is_put_back_is_not_finished_unread(world: World) -> None:
+    file = world.land()
+    world.writer.mark_read([file])
+    world.release(batch_id=1)
+    assert world.waiting == set()
+    (world.folder / file).write_text("put back\n")
+    world.release(batch_id=2)
+    assert world.waiting == {file}
 
 
 def test_a_file_that_is_not_marked_as_read_stays(world: World) -> None:
@@ -148,3 +162,13 @@ def test_files_that_may_be_left_are_looked_up_once(world: World) -> None:
     world.writer.new_query(files_may_be_left=True)
     world.release(batch_id=2)
     assert world.waiting == set()
+
+
+def test_files_of_the_batch_itself_are_not_finished_although_the_tables_have_them(world: World) -> None:
+    """A batch that is called again may fail again: it is not committed yet."""
+    file = world.land()
+    batch = read_batch([(envelope(raw_update()), file)], BOT.id)
+    world.writer.append_updates(world.tables, routed(batch, BOT, frozenset()), "query", 0)
+    world.writer.new_query(files_may_be_left=True)
+    world.release(file, batch_id=0)
+    assert world.waiting == {file}
