@@ -6,7 +6,6 @@ before the first took effect acts once. Exit code 0: done, or shown; 1: a servic
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from scripts.replays.plan import MODES, selection
 from scripts.replays.table import show
 from scripts.target.choice import view_of
 from scripts.target.explanation import explain
+from scripts.target.options import Local, OutputsFile, Stack
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,11 +26,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(help=__doc__)
 def main(
     mode: Annotated[str, typer.Option(help="answer: ask the model again. deliver: send the stored answer again.")],
-    stack: Annotated[str, typer.Option(help="The environment, as dev or prod.")] = "",
-    outputs: Annotated[
-        Path | None, typer.Option(help="The output of `pulumi stack output --json`.  [the engine is asked]")
-    ] = None,
-    local: Annotated[bool, typer.Option("--local", help="A local run, by the settings of `pipeline run`.")] = False,
+    stack: Stack = "",
+    outputs: OutputsFile = None,
+    local: Local = False,
     id: Annotated[list[str] | None, typer.Option(help="CHAT/MESSAGE; may be repeated.")] = None,
     status: Annotated[list[str] | None, typer.Option(help="unknown, dead or fallback; may be repeated.")] = None,
     since: Annotated[str | None, typer.Option(help="Messages received from then on; UTC unless it has a zone.")] = None,

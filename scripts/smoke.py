@@ -20,17 +20,16 @@ from scripts.checks.interruption import Interruption
 from scripts.checks.suite import Check, Explain, Result, chosen, results
 from scripts.checks.verdicts import as_json, passed, print_results, write_junit
 from scripts.target.choice import require_one
+from scripts.target.options import Local, OutputsFile, Stack
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
 @app.command(help=__doc__)
 def main(
-    stack: Annotated[str, typer.Option(help="The environment, as dev or prod.")] = "",
-    outputs: Annotated[
-        Path | None, typer.Option(help="The output of `pulumi stack output --json`.  [the engine is asked]")
-    ] = None,
-    local: Annotated[bool, typer.Option("--local", help="A local run, by the settings of `pipeline run`.")] = False,
+    stack: Stack = "",
+    outputs: OutputsFile = None,
+    local: Local = False,
     only: Annotated[list[str] | None, typer.Option(help="Run only this check; may be repeated.")] = None,
     deadline: Annotated[
         float | None,

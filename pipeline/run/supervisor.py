@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
 from pipeline.run.background import StartInBackground, start_thread
 from pipeline.run.end import End
+from pipeline.run.watched import (
+    WatchedIntake,
+    WatchedJournal,
+    WatchedLanding,
+    WatchedLanes,
+    WatchedLease,
+    WatchedQuery,
+    WatchedRecorder,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -19,60 +27,6 @@ _SAVE_EVERY = 2.0
 _HOUSEKEEPING_EVERY = 600.0
 
 
-class Intake(Protocol):
-    @property
-    def done(self) -> bool: ...
-
-    def check(self, now: float) -> None: ...
-
-
-class Query(Protocol):
-    @property
-    def begun(self) -> int: ...
-
-    @property
-    def busy(self) -> bool: ...
-
-    @property
-    def oversized(self) -> bool: ...
-
-    def check(self, now: float) -> None: ...
-
-    def catch_up(self) -> bool: ...
-
-    def finish(self) -> bool: ...
-
-    def renew(self) -> None: ...
-
-
-class Lanes(Protocol):
-    @property
-    def open(self) -> int: ...
-
-
-class Journal(Protocol):
-    @property
-    def unsettled_count(self) -> int: ...
-
-    def compact(self) -> None: ...
-
-
-class Landing(Protocol):
-    def tick(self) -> None: ...
-
-    def expire(self) -> None: ...
-
-
-class Lease(Protocol):
-    def check(self) -> None: ...
-
-
-class Recorder(Protocol):
-    def set(self, **values: object) -> None: ...
-
-    def save(self, always: bool = False) -> None: ...
-
-
 class Supervisor:
     """Watches the parts of one run: restarts what failed, settles replies, keeps house, and notices the end.
 
@@ -81,13 +35,13 @@ class Supervisor:
 
     def __init__(
         self,
-        intake: Intake,
-        query: Query,
-        lanes: Lanes,
-        journal: Journal,
-        landing: Landing,
-        lease: Lease,
-        recorder: Recorder,
+        intake: WatchedIntake,
+        query: WatchedQuery,
+        lanes: WatchedLanes,
+        journal: WatchedJournal,
+        landing: WatchedLanding,
+        lease: WatchedLease,
+        recorder: WatchedRecorder,
         *,
         now: float,
         once: bool,

@@ -14,10 +14,10 @@ from tests.support.fake_engine import FakeEngine, WhoAmI
 
 @pytest.fixture
 def workspace() -> Iterator[WhoAmI]:
-    made = WhoAmI()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    server = WhoAmI()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def script(engine: FakeEngine) -> list[str]:
 
 
 @pytest.mark.e2e
-def test_the_process_ends_with_the_code_that_says_whose_fault_it_was(engine: FakeEngine, script: list[str]) -> None:
+def test_the_exit_code_tells_a_failed_engine_from_a_missing_prerequisite(engine: FakeEngine, script: list[str]) -> None:
     def ended(*arguments: str) -> tuple[int, list[str]]:
         done = subprocess.run([*script, *arguments], capture_output=True, text=True, check=False)
         return done.returncode, done.stderr.splitlines()
@@ -39,7 +39,7 @@ def test_the_process_ends_with_the_code_that_says_whose_fault_it_was(engine: Fak
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_engine_is_let_end_in_order(engine: FakeEngine, script: list[str], sent: signal.Signals) -> None:
+def test_an_interrupted_engine_ends_in_order(engine: FakeEngine, script: list[str], sent: signal.Signals) -> None:
     engine.answer(up={"waits": True})
     with subprocess.Popen([*script, "up", "dev"], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
@@ -53,8 +53,8 @@ def test_an_interrupted_engine_is_let_end_in_order(engine: FakeEngine, script: l
         assert process.wait(10) == 1
 
 
-def test_make_names_the_targets_and_hands_over_what_it_is_given() -> None:
-    def made(*arguments: str) -> str:
+def test_make_has_the_targets_and_passes_its_variables_on() -> None:
+    def commands(*arguments: str) -> str:
         # Without the environment's own setup, which is another target's.
         command = ["make", "-n", "-o", ".venv/.ready", *arguments]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -62,5 +62,5 @@ def test_make_names_the_targets_and_hands_over_what_it_is_given() -> None:
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for verb in Verb:
         assert any(f"make {verb} " in line and "STACK=dev" in line for line in listed.splitlines())
-        assert f'scripts/stack.py {verb} "dev"' in made(verb, "STACK=dev")
-    assert "--yes -- --diff" in made("up", "STACK=dev", "YES=1", "ARGS=--diff")
+        assert f'scripts/stack.py {verb} "dev"' in commands(verb, "STACK=dev")
+    assert "--yes -- --diff" in commands("up", "STACK=dev", "YES=1", "ARGS=--diff")

@@ -1,4 +1,4 @@
-"""A deployment that is well: a workspace with everything that a stack makes, and a stand-in for the pipeline's run."""
+"""A healthy deployment: a workspace with everything that a stack creates, and a stand-in for the pipeline's run."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ _PUTS = "/api/2.0/fs/files"
 
 @dataclass
 class Deployed:
-    """What a stack has made, and the services around it. Tests break what they are about."""
+    """What a stack has created, and the services around it. Each test breaks one of them."""
 
     workspace: Workspace
     telegram: Telegram
     model: ScriptedModel
     outputs: Outputs
     folder: Path
-    """Where the tables lie."""
+    """Where the tables are."""
     record: Record = field(default_factory=Record)
     takes: str = "answered"
-    """What the run makes of a landed message: answered, fallback, unanswered (no row in silver) or nothing."""
+    """What the run does with a landed message: answered, fallback, unanswered (no row in silver) or nothing."""
     landed: list[str] = field(default_factory=list)
     """Names of all files that were ever landed."""
 
     def tell(self, **changes: Any) -> None:
-        """Have the run say something else of itself in its record."""
+        """Change the run's record."""
         self.record = Record.model_validate(self.record.model_dump() | changes)
         self.workspace.files.give(f"{_STATE}/record.json", self.record.model_dump_json().encode())
 
     def rule(self, **rule: Any) -> None:
-        """Have the model answer otherwise."""
+        """Add a rule for the model's answers."""
         self.model.add_rule(ScriptedRule(**rule))
 
     def change(self, **outputs: Any) -> None:
@@ -81,7 +81,7 @@ class Deployed:
         return self.workspace.files.within(_LANDING)
 
     def take(self, call: Call) -> None:
-        """The run: what is landed is read at once."""
+        """The run: it reads a landed file at once."""
         path = call.path.removeprefix(_PUTS)
         if call.method != "PUT" or not path.startswith(f"{_LANDING}/") or "/_" in path:
             return
@@ -122,7 +122,7 @@ class Deployed:
 
 @contextmanager
 def deployed(folder: Path) -> Iterator[Deployed]:
-    """A continuous deployment, well in every respect, until the block ends."""
+    """A continuous deployment without any fault, until the block ends."""
     telegram, model = Telegram(BOT_TOKEN), ScriptedModel(api_key=TOKEN)
     with serve(create_app(telegram)) as bot_api, serving(model) as workspace:
         of_lake = outputs(
@@ -146,18 +146,18 @@ def deployed(folder: Path) -> Iterator[Deployed]:
             model_url=f"{workspace.url}/serving-endpoints",
             telegram_api_url=bot_api.url,
         )
-        made = Deployed(workspace, telegram, model, of_lake, folder)
-        _fill(made)
-        workspace.after.append(made.take)
-        yield made
+        deployment = Deployed(workspace, telegram, model, of_lake, folder)
+        _fill(deployment)
+        workspace.after.append(deployment.take)
+        yield deployment
 
 
-def _fill(made: Deployed) -> None:
-    workspace, catalog = made.workspace, made.workspace.catalog
+def _fill(deployment: Deployed) -> None:
+    workspace, catalog = deployment.workspace, deployment.workspace.catalog
     for table in (BRONZE, SILVER, QUARANTINE):
-        append(table, made.folder / table.name)
+        append(table, deployment.folder / table.name)
         catalog.tables[f"lake.bot.{table.name}"] = {column.name: column.type for column in table.columns}
-        workspace.statements.tables[f"lake.bot.{table.name}"] = made.folder / table.name
+        workspace.statements.tables[f"lake.bot.{table.name}"] = deployment.folder / table.name
     for principal in (PRINCIPAL, OPERATORS, READERS):
         catalog.grant("lake", principal, "USE_CATALOG")
         catalog.grant("lake.bot", principal, "USE_SCHEMA")
@@ -173,6 +173,6 @@ def _fill(made: Deployed) -> None:
     workspace.jobs.right(JOB, "CAN_VIEW", group_name=READERS)
     workspace.jobs.began(JOB)
     workspace.files.give(f"{_STATE}/bot.json", json.dumps({"bot_id": 42}).encode())
-    made.tell(state="serving", bot_id=42, bot_username="sandbox_bot", said_at=datetime.now(UTC))
-    # What runs before this one has left behind: nothing of it waits any more.
+    deployment.tell(state="serving", bot_id=42, bot_username="sandbox_bot", said_at=datetime.now(UTC))
+    # A file that an earlier run has finished: it does not wait any more.
     workspace.files.give(f"{_LANDING}/_done/2026-01-01/1-1-1.jsonl", b"{}\n", age=timedelta(days=1).total_seconds())

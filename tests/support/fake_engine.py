@@ -34,19 +34,19 @@ class WhoAmI:
     def __init__(self) -> None:
         self.status = 200
         self.asked: list[str] = []
-        made = self
+        who_am_i = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if "well-known" in self.path:
                     self.send_error(404)
                     return
-                made.asked.append(self.path)
+                who_am_i.asked.append(self.path)
                 body: Any = {"userName": "me@example.org"} if self.path == WHO_AM_I else []
-                self.send_response(made.status)
+                self.send_response(who_am_i.status)
                 self.end_headers()
                 said = {"error_code": "OOPS", "message": "quota of\nnothing"}
-                self.wfile.write(json.dumps(body if made.status == 200 else said).encode())
+                self.wfile.write(json.dumps(body if who_am_i.status == 200 else said).encode())
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

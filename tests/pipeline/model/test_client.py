@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pipeline.model.client import Model, ModelSettings, instructions, verdict_of
 from pipeline.model.outcome import Outcome, Verdict
 from pipeline.platform.credentials import ModelAccess
-from pipeline.sandbox.models.rules import ScriptedRule as Rule
+from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from tests.pipeline.conftest import ModelServer
@@ -29,7 +29,7 @@ def model() -> Iterator[Model]:
 
 @pytest.fixture
 def ask(model: Model, model_server: ModelServer, scripted: ScriptedModel) -> Callable[..., Outcome]:
-    def ask(*rules: Rule, text: str = "hi", bearer: str = BEARER) -> Outcome:
+    def ask(*rules: ScriptedRule, text: str = "hi", bearer: str = BEARER) -> Outcome:
         for rule in rules:
             scripted.add_rule(rule)
         return model.ask(model_server.access(bearer), text)
@@ -63,13 +63,13 @@ def test_the_users_text_goes_into_the_user_role_only(ask: Ask, scripted: Scripte
 @pytest.mark.parametrize(
     "rule",
     [
-        Rule(answer="hi"),
-        Rule(content='```json\n{"answer": "hi"}\n```'),
-        Rule(content="hi"),
-        Rule(blocks=[{"type": "reasoning", "summary": []}, {"type": "text", "text": '{"answer": "hi"}'}]),
+        ScriptedRule(answer="hi"),
+        ScriptedRule(content='```json\n{"answer": "hi"}\n```'),
+        ScriptedRule(content="hi"),
+        ScriptedRule(blocks=[{"type": "reasoning", "summary": []}, {"type": "text", "text": '{"answer": "hi"}'}]),
     ],
 )
-def test_every_form_of_an_answer_is_read(ask: Ask, rule: Rule) -> None:
+def test_every_form_of_an_answer_is_read(ask: Ask, rule: ScriptedRule) -> None:
     outcome = ask(rule)
     assert (outcome.verdict, outcome.text) == ("answered", "hi")
 
@@ -77,31 +77,35 @@ def test_every_form_of_an_answer_is_read(ask: Ask, rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("rule", "verdict", "reason"),
     [
-        (Rule(content=""), "unreadable", "the completion is empty"),
-        (Rule(content='{"answer": "cut', finish_reason="length"), "unreadable", "the completion is not readable"),
-        (Rule(empty_choices=True), "unreadable", "no choice in the completion"),
-        (Rule(body="{"), "unreadable", ""),
-        (Rule(body="[]"), "unreadable", ""),
-        (Rule(body='"text"'), "unreadable", ""),
-        (Rule(body='{"choices": 7}'), "unreadable", "no choice in the completion"),
-        (Rule(body='{"choices": [{"message": null}]}'), "unreadable", "no choice in the completion"),
-        (Rule(refusal="I won't"), "rejected", "the model refused: I won't"),
-        (Rule(content="x", finish_reason="content_filter"), "rejected", "content filter"),
-        (Rule(status=400, message="too long"), "rejected", "400 too long"),
-        (Rule(status=413), "rejected", "413 scripted error 413"),
-        (Rule(status=422, message="bad input"), "rejected", "422 bad input"),
-        (Rule(status=401), "unauthorised", "401: the model refuses the credential"),
-        (Rule(status=403, message="no access for you"), "forbidden", "403: the model refuses to be asked"),
-        (Rule(status=404, message="no such model"), "unknown_model", "404 no such model"),
-        (Rule(status=429), "busy", "429 scripted error 429"),
-        (Rule(status=500), "failing", "500 scripted error 500"),
-        (Rule(status=503), "failing", "503 scripted error 503"),
-        (Rule(status=408), "failing", "408 scripted error 408"),
-        (Rule(status=502, body="<html>bad gateway</html>"), "failing", "502 "),
-        (Rule(drop=True), "failing", "the connection to the model broke"),
+        (ScriptedRule(content=""), "unreadable", "the completion is empty"),
+        (
+            ScriptedRule(content='{"answer": "cut', finish_reason="length"),
+            "unreadable",
+            "the completion is not readable",
+        ),
+        (ScriptedRule(empty_choices=True), "unreadable", "no choice in the completion"),
+        (ScriptedRule(body="{"), "unreadable", ""),
+        (ScriptedRule(body="[]"), "unreadable", ""),
+        (ScriptedRule(body='"text"'), "unreadable", ""),
+        (ScriptedRule(body='{"choices": 7}'), "unreadable", "no choice in the completion"),
+        (ScriptedRule(body='{"choices": [{"message": null}]}'), "unreadable", "no choice in the completion"),
+        (ScriptedRule(refusal="I won't"), "rejected", "the model refused: I won't"),
+        (ScriptedRule(content="x", finish_reason="content_filter"), "rejected", "content filter"),
+        (ScriptedRule(status=400, message="too long"), "rejected", "400 too long"),
+        (ScriptedRule(status=413), "rejected", "413 scripted error 413"),
+        (ScriptedRule(status=422, message="bad input"), "rejected", "422 bad input"),
+        (ScriptedRule(status=401), "unauthorised", "401: the model refuses the credential"),
+        (ScriptedRule(status=403, message="no access for you"), "forbidden", "403: the model refuses to be asked"),
+        (ScriptedRule(status=404, message="no such model"), "unknown_model", "404 no such model"),
+        (ScriptedRule(status=429), "busy", "429 scripted error 429"),
+        (ScriptedRule(status=500), "failing", "500 scripted error 500"),
+        (ScriptedRule(status=503), "failing", "503 scripted error 503"),
+        (ScriptedRule(status=408), "failing", "408 scripted error 408"),
+        (ScriptedRule(status=502, body="<html>bad gateway</html>"), "failing", "502 "),
+        (ScriptedRule(drop=True), "failing", "the connection to the model broke"),
     ],
 )
-def test_every_failure_has_its_verdict(ask: Ask, rule: Rule, verdict: str, reason: str) -> None:
+def test_every_failure_has_its_verdict(ask: Ask, rule: ScriptedRule, verdict: str, reason: str) -> None:
     outcome = ask(rule)
     assert outcome.verdict.value == verdict
     assert outcome.reason.startswith(reason)
@@ -117,7 +121,7 @@ def test_the_wait_that_the_model_asks_for_is_passed_on(given: str, wait: float |
 
 
 def test_no_answer_in_time_is_failing(model_server: ModelServer, scripted: ScriptedModel) -> None:
-    scripted.add_rule(Rule(hang=True))
+    scripted.add_rule(ScriptedRule(hang=True))
     outcome = Model(ModelSettings("scripted", timeout=0.1)).ask(model_server.access(), "hi")
     assert (outcome.verdict, outcome.reason) == ("failing", "no answer in time")
 
@@ -136,7 +140,7 @@ def test_a_connection_that_is_not_made_in_time_is_unreachable_too() -> None:
 
 
 def test_a_refused_response_format_is_left_out_from_then_on(ask: Ask, scripted: ScriptedModel) -> None:
-    outcomes = [ask(Rule(refuse_response_format=True)), ask(text="again")]
+    outcomes = [ask(ScriptedRule(refuse_response_format=True)), ask(text="again")]
     assert [(outcome.verdict, outcome.text) for outcome in outcomes] == [
         ("answered", "echo: hi"),
         ("answered", "echo: again"),
@@ -149,40 +153,42 @@ def test_a_refused_response_format_is_left_out_from_then_on(ask: Ask, scripted: 
 
 
 def test_a_server_that_wants_max_completion_tokens_gets_them(ask: Ask, scripted: ScriptedModel) -> None:
-    refuse = Rule(status=400, times=1, message="Unsupported: 'max_tokens'. Use 'max_completion_tokens' instead.")
-    outcome = ask(refuse, Rule(refuse_response_format=True))
+    refuse = ScriptedRule(
+        status=400, times=1, message="Unsupported: 'max_tokens'. Use 'max_completion_tokens' instead."
+    )
+    outcome = ask(refuse, ScriptedRule(refuse_response_format=True))
     assert outcome.verdict is Verdict.ANSWERED
     assert [(call["has_schema"], call["status"]) for call in scripted.calls] == [(True, 400), (True, 400), (False, 200)]
     assert {call["max_tokens"] for call in scripted.calls} == {64}
 
 
 def test_a_400_that_merely_repeats_itself_ends_as_a_rejection(ask: Ask, scripted: ScriptedModel) -> None:
-    outcome = ask(Rule(status=400, message="response_format, json_schema, max_completion_tokens: no"))
+    outcome = ask(ScriptedRule(status=400, message="response_format, json_schema, max_completion_tokens: no"))
     assert outcome.verdict is Verdict.REJECTED
     assert len(scripted.calls) == 3
 
 
 def test_no_reason_holds_the_bearer(ask: Ask) -> None:
     secret = "b" * 30
-    outcome = ask(Rule(status=400, message=f"key {secret} may not"), bearer=secret)
+    outcome = ask(ScriptedRule(status=400, message=f"key {secret} may not"), bearer=secret)
     assert outcome.reason == "400 key <credential> may not"
     assert secret not in outcome.model_dump_json()
 
 
 def test_the_placeholder_for_no_bearer_is_not_replaced_in_reasons(ask: Ask) -> None:
-    assert ask(Rule(status=400, message="nonetheless, none"), bearer="none").reason == "400 nonetheless, none"
+    assert ask(ScriptedRule(status=400, message="nonetheless, none"), bearer="none").reason == "400 nonetheless, none"
 
 
 @pytest.mark.parametrize(
     "rule",
     [
-        Rule(status=400, body='{"error": {"message": "flagged: \\ud83d"}}'),
-        Rule(body=json.dumps({"choices": [{"message": {"content": None, "refusal": "no \ud83d"}}]})),
-        Rule(body=json.dumps({"model": "m\ud83d", "choices": [{"message": {"content": "hi"}}]})),
+        ScriptedRule(status=400, body='{"error": {"message": "flagged: \\ud83d"}}'),
+        ScriptedRule(body=json.dumps({"choices": [{"message": {"content": None, "refusal": "no \ud83d"}}]})),
+        ScriptedRule(body=json.dumps({"model": "m\ud83d", "choices": [{"message": {"content": "hi"}}]})),
     ],
     ids=["error", "refusal", "model"],
 )
-def test_an_outcome_can_be_written_whatever_the_server_said(ask: Ask, rule: Rule) -> None:
+def test_an_outcome_can_be_written_whatever_the_server_said(ask: Ask, rule: ScriptedRule) -> None:
     outcome = ask(rule)
     assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome
 
@@ -190,12 +196,12 @@ def test_an_outcome_can_be_written_whatever_the_server_said(ask: Ask, rule: Rule
 @pytest.mark.parametrize("count", [10**30, "7", 2.5])
 def test_a_token_count_that_no_table_can_hold_is_left_out(ask: Ask, count: Any) -> None:
     body = {"choices": [{"message": {"content": "hi"}}], "usage": {"prompt_tokens": count, "completion_tokens": 2}}
-    outcome = ask(Rule(body=json.dumps(body)))
+    outcome = ask(ScriptedRule(body=json.dumps(body)))
     assert (outcome.text, outcome.prompt_tokens, outcome.completion_tokens) == ("hi", None, 2)
 
 
 def test_an_answer_that_only_nests_is_unreadable(ask: Ask) -> None:
-    assert ask(Rule(content='{"a":' * 2000)).verdict is Verdict.UNREADABLE
+    assert ask(ScriptedRule(content='{"a":' * 2000)).verdict is Verdict.UNREADABLE
 
 
 def test_another_access_is_used_at_once(ask: Ask, scripted: ScriptedModel) -> None:

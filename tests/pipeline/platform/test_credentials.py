@@ -41,7 +41,7 @@ def test_a_secret_that_is_set_nowhere_is_none() -> None:
     assert resolved() is None
 
 
-def test_a_secret_file_is_read_anew_each_time(secret_file: Path) -> None:
+def test_a_secret_file_is_read_again_each_time(secret_file: Path) -> None:
     for value in ("first", "second"):
         secret_file.write_text(value + "\n")
         assert resolved() == value
@@ -50,9 +50,7 @@ def test_a_secret_file_is_read_anew_each_time(secret_file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"), [(None, "can't be read (No such file"), (b" \n", "is empty"), (b"\xff\xfe", "(not text)")]
 )
-def test_a_secret_file_that_brings_nothing_is_said_in_one_line(
-    secret_file: Path, content: bytes | None, reason: str
-) -> None:
+def test_an_unusable_secret_file_is_reported_in_one_line(secret_file: Path, content: bytes | None, reason: str) -> None:
     if content is not None:
         secret_file.write_bytes(content)
     with pytest.raises(CredentialError) as caught:
@@ -134,7 +132,7 @@ def test_a_credential_that_can_not_be_renewed_holds_until_it_expires(monkeypatch
     assert credential.current() == access("b")
 
 
-def test_a_renewal_that_fails_slowly_is_not_begun_again_by_each_who_waited_for_it(
+def test_a_renewal_that_fails_slowly_is_not_repeated_by_every_thread_that_waited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [1000.0]
@@ -153,12 +151,12 @@ def test_a_renewal_that_fails_slowly_is_not_begun_again_by_each_who_waited_for_i
     assert len(tried) == 2
 
 
-def test_a_bearer_with_a_later_expiry_is_no_other_value_to_try() -> None:
+def test_the_same_bearer_with_a_later_expiry_is_not_another_value() -> None:
     credential = Credential(Resolving(access("a", 300.0), access("a", 600.0)))
     assert credential.refresh(credential.current()) is False
 
 
-def test_a_refused_credential_is_resolved_anew() -> None:
+def test_a_refused_credential_is_resolved_again() -> None:
     old, new = access("old"), access("new")
     credential = Credential(Resolving(old, new))
     assert credential.current() == old
@@ -193,15 +191,15 @@ class FakeBroadcast:
 
 @dataclass
 class FakeContext:
-    made: list[FakeBroadcast] = field(default_factory=list)
+    broadcasts: list[FakeBroadcast] = field(default_factory=list)
 
     def broadcast(self, value: ModelAccess) -> FakeBroadcast:
-        self.made.append(FakeBroadcast(value))
-        return self.made[-1]
+        self.broadcasts.append(FakeBroadcast(value))
+        return self.broadcasts[-1]
 
     @property
     def destroyed(self) -> list[int]:
-        return [broadcast.destroyed for broadcast in self.made]
+        return [broadcast.destroyed for broadcast in self.broadcasts]
 
 
 def broadcasting(*values: ModelAccess) -> tuple[FakeContext, Credential[ModelAccess], BroadcastAccess]:
@@ -219,7 +217,7 @@ def test_jobs_share_one_broadcast_while_the_access_stays_the_same() -> None:
     assert context.destroyed == [0]
 
 
-def test_a_renewed_access_is_broadcast_anew_and_the_old_one_destroyed_when_no_job_holds_it() -> None:
+def test_a_renewed_access_is_broadcast_again_and_the_old_one_destroyed_when_no_job_holds_it() -> None:
     old, new = access("old"), access("new")
     context, credential, broadcasts = broadcasting(old, new)
     with broadcasts.held() as outer, broadcasts.held():
@@ -230,7 +228,7 @@ def test_a_renewed_access_is_broadcast_anew_and_the_old_one_destroyed_when_no_jo
     assert context.destroyed == [1, 0]
 
 
-def test_a_broadcast_is_let_go_after_a_failed_job_and_destroyed_at_the_end() -> None:
+def test_a_broadcast_is_released_after_a_failed_job_and_destroyed_at_the_end() -> None:
     context, _, broadcasts = broadcasting(access("a"))
     with pytest.raises(ZeroDivisionError), broadcasts.held():
         raise ZeroDivisionError

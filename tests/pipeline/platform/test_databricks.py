@@ -52,7 +52,7 @@ def refusal() -> CredentialError:
     return caught.value
 
 
-def test_a_secret_is_read_anew_each_time(there: Workspace) -> None:
+def test_a_secret_is_read_again_each_time(there: Workspace) -> None:
     for value in ("first", "second\n"):
         there.secrets.give("bot", CALLER, telegram_token=value)
         assert scope_secret("bot", "telegram-token") == SecretStr(value.strip())
@@ -83,12 +83,12 @@ def test_an_empty_secret_is_refused(there: Workspace, value: str) -> None:
     assert "secret bot/telegram-token is empty: put it there again" in str(refusal())
 
 
-def test_a_secret_that_is_no_text_is_refused(there: Workspace) -> None:
+def test_a_secret_that_is_not_text_is_refused(there: Workspace) -> None:
     there.secrets.give("bot", CALLER, telegram_token="x").secrets["telegram-token"].value = b"\xff\xfe"
     assert "secret bot/telegram-token is not text: put it there again" in str(refusal())
 
 
-def test_a_request_that_is_refused_as_such_is_not_tried_again(there: Workspace) -> None:
+def test_a_bad_request_is_not_tried_again(there: Workspace) -> None:
     def refuse(_: Call) -> None:
         raise ApiError(400, "INVALID_PARAMETER_VALUE", f"no scope has the name {SECRET}")
 
@@ -112,7 +112,7 @@ def test_a_workspace_that_fails_may_be_asked_again(there: Workspace, monkeypatch
     assert scope_secret("bot", "telegram-token") == SecretStr(SECRET)
 
 
-def test_a_workspace_that_can_not_be_reached_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_workspace_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "_RUN_WAITS", WaitLimits(request=10, retries=1))
     monkeypatch.setenv("DATABRICKS_HOST", "http://127.0.0.1:9")
     monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
@@ -138,7 +138,9 @@ def test_the_endpoints_are_asked_with_the_runs_own_bearer_which_is_renewed(there
     assert 500 < access.expires_at - time.time() <= 600
 
 
-def test_a_sign_in_without_a_bearer_has_no_access_to_pass_on(there: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_in_without_a_bearer_gives_no_access_to_the_model(
+    there: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DATABRICKS_TOKEN")
     monkeypatch.setenv("DATABRICKS_USERNAME", "ann")
     monkeypatch.setenv("DATABRICKS_PASSWORD", "hunter2")
@@ -165,11 +167,11 @@ def jwt(payload: object) -> str:
         ("", 1600.0),
     ],
 )
-def test_a_bearer_expires_when_it_says_or_is_renewed_in_good_time(bearer: str, expires_at: float) -> None:
+def test_a_bearer_expires_when_it_says_or_after_ten_minutes(bearer: str, expires_at: float) -> None:
     assert expiry(bearer, now=1000.0) == expires_at
 
 
-def test_a_cluster_is_known_by_its_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_is_recognised_by_its_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not on_databricks()
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     assert on_databricks()
@@ -182,7 +184,7 @@ class _Conf(dict[str, str]):
         self[key] = value
 
 
-def test_the_clusters_session_is_taken_as_it_is_but_for_what_it_lets_us_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clusters_session_is_used_with_the_settings_that_it_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
     from pyspark.sql import SparkSession
 
     class Session:

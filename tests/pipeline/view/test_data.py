@@ -107,7 +107,7 @@ def _answers(view: LocalView) -> list[Any]:
     ]
 
 
-def test_the_statements_answer_what_is_asked(storage: Storage) -> None:
+def test_each_statement_gives_the_right_answer(storage: Storage) -> None:
     for name in ("3.jsonl", "9.jsonl", "7-injected-x.jsonl", "6-1-1.jsonl", "8-tick.jsonl", "_smoke-1"):
         (storage.landing / name).touch()
     named, poor, timed, one, updates, known, probe, none, oldest, nothing, unread, counts, bad, unsure = _answers(
@@ -139,7 +139,7 @@ def test_spark_answers_every_statement_the_same(storage: Storage, spark: SparkSe
     assert _answers(SparkView(storage, spark)) == _answers(LocalView(storage))
 
 
-def test_tables_that_are_not_there_yet_are_empty_and_those_of_another_version_are_said(tmp_path: Path) -> None:
+def test_missing_tables_are_empty_and_tables_of_another_version_are_reported(tmp_path: Path) -> None:
     storage = RunSettings(storage=tmp_path / "lake").places
     storage.prepare()
     view = LocalView(storage)

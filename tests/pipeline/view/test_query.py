@@ -27,7 +27,7 @@ def test_a_name_is_quoted_piece_by_piece() -> None:
     assert quoted("lake.a`b.silver") == "`lake`.`a``b`.`silver`"
 
 
-def test_the_comment_of_the_column_tells_the_same_filter() -> None:
+def test_the_comment_of_the_column_quotes_the_same_filter() -> None:
     for table in (BRONZE, SILVER):
         (comment,) = [column.comment for column in table.columns if column.name == "origin"]
         assert f"Reports leave probes out: {NO_PROBES[1:-1]}." in comment

@@ -44,12 +44,12 @@ def test_a_new_storage_holds_nothing(storage: Storage) -> None:
     assert status.unknown_count == 0
 
 
-def test_a_storage_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_storage_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"gone does not exist: give the storage of a run$"):
         status_of(RunSettings(storage=tmp_path / "gone").places)
 
 
-def test_every_stage_is_counted_and_what_is_in_silver_is_not_counted_as_open(storage: Storage) -> None:
+def test_every_stage_is_counted_and_replies_in_silver_do_not_count_as_open(storage: Storage) -> None:
     journal = Journal(storage.journal)
     in_silver = answered(part("x", PartState.SENT, 1), seq=1)
     lost = answered(part("x", PartState.UNKNOWN, None, "no response"), seq=2, message_id=102)
@@ -71,7 +71,7 @@ def test_every_stage_is_counted_and_what_is_in_silver_is_not_counted_as_open(sto
     assert {(u.message_id, u.reason) for u in status.unknown} == {(102, "no response"), (90, "the process ended")}
 
 
-def test_a_reply_is_unknown_no_longer_once_a_replay_has_sent_it_and_a_probes_never_is(storage: Storage) -> None:
+def test_a_reply_is_no_longer_unknown_once_a_replay_has_sent_it_and_a_probes_never_is(storage: Storage) -> None:
     Journal(storage.journal).record(
         answered(part("x", PartState.UNKNOWN), seq=1, origin=Probe(id="p", deliver=True)),
         answered(part("x", PartState.UNKNOWN), seq=2, origin=Replay(id="r", mode="answer")),
@@ -102,7 +102,7 @@ def test_the_lag_is_the_age_of_the_oldest_file_that_no_table_has(storage: Storag
     assert status_of(storage).lag_seconds == 0.0
 
 
-def test_a_run_is_told_with_what_is_out(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_shown_with_the_services_that_fail(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     recorder = Recorder(storage.root)
     recorder.set(state="serving", bot_username="our_bot")
     recorder.report("model", "503 busy [bold]")
@@ -118,7 +118,7 @@ def test_a_run_is_told_with_what_is_out(storage: Storage, capsys: pytest.Capture
     assert not status_of(storage).running
 
 
-def test_tables_with_names_are_said_to_be_readable_elsewhere(
+def test_tables_of_a_catalog_are_shown_as_not_readable_here(
     storage: Storage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     named = dataclasses.replace(storage, bronze="main.bot.bronze", silver="main.bot.silver", quarantine="main.bot.bad")

@@ -14,7 +14,7 @@ def _signal() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_a_signal_ends_a_breakable_block_and_is_only_noted_elsewhere() -> None:
+def test_a_signal_ends_a_breakable_block_and_is_only_recorded_elsewhere() -> None:
     interruption = Interruption()
     with interruption.watching():
         _signal()

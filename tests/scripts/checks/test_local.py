@@ -72,7 +72,7 @@ def outcome(*names: str) -> dict[str, Result]:
     return {result.name: result for result in results(chosen, interruption, lambda error: None)}
 
 
-def test_what_has_a_meaning_here_passes_and_the_rest_says_why_it_has_none(local: Local) -> None:
+def test_checks_that_apply_to_a_local_run_pass_and_the_others_say_why_they_do_not_apply(local: Local) -> None:
     found = outcome("workspace", "tables", "volumes", "scope", "telegram", "model", "job", "backlog")
     assert {name for name, result in found.items() if result.verdict is CheckVerdict.SKIPPED} == {"workspace", "scope"}
     assert not [result for result in found.values() if result.verdict is CheckVerdict.FAILED]
@@ -144,7 +144,7 @@ def test_a_check_fails_on_its_fault_and_says_the_fix(
         assert local.waiting() == []
 
 
-def test_a_storage_that_is_not_there_or_is_in_a_catalog_is_said_in_one_line(
+def test_a_missing_storage_or_one_in_a_catalog_is_reported_in_one_line(
     local: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIPELINE_SILVER", "lake.bot.silver")

@@ -23,7 +23,7 @@ SUNDAY = datetime(2026, 11, 22, 21, 33, 20, tzinfo=UTC)
         ("0 0 12 * * ? 2020", "UTC", []),
     ],
 )
-def test_the_last_two_times_are_told_newest_first(expression: str, zone: str, due: list[str]) -> None:
+def test_the_last_two_times_come_newest_first(expression: str, zone: str, due: list[str]) -> None:
     found = last_due(expression, zone, SUNDAY)
     assert found is not None
     assert [time.isoformat() for time in found] == due
@@ -39,5 +39,5 @@ def test_the_last_two_times_are_told_newest_first(expression: str, zone: str, du
         ("0 0/15 * * * ?", "Nowhere/At"),
     ],
 )
-def test_what_is_not_read_here_is_not_guessed(expression: str, zone: str) -> None:
+def test_an_unsupported_expression_has_no_due_times(expression: str, zone: str) -> None:
     assert last_due(expression, zone, SUNDAY) is None

@@ -15,7 +15,7 @@ def _signal() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_after_an_interruption_the_other_checks_are_skipped_and_traces_are_removed() -> None:
+def test_after_an_interruption_the_other_checks_are_skipped_and_files_are_removed() -> None:
     interruption = Interruption()
     removed: list[str] = []
 
@@ -25,9 +25,9 @@ def test_after_an_interruption_the_other_checks_are_skipped_and_traces_are_remov
         return "never"
 
     checks = [
-        Check("tables", lambda: "well"),
+        Check("tables", lambda: "fine"),
         Check("volumes", interrupted),
-        Check("scope", lambda: "well"),
+        Check("scope", lambda: "fine"),
     ]
     with interruption.watching():
         found = list(results(checks, interruption, lambda error: None))
@@ -35,9 +35,9 @@ def test_after_an_interruption_the_other_checks_are_skipped_and_traces_are_remov
     assert removed == ["file"]
 
 
-def test_an_interruption_between_two_checks_is_no_pass() -> None:
+def test_a_check_that_was_interrupted_before_it_began_has_not_passed() -> None:
     interruption = Interruption()
-    checks = [Check("tables", lambda: "well"), Check("volumes", lambda: "well"), Check("scope", lambda: "well")]
+    checks = [Check("tables", lambda: "fine"), Check("volumes", lambda: "fine"), Check("scope", lambda: "fine")]
     found = []
     with interruption.watching():
         for result in results(checks, interruption, lambda error: None):
@@ -51,7 +51,7 @@ def test_an_error_that_was_not_foreseen_fails_its_check_alone_and_shows_no_secre
     def fail() -> str:
         raise KeyError("42:abcdefghijklmnopqrstuvwxyz0123456789")
 
-    checks = [Check("tables", fail), Check("volumes", lambda: "well")]
+    checks = [Check("tables", fail), Check("volumes", lambda: "fine")]
     first, second = results(checks, Interruption(), lambda error: None)
     assert (first.verdict, second.verdict) == (CheckVerdict.FAILED, CheckVerdict.PASSED)
     assert "<secret>" in first.finding
@@ -61,7 +61,7 @@ def test_a_check_whose_requirement_failed_is_skipped_and_named() -> None:
     def fail() -> str:
         raise CheckFailed("no", "do this")
 
-    checks = [Check("workspace", fail), Check("tables", lambda: "well", needs=("workspace",))]
+    checks = [Check("workspace", fail), Check("tables", lambda: "fine", needs=("workspace",))]
     first, second = results(checks, Interruption(), lambda error: None)
     assert (first.verdict, first.finding, first.fix) == (CheckVerdict.FAILED, "no", "do this")
     assert (second.verdict, second.finding) == (CheckVerdict.SKIPPED, "the check workspace failed, which it needs")

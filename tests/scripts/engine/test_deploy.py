@@ -34,14 +34,14 @@ def test_the_engine_deploys_after_every_check_and_under_the_policies(engine: Fak
     assert workspace.asked == [WHO_AM_I]
 
 
-def test_the_engine_asks_before_it_changes_anything_unless_told_otherwise(engine: FakeEngine) -> None:
+def test_the_engine_asks_before_it_changes_anything_unless_yes_is_given(engine: FakeEngine) -> None:
     assert deploy(Verb.UP, "dev")
     assert "--yes" not in engine.calls[-1]
     assert "--non-interactive" not in engine.calls[-1]
     assert "--yes" not in command_line(Verb.PREVIEW, "dev", protect=False, yes=True)
 
 
-def test_a_stack_that_is_not_there_is_created_except_to_destroy_it(engine: FakeEngine) -> None:
+def test_a_missing_stack_is_created_except_for_a_destroy(engine: FakeEngine) -> None:
     for verb, create in ((Verb.PREVIEW, True), (Verb.UP, True), (Verb.DESTROY, False)):
         assert deploy(verb, "dev")
         selected = [call for call in engine.calls if call[0] == "stack"][-1]
@@ -52,7 +52,7 @@ def test_a_stack_that_is_not_there_is_created_except_to_destroy_it(engine: FakeE
     assert engine.calls[-1][0] == "stack"
 
 
-def test_an_engine_that_fails_is_told_apart_from_one_that_succeeds(
+def test_a_failed_engine_gives_false_and_shows_its_output(
     engine: FakeEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     engine.answer(up={"code": 4, "out": "Diagnostics: no such node type", "err": "error: update failed\n"})
@@ -78,7 +78,7 @@ def test_destroy_leaves_what_is_protected_and_says_how_to_give_it_up(
     assert "make destroy STACK=prod" in said
 
 
-def test_without_a_stack_those_there_are_are_named(project: Path) -> None:
+def test_without_a_stack_the_existing_ones_are_named(project: Path) -> None:
     assert "STACK is not set: say `make up STACK=…` with one of dev, prod" in refusal(name="")
     assert "STACK is 'qa', of which there is no Pulumi.qa.yaml: give one of dev, prod" in refusal(name="qa")
     for file in project.glob("Pulumi.*.yaml"):
@@ -92,7 +92,7 @@ def test_a_stack_may_be_named_with_its_organisation(engine: FakeEngine, project:
     assert engine.calls[-1][:3] == ["preview", "--stack", "acme/dev"]
 
 
-def test_an_engine_that_is_missing_old_or_strange_is_refused(
+def test_a_missing_old_or_unknown_engine_is_refused(
     engine: FakeEngine, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.answer(version={"out": "v3.249.9"})
@@ -105,14 +105,16 @@ def test_an_engine_that_is_missing_old_or_strange_is_refused(
     assert "pulumi is not on the PATH: install version 3.250 or later" in refusal()
 
 
-def test_who_is_not_logged_in_is_told_so_without_a_secret(engine: FakeEngine) -> None:
+def test_a_missing_login_is_reported_without_a_secret(engine: FakeEngine) -> None:
     engine.answer(whoami={"code": 1, "err": f"error: token {123456789}:{'Aa1' * 12} is invalid\n"})
     assert refusal().startswith("pulumi is not logged in (token <secret> is invalid): run `pulumi login`")
     engine.answer(whoami={"out": "me"})
     assert "names no backend" in refusal()
 
 
-def test_an_engine_that_does_not_answer_is_not_waited_for(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_does_not_answer_is_reported_within_its_limit(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calls, "_ANSWER_WITHIN", 0.5)
     engine.answer(whoami={"waits": True})
     assert "`pulumi whoami` did not answer within 0 s" in refusal()
@@ -133,7 +135,7 @@ def test_a_passphrase_is_needed_where_it_encrypts_the_secrets(backend: str, file
     assert needs_passphrase(backend, file) is needed
 
 
-def test_a_missing_passphrase_is_said_before_the_engine_asks_for_it(
+def test_a_missing_passphrase_is_reported_before_the_engine_asks_for_it(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.answer(whoami={"out": json.dumps({"user": "me", "url": "file:///state"})})
@@ -148,7 +150,7 @@ def test_a_missing_passphrase_is_said_before_the_engine_asks_for_it(
 
 
 @pytest.mark.parametrize(("text", "said"), [("config: [", "can't be read as YAML"), ("- a", "holds no settings")])
-def test_a_stack_file_that_is_none_is_refused(engine: FakeEngine, project: Path, text: str, said: str) -> None:
+def test_a_stack_file_without_settings_is_refused(engine: FakeEngine, project: Path, text: str, said: str) -> None:
     (project / "Pulumi.dev.yaml").write_text(text)
     assert f"Pulumi.dev.yaml {said}" in refusal()
 
@@ -183,7 +185,7 @@ def test_a_workspace_that_refuses_the_caller_is_named(
     assert engine.calls[-1][0] == "config"
 
 
-def test_a_caller_without_credentials_or_with_two_is_told_so(
+def test_missing_credentials_and_two_sets_of_them_are_reported(
     engine: FakeEngine, workspace: WhoAmI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_CLIENT_ID", "id")
@@ -196,7 +198,7 @@ def test_a_caller_without_credentials_or_with_two_is_told_so(
     assert f"no credentials for the workspace at {workspace.host}: log in with `databricks auth login" in refusal()
 
 
-def test_a_workspace_that_can_not_be_reached_is_not_waited_for(
+def test_an_unreachable_workspace_is_reported_within_its_limit(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prerequisites, "_WAITS", WaitLimits(request=1, retries=1))

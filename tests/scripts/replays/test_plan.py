@@ -43,7 +43,7 @@ def test_a_replay_has_one_identity_until_its_message_has_one_more_row() -> None:
     assert len({replay_id(row, "deliver"), *others}) == 5
 
 
-def test_a_stored_answer_goes_with_its_message_through_the_landing() -> None:
+def test_a_stored_answer_is_landed_with_its_message() -> None:
     (item,) = planned([newest()], UPDATES, set(), "deliver", 42, named=True)
     assert item.replay is not None
     assert item.update is not None
@@ -58,7 +58,7 @@ def test_a_stored_answer_goes_with_its_message_through_the_landing() -> None:
     assert answer.reason is None
 
 
-def test_a_fallback_keeps_its_reason_and_asking_again_carries_no_answer() -> None:
+def test_a_fallback_keeps_its_reason_and_a_message_that_is_asked_again_has_no_answer() -> None:
     (item,) = planned([newest(answer_status="fallback")], UPDATES, set(), "deliver", 42, named=True)
     assert item.replay is not None
     assert item.replay.answer is not None
@@ -78,12 +78,14 @@ def test_a_fallback_keeps_its_reason_and_asking_again_carries_no_answer() -> Non
         (newest(llm_response=" "), set(), "there is no answer to deliver"),
     ],
 )
-def test_what_can_not_be_replayed_is_left_out_with_its_reason(row: LatestRow, under_way: set[str], reason: str) -> None:
+def test_a_message_that_can_not_be_replayed_is_left_out_with_its_reason(
+    row: LatestRow, under_way: set[str], reason: str
+) -> None:
     (item,) = planned([row], UPDATES, under_way, "deliver", 42, named=True)
     assert (item.replay, item.why_not) == (None, reason)
 
 
-def test_what_was_sent_is_delivered_again_only_by_its_name() -> None:
+def test_a_reply_that_was_sent_is_delivered_again_only_if_its_message_is_named() -> None:
     sent = newest(delivery_status="sent", error=None)
     (item,) = planned([sent], UPDATES, set(), "deliver", 42, named=False)
     assert item.why_not == "it was sent: name it with --id"
@@ -93,12 +95,12 @@ def test_what_was_sent_is_delivered_again_only_by_its_name() -> None:
     assert item.replay is not None
 
 
-def test_a_time_without_a_zone_is_utc_and_one_with_a_zone_is_taken_by_it() -> None:
+def test_a_time_without_a_zone_is_utc_and_one_with_a_zone_is_converted() -> None:
     chosen = selection((), (), "2026-01-02T12:00", "2026-01-02T15:00+01:00")
     assert (chosen.since, chosen.until) == (NOON, datetime(2026, 1, 2, 14, tzinfo=UTC))
 
 
-def test_statuses_are_of_the_delivery_or_of_the_answer() -> None:
+def test_a_status_is_one_of_the_delivery_or_one_of_the_answer() -> None:
     chosen = selection((), ("unknown", "fallback"), None, None)
     assert (chosen.delivery, chosen.answer) == (("unknown",), ("fallback",))
     assert selection(("-100/5", "7/6", "7/6"), (), None, None).messages == ((-100, 5), (7, 6))

@@ -41,26 +41,26 @@ def test_the_ledger_holds_no_value_and_nothing_of_its_length(scope: Scope, deplo
     assert NEW not in kept
 
 
-def test_a_ledger_that_was_damaged_loses_no_value(scope: Scope, deployment: Rotating) -> None:
+def test_a_damaged_ledger_loses_no_value(scope: Scope, deployment: Rotating) -> None:
     scope.put("telegram-token.meta", SecretStr("{"))
     found = ScopeStore(Published(scope, "telegram-token")).read()
     assert found.current is not None
     assert found.current.value == SecretStr(OLD)
 
 
-def test_white_space_around_a_value_that_was_put_by_hand_is_no_part_of_it(scope: Scope) -> None:
+def test_white_space_around_a_value_is_removed(scope: Scope) -> None:
     scope.put("telegram-token", SecretStr(f" {OLD}\n"))
     assert scope.get("telegram-token") == SecretStr(OLD)
     scope.put("telegram-token", SecretStr(" \n"))
     assert scope.get("telegram-token") is None
 
 
-def test_a_previous_value_that_is_the_current_one_is_none_to_go_back_to(scope: Scope) -> None:
+def test_a_previous_value_that_equals_the_current_one_does_not_count(scope: Scope) -> None:
     scope.put("telegram-token.previous", SecretStr(OLD))
     assert ScopeStore(Published(scope, "telegram-token")).read().previous is None
 
 
-def test_a_response_that_was_lost_is_no_fault_of_a_write(scope: Scope, deployment: Rotating) -> None:
+def test_a_write_succeeds_though_its_response_was_lost(scope: Scope, deployment: Rotating) -> None:
     def lose(asked: Asked) -> None:
         if asked.path.endswith("/put"):
             deployment.workspace.after.clear()
@@ -71,13 +71,13 @@ def test_a_response_that_was_lost_is_no_fault_of_a_write(scope: Scope, deploymen
     assert scope.get("telegram-token") == SecretStr(NEW)
 
 
-def test_a_value_that_is_no_text_is_said_by_its_key(scope: Scope, deployment: Rotating) -> None:
+def test_a_value_that_is_not_text_is_named_by_its_key(scope: Scope, deployment: Rotating) -> None:
     deployment.workspace.secrets.scopes["bot-prod"].secrets["telegram-token"].value = b"\xff\xfe"
     with pytest.raises(StoreError, match="secret bot-prod/telegram-token is not text"):
         scope.get("telegram-token")
 
 
-def test_a_workspace_that_is_not_there_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_workspace_is_one_line_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rotation.scope_store._WAITS", WaitLimits(request=10, retries=1))
     monkeypatch.setenv("DATABRICKS_TOKEN", "dapi-0123456789")
     began = datetime.now(UTC)
@@ -92,7 +92,7 @@ def test_without_credentials_it_says_how_to_log_in(monkeypatch: pytest.MonkeyPat
         signed_in(deployment.workspace.url)
 
 
-def test_a_proof_of_the_current_version_is_noted_there(scope: Scope) -> None:
+def test_a_proof_of_the_current_version_is_recorded_with_it(scope: Scope) -> None:
     published = Published(scope, "telegram-token")
     now = datetime.now(UTC)
     published.keep_current(published.ledger().model_copy(update={"current": Noted(id="one", created_at=now)}))

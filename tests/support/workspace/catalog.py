@@ -1,4 +1,4 @@
-"""Unity Catalog: the columns of tables, and who may do what: grants are inherited downwards."""
+"""Unity Catalog: the columns of tables, and the grants, which are inherited downwards."""
 
 from __future__ import annotations
 

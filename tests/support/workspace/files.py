@@ -1,4 +1,4 @@
-"""Files in volumes: https://docs.databricks.com/api/workspace/files. Whole files by their paths; folders as needed."""
+"""Files in volumes: https://docs.databricks.com/api/workspace/files. Folders exist as soon as they have a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Files:
     def __init__(self) -> None:
         self.files: dict[str, File] = {}
         self.closed: set[str] = set()
-        """Volumes that the callers may read but not write."""
+        """Volumes that callers may read but not write to."""
 
     def give(self, path: str, content: bytes, age: float = 0.0) -> None:
         self.files[path] = File(content, time.time() - age)
@@ -69,7 +69,7 @@ class Files:
 
     async def _folder(self, request: Request) -> Response:
         folder = request.path_params["path"].rstrip("/")
-        if request.method == "PUT":  # made as needed
+        if request.method == "PUT":
             self._check_writable(f"{folder}/")
             return Response(status_code=204)
         entries: dict[str, dict[str, object]] = {}
@@ -80,7 +80,7 @@ class Files:
                 file = self.files[path]
                 entry |= {"file_size": len(file.content), "last_modified": int(file.modified_at * 1000)}
             entries[name] = entry
-        # Pages of two: whoever lists must read on.
+        # Pages of two, so that a client must ask for further ones.
         listed, start = list(entries.values()), int(request.query_params.get("page_token", "0"))
         page: dict[str, object] = {"contents": listed[start : start + 2]}
         if start + 2 < len(listed):

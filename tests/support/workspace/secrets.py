@@ -39,10 +39,10 @@ class Secrets:
         self.scopes: dict[str, SecretScope] = {}
 
     def give(self, scope: str, owner: str, **values: str) -> SecretScope:
-        """A scope as it is once `owner` has made it; underscores in the names of `values` stand for hyphens."""
+        """A scope as `owner` created it. Underscores in the names of `values` stand for hyphens."""
         secrets = {key.replace("_", "-"): Secret(value.encode(), _now()) for key, value in values.items()}
-        made = self.scopes[scope] = SecretScope(secrets, {owner: "MANAGE"})
-        return made
+        created = self.scopes[scope] = SecretScope(secrets, {owner: "MANAGE"})
+        return created
 
     def value(self, scope: str, key: str) -> str | None:
         secret = self.scopes[scope].secrets.get(key)

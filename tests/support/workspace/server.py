@@ -1,7 +1,7 @@
-"""A Databricks workspace over HTTP on loopback, as far as the real SDK and our scripts ask it.
+"""A Databricks workspace over HTTP on loopback: the part of it that the real SDK and our scripts use.
 
-Each part of its API is a module beside this one: a class that holds the part's state and has `routes()`. It is put
-together in `Workspace`.
+Each part of its API is a class in a module beside this one, with that part's state and its `routes()`. `Workspace`
+has them all.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whether it may change something."""
+        """Whether it may change anything."""
         return self.method != "GET" and not self.path.endswith("/create-download-url")
 
 
 @dataclass
 class Workspace:
-    """The state of a workspace, the calls it was asked, and the faults it has."""
+    """The state of a workspace, the calls that it received, and its faults."""
 
     url: str = ""
     callers: dict[str, str] = field(default_factory=lambda: {TOKEN: CALLER})
     """User names (or application ids) by their bearer."""
     calls: list[Call] = field(default_factory=list)
     before: list[Hook] = field(default_factory=list)
-    """Called with each request before it is carried out: may raise ApiError, or Close."""
+    """Called with each request before it is processed. May raise ApiError or Close."""
     after: list[Hook] = field(default_factory=list)
-    """Called once it is carried out and before its response leaves; likewise."""
+    """Called after a request was processed and before its response leaves. May raise the same."""
     secrets: Secrets = field(default_factory=Secrets)
     people: People = field(default_factory=People)
     catalog: UnityCatalog = field(default_factory=UnityCatalog)
     files: Files = field(default_factory=Files)
     jobs: Jobs = field(default_factory=Jobs)
     statements: Statements = field(default_factory=Statements)
-    # The state of a further part goes here, and into `routes`.
+    # Add another part here, and in `app`.
 
     @property
     def app(self) -> Starlette:
@@ -77,7 +77,7 @@ class Workspace:
         )
 
     def environment(self, token: str = TOKEN) -> dict[str, str]:
-        """What points the SDK here."""
+        """The variables that make the SDK sign in here."""
         return {"DATABRICKS_HOST": self.url, "DATABRICKS_TOKEN": token}
 
     async def _dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -118,7 +118,7 @@ async def _error(_request: Request, error: Exception) -> Response:
 @contextmanager
 def workspace() -> Iterator[Workspace]:
     """A workspace that is served until the block ends."""
-    made = Workspace()
-    with serve(made.app) as served:
-        made.url = served.url
-        yield made
+    workspace = Workspace()
+    with serve(workspace.app) as served:
+        workspace.url = served.url
+        yield workspace

@@ -1,6 +1,6 @@
-"""SQL statements: https://docs.databricks.com/api/workspace/statementexecution. Carried out on real Delta tables.
+"""SQL statements: https://docs.databricks.com/api/workspace/statementexecution. They run on real Delta tables.
 
-The SQL goes to DataFusion as it came, but for the names of tables and the values of parameters.
+DataFusion gets the SQL unchanged, except for the names of tables and the values of parameters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 _NAME = re.compile(r"`([^`]+)`\.`([^`]+)`\.`([^`]+)`")
 _MARKER = re.compile(r":([a-z]\w*)")
 _CHUNK = 2
-"""Rows: whoever reads a result must ask for what follows."""
+"""Rows. So few that a client must ask for further chunks."""
 
 
 class Statements:
@@ -32,9 +32,9 @@ class Statements:
     def __init__(self) -> None:
         self.warehouse_id = "warehouse1"
         self.tables: dict[str, Path] = {}
-        """Where the Delta table of each full name lies."""
+        """The path of each Delta table, by its full name."""
         self.looks_until_done = 0
-        """How often a statement is asked after before it has a result: a warehouse that only just starts."""
+        """How often a client must look before a statement has a result, as in a warehouse that is starting."""
         self.fails_with = ""
         self.executed: list[Json] = []
         self.cancelled: list[str] = []
@@ -59,7 +59,7 @@ class Statements:
         if self.fails_with:
             error = {"error_code": "BAD_REQUEST", "message": self.fails_with}
             return JSONResponse({"statement_id": name, "status": {"state": "FAILED", "error": error}})
-        columns, rows = self._carried_out(body["statement"], body.get("parameters", []))
+        columns, rows = self._run(body["statement"], body.get("parameters", []))
         self._results[name] = {"columns": columns, "rows": rows}
         self._looks[name] = self.looks_until_done
         return self._state(name)
@@ -98,7 +98,7 @@ class Statements:
             part["next_chunk_index"] = index + 1
         return part
 
-    def _carried_out(self, text: str, parameters: list[Json]) -> tuple[list[str], list[list[str | None]]]:
+    def _run(self, text: str, parameters: list[Json]) -> tuple[list[str], list[list[str | None]]]:
         values = {parameter["name"]: parameter for parameter in parameters}
         builder = QueryBuilder()
         for full_name in {".".join(match.groups()) for match in _NAME.finditer(text)}:
@@ -107,7 +107,7 @@ class Statements:
             builder.register(full_name.rpartition(".")[2], DeltaTable(self.tables[full_name]))
         sql = _MARKER.sub(lambda match: _literal(values[match[1]]), _NAME.sub(lambda match: match[3], text))
         found = pa.table(builder.execute(sql).read_all())
-        return found.column_names, [[_told(value) for value in row.values()] for row in found.to_pylist()]
+        return found.column_names, [[_as_text(value) for value in row.values()] for row in found.to_pylist()]
 
 
 def _literal(parameter: Json) -> str:
@@ -118,8 +118,8 @@ def _literal(parameter: Json) -> str:
     return f"CAST({text} AS TIMESTAMP)" if kind == "TIMESTAMP" else text
 
 
-def _told(value: Any) -> str | None:
-    """A value as the API tells every one: as text."""
+def _as_text(value: Any) -> str | None:
+    """A value as the API gives it: as text."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return None if value is None else str(value)
