@@ -83,13 +83,13 @@ def test_a_failed_check_is_exit_code_1_with_its_fix_and_the_others_run(deploymen
     report = deployment.folder / "smoke.xml"
     code, out, err = smoke(*_of_prod(deployment), "--json", "--junit", str(report))
     assert code == 1
-    report = json.loads(out)
-    assert (report["of"], report["passed"]) == ("prod", False)
-    failed = [check for check in report["checks"] if check["verdict"] != "passed"]
+    printed = json.loads(out)
+    assert (printed["of"], printed["passed"]) == ("prod", False)
+    failed = [check for check in printed["checks"] if check["verdict"] != "passed"]
     assert [(c["name"], c["finding"], c["fix"]) for c in failed] == [
         ("telegram", "a webhook is set, which keeps polling out", "call deleteWebhook once")
     ]
-    assert len(report["checks"]) == 9
+    assert len(printed["checks"]) == 9
     failure = ElementTree.parse(report).getroot().find("testcase/failure")  # noqa: S314
     assert failure is not None
     assert (failure.get("message"), failure.text) == (failed[0]["finding"], failed[0]["fix"])
