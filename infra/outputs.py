@@ -8,10 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from infra import engine
 from pipeline.errors import OperatorError
-from pipeline.redaction import scrub
 
-_PROJECT = Path(__file__).resolve().parents[1]
 _TIMEOUT = 120.0
 
 
@@ -92,19 +91,16 @@ def _text_of(file: Path) -> str:
 
 
 def _text_of_engine(stack: str) -> str:
-    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", stack]
     try:
-        done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+        answer, refused = engine.ask("stack", "output", "--json", "--stack", stack, within=_TIMEOUT)
     except FileNotFoundError:
         raise OutputsError("pulumi is not on the PATH: install it, or give --outputs FILE") from None
     except subprocess.TimeoutExpired:
         raise OutputsError(
             f"pulumi did not answer within {_TIMEOUT:.0f} s: check the network and its backend"
         ) from None
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = scrub(lines[0].removeprefix("error: ")) if lines else f"exit code {done.returncode}"
+    if refused:
         raise OutputsError(
-            f"the outputs of stack {stack} can't be read ({reason}): log in with `pulumi login`, check --stack"
+            f"the outputs of stack {stack} can't be read ({refused}): log in with `pulumi login`, check --stack"
         )
-    return done.stdout
+    return answer

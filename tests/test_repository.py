@@ -35,7 +35,7 @@ INFRA_FLOORS = (
     {"artifact", "job_parameters", "outputs", "reports"},
     {"stack_config"},
     {"settings"},
-    {"setting_kinds"},
+    {"setting_kinds", "engine"},
     {"__init__"},
 )
 """The rooms of `infra/`, from the top: each imports only its own modules and what is below it."""

@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from string import Template
 
+from pipeline.view.query import NO_PROBES, quoted
+
 DAYS = 30
 """Number of days that the dashboard covers, including today, and in which a backlog is searched."""
 
 _FOLDER = Path(__file__).parent
-_REPORTED = "(origin IS NULL OR origin LIKE 'replay:%')"
-"""Condition: every row but those of smoke tests."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,23 @@ def daily(silver: str, prices: Prices) -> str:
 
 def failures(silver: str) -> str:
     """The latest replies that are unknown, dead or a fallback, with the columns that a replay needs."""
-    return _query("failures", silver=_quoted(silver), reported=_REPORTED, days=DAYS)
+    return _query("failures", silver=quoted(silver), reported=NO_PROBES, days=DAYS)
 
 
 def undelivered(silver: str, seconds: int) -> str:
     """One row: the number of replies that became unknown or dead in the last `seconds`."""
-    return _query("undelivered", silver=_quoted(silver), reported=_REPORTED, seconds=seconds)
+    return _query("undelivered", silver=quoted(silver), reported=NO_PROBES, seconds=seconds)
 
 
 def backlog(bronze: str, silver: str, seconds: int) -> str:
     """One row: the number of messages that wait for a row in silver for more than `seconds`, and the oldest's time."""
     return _query(
-        "backlog", bronze=_quoted(bronze), silver=_quoted(silver), reported=_REPORTED, seconds=seconds, days=DAYS
+        "backlog", bronze=quoted(bronze), silver=quoted(silver), reported=NO_PROBES, seconds=seconds, days=DAYS
     )
 
 
 def _replies(silver: str) -> str:
-    return _query("replies", silver=_quoted(silver), reported=_REPORTED, days=DAYS)
+    return _query("replies", silver=quoted(silver), reported=NO_PROBES, days=DAYS)
 
 
 def _measures(prices: Prices) -> str:
@@ -75,7 +75,3 @@ def _query(name: str, **values: str | int) -> str:
 def _usd(price: float | None) -> str:
     # repr() of a small float is not a plain decimal.
     return f"CAST({'NULL' if price is None else f'{Decimal(repr(price)):f}'} AS DOUBLE)"
-
-
-def _quoted(table: str) -> str:
-    return ".".join(f"`{piece.replace('`', '``')}`" for piece in table.split("."))

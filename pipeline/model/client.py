@@ -41,10 +41,13 @@ def instructions() -> str:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How to ask. `timeout`: seconds for one attempt. `max_tokens` is low, since servers reserve it beforehand."""
+    """How to ask. `model_timeout` is in seconds, for one attempt.
+
+    `max_tokens` is low, since servers reserve it before they admit a request.
+    """
 
     model: str
-    timeout: float = 60.0
+    model_timeout: float = 60.0
     max_tokens: int = 512
     temperature: float | None = None
 
@@ -133,7 +136,7 @@ class Model:
                 client = openai.OpenAI(
                     base_url=access.base_url,
                     api_key=access.bearer.get_secret_value(),
-                    timeout=httpx.Timeout(self._settings.timeout, connect=10.0),
+                    timeout=httpx.Timeout(self._settings.model_timeout, connect=10.0),
                     max_retries=0,
                 )
                 self._client = (access, client)

@@ -34,7 +34,7 @@ class LocalSparkError(OperatorError):
     """Spark can't run on this machine as it is set up."""
 
 
-def session(master: str, log_folder: Path) -> SparkSession:
+def session(spark_master: str, log_folder: Path) -> SparkSession:
     """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
 
     Raises LocalSparkError where Spark, its Java or Delta's jars are missing, or where it does not start.
@@ -54,7 +54,7 @@ def session(master: str, log_folder: Path) -> SparkSession:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     log_folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("SPARK_WORKER_DIR", str(log_folder / "executors"))
-    builder = SparkSession.builder.appName("telegram-lakehouse").master(master)
+    builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
     for key, value in _settings().items():
         builder = builder.config(key, value)
     with _stderr_to(log_folder / "spark.log"):

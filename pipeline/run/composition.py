@@ -108,7 +108,10 @@ class Composition:
         self._end = end
         self._once = once
         self._model_settings = ModelSettings(
-            settings.model, settings.model_timeout, settings.max_tokens, settings.temperature
+            model=settings.model,
+            model_timeout=settings.model_timeout,
+            max_tokens=settings.max_tokens,
+            temperature=settings.temperature,
         )
         model = Model(self._model_settings)
         require_model(model, settings, access.current())

@@ -22,7 +22,7 @@ _STEADY_AFTER = 60.0
 _FINISH_WITHIN = 10.0
 
 
-class Query(Protocol):
+class SparkQuery(Protocol):
     """What is needed of Spark's `StreamingQuery`."""
 
     @property
@@ -46,7 +46,7 @@ class Stream(Protocol):
 
     def prepare(self) -> None: ...
 
-    def start(self) -> Query: ...
+    def start(self) -> SparkQuery: ...
 
 
 class RestartingQuery:
@@ -67,7 +67,7 @@ class RestartingQuery:
         self._stream = stream
         self._report = report
         self._start_in_background = start_in_background
-        self._query: Query | None = None
+        self._query: SparkQuery | None = None
         self._started_at = 0.0
         self._failures = 0
         self._restart_at = 0.0

@@ -11,6 +11,9 @@ from pipeline.errors import OperatorError
 from pipeline.storage.durable import write_durably
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
 
+OWNER_FILE = "bot.json"
+"""Says which bot a storage belongs to."""
+
 
 class StorageError(OperatorError):
     """The storage can't be used as it is."""
@@ -73,4 +76,4 @@ class Storage:
 
     @property
     def _owner_file(self) -> Path:
-        return self.root / "bot.json"
+        return self.root / OWNER_FILE

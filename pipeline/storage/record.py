@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from pipeline.storage.durable import write_durably
 
-_FILE = "record.json"
+RECORD_FILE = "record.json"
 
 
 class Problem(BaseModel):
@@ -45,7 +45,7 @@ class Record(BaseModel):
 def read_record(root: Path) -> Record | None:
     """The record in a storage, if there is one that can be read."""
     try:
-        return Record.model_validate_json((root / _FILE).read_bytes())
+        return Record.model_validate_json((root / RECORD_FILE).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -54,7 +54,7 @@ class Recorder:
     """Keeps the record of this run. Any thread may call it; the supervisor calls `save` from time to time."""
 
     def __init__(self, root: Path) -> None:
-        self._path = root / _FILE
+        self._path = root / RECORD_FILE
         self._lock = threading.Lock()
         before = read_record(root)
         self._record = Record(

@@ -60,11 +60,11 @@ class BotApi:
     Interrupted or Refused, and CredentialError when the token can't be resolved.
     """
 
-    def __init__(self, url: str, token: Credential[SecretStr], timeout: float) -> None:
-        """`timeout`: seconds to wait for a response, in addition to those of a long poll."""
-        self._url = url.rstrip("/")
+    def __init__(self, telegram_api_url: str, token: Credential[SecretStr], telegram_timeout: float) -> None:
+        """`telegram_timeout`: seconds to wait for a response, in addition to those of a long poll."""
+        self._url = telegram_api_url.rstrip("/")
         self._token = token
-        self._timeout = timeout
+        self._timeout = telegram_timeout
         self._sessions = Sessions()
 
     def get_me(self) -> Bot:

@@ -27,9 +27,9 @@ class _Chat:
 class Pace:
     """Remembers when messages were sent, in seconds of any steady clock. Not thread-safe: for one thread."""
 
-    def __init__(self, rate: float) -> None:
-        """`rate`: messages a second over all chats."""
-        self._interval = 1.0 / rate
+    def __init__(self, send_rate: float) -> None:
+        """`send_rate`: messages a second over all chats."""
+        self._interval = 1.0 / send_rate
         self._next = 0.0
         self._chats: dict[int, _Chat] = {}
 

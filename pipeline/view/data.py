@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import OperatorError
-from pipeline.storage.landing import file_seq
-from pipeline.storage.record import Record
+from pipeline.storage.landing import file_seq, is_tick
+from pipeline.storage.places import OWNER_FILE
+from pipeline.storage.record import RECORD_FILE, Record
 from pipeline.tables import BRONZE, QUARANTINE, Table
 from pipeline.view.query import Query, Value, all_of, any_of, one_of, portions
 from pipeline.view.rows import LatestRow, MessageKey, Selection, SilverRow, UnknownReply, UtcTime
@@ -118,7 +119,7 @@ class DataView(ABC):
 
     def record(self) -> Record | None:
         """What the last or current run says about itself; None if it says nothing that can be read."""
-        content = self.read_file("record.json")
+        content = self.read_file(RECORD_FILE)
         try:
             return Record.model_validate_json(content) if content is not None else None
         except ValidationError:
@@ -126,7 +127,7 @@ class DataView(ABC):
 
     def bot_id(self) -> int:
         """The bot that the storage belongs to."""
-        content = self.read_file("bot.json")
+        content = self.read_file(OWNER_FILE)
         try:
             return int(json.loads(content or b"")["bot_id"])
         except (ValueError, KeyError, TypeError):
@@ -134,7 +135,7 @@ class DataView(ABC):
 
     def waiting_files(self) -> list[str]:
         """Files in the landing, oldest first, whether they were read or not. Ticks are left out: they carry nothing."""
-        names = (name for name in self.listed_files() if not name.endswith("-tick.jsonl") and file_seq(name))
+        names = (name for name in self.listed_files() if not is_tick(name) and file_seq(name))
         return sorted(names, key=file_seq)
 
     def unread_files(self) -> list[str]:

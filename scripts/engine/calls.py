@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 
+from infra import engine
 from pipeline.errors import OperatorError
-from pipeline.redaction import scrub
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = engine.PROJECT
 POLICY_PACK = "infra/policy"
 _ANSWER_WITHIN = 120.0
 """Seconds for the answer to a question, which may come from a backend far away."""
@@ -44,36 +42,21 @@ def command_line(verb: Verb, stack: str, *, protect: bool, yes: bool, more: Sequ
 
 def ask(*arguments: str) -> tuple[str, str]:
     """The engine's answer to a question, and, if it refuses, the reason in one line. Raises StackError."""
-    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_ANSWER_WITHIN,
-            check=False,
-        )
+        return engine.ask(*arguments, within=_ANSWER_WITHIN, folder=PROJECT)
     except subprocess.TimeoutExpired:
         finding = f"`pulumi {arguments[0]}` did not answer within {_ANSWER_WITHIN:.0f} s"
         raise StackError(f"{finding}: check the network and the engine's backend") from None
-    if done.returncode == 0:
-        return done.stdout, ""
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    reason = next((line for line in lines if line.startswith("error:")), lines[0] if lines else "")
-    return done.stdout, scrub(reason.removeprefix("error:").strip()) or f"exit code {done.returncode}"
 
 
 def run(command: Sequence[str]) -> bool:
     """Run the engine to its end, with this terminal. True if it succeeded."""
     # At Ctrl-C the terminal signals the engine too, which then ends in order. If we left first, we would orphan it.
     interrupt = signal.signal(signal.SIGINT, lambda *_: None)
-    engine = subprocess.Popen(command, cwd=PROJECT)
-    terminate = signal.signal(signal.SIGTERM, lambda *_: engine.terminate())
+    process = subprocess.Popen(command, cwd=PROJECT)
+    terminate = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
-        return engine.wait() == 0
+        return process.wait() == 0
     finally:
         signal.signal(signal.SIGINT, interrupt)
         signal.signal(signal.SIGTERM, terminate)

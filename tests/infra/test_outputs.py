@@ -53,7 +53,7 @@ def test_outputs_come_from_the_engine_which_runs_in_the_projects_folder(pulumi: 
     assert read_outputs("dev") == Outputs(**VALUES)
     folder, *arguments = (pulumi.parent / "called").read_text().splitlines()
     assert (Path(folder) / "Pulumi.yaml").is_file()
-    assert arguments == ["stack", "output", "--json", "--non-interactive", "--stack", "dev"]
+    assert arguments == ["stack", "output", "--json", "--stack", "dev", "--non-interactive"]
 
 
 def test_a_file_needs_no_engine(tmp_path: Path, pulumi: Path) -> None:

@@ -22,7 +22,7 @@ BEARER = "test-bearer"
 
 @pytest.fixture
 def model() -> Iterator[Model]:
-    model = Model(ModelSettings("scripted", timeout=5.0, max_tokens=64))
+    model = Model(ModelSettings("scripted", model_timeout=5.0, max_tokens=64))
     yield model
     model.close()
 
@@ -122,7 +122,7 @@ def test_the_wait_that_the_model_asks_for_is_passed_on(given: str, wait: float |
 
 def test_no_answer_in_time_is_failing(model_server: ModelServer, scripted: ScriptedModel) -> None:
     scripted.add_rule(ScriptedRule(hang=True))
-    outcome = Model(ModelSettings("scripted", timeout=0.1)).ask(model_server.access(), "hi")
+    outcome = Model(ModelSettings("scripted", model_timeout=0.1)).ask(model_server.access(), "hi")
     assert (outcome.verdict, outcome.reason) == ("failing", "no answer in time")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,22 @@ import structlog
 from pydantic import SecretStr
 
 from pipeline.errors import OperatorError, RunFailed, SettingsError
-from pipeline.model.client import Model
+from pipeline.model.client import Model, ModelSettings
+from pipeline.model.on_driver import DriverAnswering
+from pipeline.platform import local_spark
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
+from pipeline.replies.lanes import Lanes
 from pipeline.run import composition
 from pipeline.run.composition import Run
 from pipeline.run.end import End
 from pipeline.run.supervisor import Supervisor
 from pipeline.settings import RunSettings, read_run_settings
-from pipeline.storage.places import StorageError
+from pipeline.storage.places import Storage, StorageError
 from pipeline.storage.record import Record, read_record
+from pipeline.stream.query import SilverStream
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi
+from pipeline.telegram.intake import Intake
 
 BOT = Bot(42, "our_bot")
 
@@ -387,3 +393,42 @@ def test_a_stop_reaches_the_run(parts: Parts, settings: RunSettings) -> None:
     run = Run(settings)
     run.stop()
     assert run._end.reached
+
+
+USED_BY: dict[str, Callable[..., Any]] = {
+    "telegram_api_url": BotApi,
+    "telegram_timeout": BotApi,
+    "model": ModelSettings,
+    "model_timeout": ModelSettings,
+    "max_tokens": ModelSettings,
+    "temperature": ModelSettings,
+    "concurrency": DriverAnswering,
+    "send_rate": Lanes,
+    "model_attempts": Lanes,
+    "answer_format": Lanes,
+    "on_unknown": Lanes,
+    "poll_seconds": Intake,
+    "conflict_patience": Intake,
+    "allowed_chats": SilverStream,
+    "patience": SilverStream,
+    "max_open": SilverStream,
+    "distribute_above": SilverStream,
+    "landing": Storage,
+    "journal": Storage,
+    "checkpoints": Storage,
+    "bronze": Storage,
+    "silver": Storage,
+    "quarantine": Storage,
+    "spark_master": local_spark.session,
+}
+"""The class that takes each setting of a run."""
+
+READ_BEFORE = {"openai_base_url", "model_source", "secret_scope", "storage", "startup_patience"}
+"""Settings that the credentials, the places and the preflight read from the settings themselves."""
+
+
+def test_every_setting_has_its_own_name_where_it_is_used() -> None:
+    assert USED_BY.keys() | READ_BEFORE == RunSettings.model_fields.keys()
+    assert USED_BY.keys() & READ_BEFORE == set()
+    for name, user in USED_BY.items():
+        assert name in inspect.signature(user).parameters, f"{user.__name__} has another name for {name}"

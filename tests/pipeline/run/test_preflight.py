@@ -299,7 +299,7 @@ def test_a_stop_or_a_deadline_ends_the_question_for_the_bot(settings: RunSetting
 
 def _require(access: ModelAccess, **settings: str) -> None:
     asked = read_run_settings({"model": "m", "openai_base_url": access.base_url, **settings})
-    require_model(Model(ModelSettings(asked.model, timeout=5.0)), asked, access)
+    require_model(Model(ModelSettings(asked.model, model_timeout=5.0)), asked, access)
 
 
 def test_a_model_that_its_server_lists_is_not_asked(scripted: ScriptedModel, model_server: ModelServer) -> None:
