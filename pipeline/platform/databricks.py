@@ -12,14 +12,14 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import SecretStr
 
 from pipeline import __version__
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
-from pipeline.platform.workspace_faults import FaultKind, fault_of, first_line
+from pipeline.platform.workspace_faults import FaultKind, WorkspaceFault, fault_of, first_line
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -133,16 +133,13 @@ def scope_secret(scope: str, key: str) -> SecretStr:
 
     Raises CredentialError; CredentialUnavailable if a later call may succeed.
     """
-    with _signed_in(f"PIPELINE_SECRET_SCOPE {scope!r}") as client:
-        try:
-            value = read_secret(client, scope, key)
-        except Exception as error:
-            fault = fault_of(error)
-            if fault.kind is FaultKind.NOT_FOUND:
-                raise CredentialError(f"it has no secret {key}: put it there, or name another scope") from None
-            if fault.kind is FaultKind.NOT_PERMITTED:
-                raise CredentialError("it may not be read: grant this run's principal READ on it") from None
-            raise
+    setting = f"PIPELINE_SECRET_SCOPE {scope!r}"
+    lines = {
+        FaultKind.NOT_FOUND: f"{setting} has no secret {key}: put it there, or name another scope",
+        FaultKind.NOT_PERMITTED: f"{setting} may not be read: grant this run's principal READ on it",
+    }
+    with _signed_in(setting, lines) as client:
+        value = read_secret(client, scope, key)
         if value is None:
             raise CredentialError(f"secret {scope}/{key} is empty: put it there again")
         return value
@@ -155,18 +152,22 @@ def endpoint_access() -> ModelAccess:
 
 
 @contextlib.contextmanager
-def _signed_in(setting: str) -> Iterator[WorkspaceClient]:
-    """A new client, which finds the current credentials. Errors in the block become one line without the SDK's text."""
+def _signed_in(setting: str, lines: Mapping[FaultKind, str] | None = None) -> Iterator[WorkspaceClient]:
+    """A new client, which finds the current credentials. Errors in the block become one line without the SDK's text.
+
+    `lines` has the whole line for kinds of errors that mean something special in this block.
+    """
     try:
         yield sign_in(waits=_RUN_WAITS)
     except CredentialError as error:
         raise CredentialError(f"{setting}: {error}") from None
     except Exception as error:
-        raise _run_error(setting, error) from None
+        raise _run_error(setting, fault_of(error), lines or {}) from None
 
 
-def _run_error(setting: str, error: Exception) -> CredentialError:
-    fault = fault_of(error)
+def _run_error(setting: str, fault: WorkspaceFault, lines: Mapping[FaultKind, str]) -> CredentialError:
+    if fault.kind in lines:
+        return CredentialError(lines[fault.kind])
     if fault.kind in (FaultKind.CREDENTIAL_REFUSED, FaultKind.NOT_PERMITTED):
         return CredentialError(f"{setting}: {fault.finding()}: sign in again")
     if fault.kind is FaultKind.BAD_REQUEST:

@@ -59,9 +59,10 @@ def test_a_secret_is_read_again_each_time(there: Workspace) -> None:
 
 
 def test_a_scope_or_a_key_that_is_missing_is_named(there: Workspace) -> None:
-    assert "has no secret telegram-token: put it there, or name another scope" in str(refusal())
+    missing = "PIPELINE_SECRET_SCOPE 'bot' has no secret telegram-token: put it there, or name another scope"
+    assert str(refusal()) == missing
     there.secrets.give("bot", CALLER, llm_api_key="k")
-    assert "has no secret telegram-token: put it there, or name another scope" in str(refusal())
+    assert str(refusal()) == missing
 
 
 def test_a_scope_that_may_not_be_read_names_the_right_it_needs(there: Workspace) -> None:
