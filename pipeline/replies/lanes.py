@@ -124,10 +124,9 @@ class Lanes:
         """On the thread "lanes": the event loop, and after the stop what is still to be kept."""
         self._loop.run(until=self._stopping.is_set)
         # An answer that the model was paid for is kept for the next run, also if this process is killed meanwhile.
-        self._loop.guard(self._dispatcher.save_answers)
         while self._dispatcher.requests:
-            self._loop.handle_event(_STOP_TURN)
             self._loop.guard(self._dispatcher.save_answers)
+            self._loop.handle_event(_STOP_TURN)
         while self._loop.handle_event(0):
             pass
         self._loop.guard(self._dispatcher.save_answers)

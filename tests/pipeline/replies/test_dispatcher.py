@@ -136,6 +136,16 @@ def test_while_a_part_is_being_sent_nothing_else_of_its_chat_is(run: Run) -> Non
     assert run.api.texts[2] == fixed_answer("help")
 
 
+def test_a_question_that_the_cluster_is_asked_neither_asks_nor_parks_on_the_driver(run: Run) -> None:
+    cluster = FakeAnswering()
+    cluster.held = {"theirs"}
+    run.answering.outage = UNREACHABLE
+    run.accept(accepted("ours", chat_id=1, seq=1))
+    run.accept(accepted("theirs", chat_id=2, seq=2), ahead=cluster)
+    assert (run.answering.asked, run.dispatcher._model.parked) == (["ours"], (1,))
+    assert run.state(2) is WorkState.AHEAD
+
+
 def test_an_outcome_that_nobody_awaits_is_passed_over(run: Run) -> None:
     run.answering.held = {"hi"}
     reply = accepted("hi")

@@ -704,6 +704,21 @@ def test_at_a_stop_answers_that_have_come_but_not_been_looked_at_are_kept(start:
     assert run.api.requests == []
 
 
+def test_an_answer_that_comes_while_a_stop_waits_for_a_request_is_kept_before_that_ends(run: Run) -> None:
+    run.api.open.clear()
+    run.answering.held = {"late"}
+    run.accept(accepted("hi", chat_id=1, seq=1), accepted("late", chat_id=2, seq=2))
+    eventually(lambda: bool(run.api.requests) and "late" in run.answering.waiting)
+    stopping = threading.Thread(target=run.lanes.stop, args=(5.0,))
+    stopping.start()
+    eventually(run.lanes._stopping.is_set)
+    run.answering.release("late")
+    eventually(lambda: run.reply(2).stage == "answered")
+    assert run.reply(1).stage == "sending"
+    run.api.open.set()
+    stopping.join(5)
+
+
 def test_a_stop_waits_for_the_requests_under_way_and_records_them(run: Run) -> None:
     run.answering.script["hi"].append(said("\n\n".join(letter * 3000 for letter in "ab")))
     run.api.open.clear()
