@@ -10,7 +10,7 @@ _OVERSIZED_FROM = 8_000_000
 
 
 class Checkpoint:
-    """A streaming query's checkpoint, which Spark writes. Read anew at each call; any thread may call."""
+    """A streaming query's checkpoint, which Spark writes. Read again at each call; any thread may call."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Probes and replays, landed from outside while a run goes on."""
+"""Probes and replays, injected while a run continues."""
 
 from __future__ import annotations
 

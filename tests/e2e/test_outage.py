@@ -1,4 +1,4 @@
-"""Services that fail while a run goes on: messages wait, nothing is lost or repeated, and the run fixes itself."""
+"""Services that fail while a run continues: messages wait, nothing is lost or repeated, and the run fixes itself."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_tokens_and_keys_rotated_under_traffic_lose_no_message_and_answer_none_t
     try:
         wait_until(lambda: len(world.sent()) > 20, 60, lambda: job.log)
         new_token, new_key = f"{TOKEN[:-1]}2", "another-key-of-the-scripted-model"
-        # From this moment on the old token is refused, and nobody has told the pipeline.
+        # From this moment on the old token is refused, and the pipeline does not know.
         world.telegram.rotate_token(new_token)
         wait_until(lambda: "401" in job.log, 60, lambda: job.log)
         code, said = deployment.run("telegram-token", given=new_token)

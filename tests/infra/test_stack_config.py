@@ -18,8 +18,8 @@ SECRET = "42:" + "AAtokenof35characters" + "x" * 14
 
 def test_settings_of_other_projects_are_left_alone() -> None:
     config = {f"{PROJECT}:{key}": value for key, value in GIVEN.items()}
-    foreign = {"pulumi:disable-default-providers": '["aws"]', "aws:region": "eu-west-1", "databricks:host": "x"}
-    assert read_stack_settings("dev", {**config, **foreign}) == read()
+    others = {"pulumi:disable-default-providers": '["aws"]', "aws:region": "eu-west-1", "databricks:host": "x"}
+    assert read_stack_settings("dev", {**config, **others}) == read()
 
 
 @pytest.mark.parametrize(

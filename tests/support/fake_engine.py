@@ -72,10 +72,10 @@ class FakeEngine:
         self.answer()
 
     def answer(self, **answers: dict[str, Any]) -> None:
-        told = {f"telegram-lakehouse:{key}": {"value": value, "secret": False} for key, value in self.config.items()}
-        told["telegram-lakehouse:telegram_token"] = {"secret": True}
-        told["pulumi:disable-default-providers"] = {"value": '["aws"]', "secret": False}
-        self.answers |= {"config": {"out": json.dumps(told)}, **answers}
+        config = {f"telegram-lakehouse:{key}": {"value": value, "secret": False} for key, value in self.config.items()}
+        config["telegram-lakehouse:telegram_token"] = {"secret": True}
+        config["pulumi:disable-default-providers"] = {"value": '["aws"]', "secret": False}
+        self.answers |= {"config": {"out": json.dumps(config)}, **answers}
         (self.folder / "answers.json").write_text(json.dumps(self.answers))
 
     @property

@@ -288,7 +288,7 @@ def test_all_tables_are_created_if_the_schema_does_not_exist_yet(text: str) -> N
     ],
 )
 def test_a_lookup_that_fails_ends_the_program_before_a_table_is_declared(text: str) -> None:
-    # A table that is there but could not be seen would be made anew, and so be emptied.
+    # A table that is there but could not be seen would be created again, and so emptied.
     run = Run()
     with pytest.raises(Exception, match=re.escape(text)):
         declared({"getTables": RuntimeError(text)}, run=run)

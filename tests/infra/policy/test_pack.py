@@ -55,9 +55,9 @@ def named(response: analyzer_pb2.AnalyzeResponse) -> set[str]:
 
 
 def test_the_engine_gets_every_policy(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    told = {each.name: each.enforcementLevel for each in engine.GetAnalyzerInfo(empty_pb2.Empty()).policies}
+    levels = {each.name: each.enforcementLevel for each in engine.GetAnalyzerInfo(empty_pb2.Empty()).policies}
     expected = {rule.name: analyzer_pb2.MANDATORY for rule in RULES}
-    assert told == {**expected, "no-plaintext-secret": analyzer_pb2.REMEDIATE}
+    assert levels == {**expected, "no-plaintext-secret": analyzer_pb2.REMEDIATE}
 
 
 def test_a_bad_job_is_refused_by_every_rule_that_it_breaks(engine: analyzer_pb2_grpc.AnalyzerStub) -> None:

@@ -88,7 +88,7 @@ def job(**more: Any) -> dict[str, Any]:
     }
 
 
-def told(*parameters: str, **more: Any) -> dict[str, Any]:
+def job_with(*parameters: str, **more: Any) -> dict[str, Any]:
     return job(tasks=[task(pythonWheelTask={"parameters": list(parameters), **more})])
 
 
@@ -115,15 +115,17 @@ CASES = [
     Case(STATE, "Job", job(), stack="prod"),
     Case(PARAMETERS, "Job", job()),
     Case(
-        PARAMETERS, "Job", told("run", "--once", "--deadline", "600", "--log-level=debug", "--storage=/Volumes/a/b/c")
+        PARAMETERS,
+        "Job",
+        job_with("run", "--once", "--deadline", "600", "--log-level=debug", "--storage=/Volumes/a/b/c"),
     ),
-    Case(PARAMETERS, "Job", told("run", *(f"--{name.replace('_', '-')}=x" for name in RunSettings.model_fields))),
-    Case(PARAMETERS, "Job", told("run", "--telegram-token=x"), "parameters[1] is --telegram-token, which"),
-    Case(PARAMETERS, "Job", told("run", "--model", "m", "stray"), "parameters[3] is no option"),
-    Case(PARAMETERS, "Job", told("sandbox"), "parameters[0] is another command than run"),
-    Case(PARAMETERS, "Job", told("run", UNKNOWN_STRING_VALUE, "--oops"), "parameters[2] is --oops"),
-    Case(PARAMETERS, "Job", told("run", namedParameters={"model": "m", "api-key": "k"}), "api-key is no option"),
-    Case(PARAMETERS, "Job", told("run", namedParameters={"model": "m"})),
+    Case(PARAMETERS, "Job", job_with("run", *(f"--{name.replace('_', '-')}=x" for name in RunSettings.model_fields))),
+    Case(PARAMETERS, "Job", job_with("run", "--telegram-token=x"), "parameters[1] is --telegram-token, which"),
+    Case(PARAMETERS, "Job", job_with("run", "--model", "m", "stray"), "parameters[3] is no option"),
+    Case(PARAMETERS, "Job", job_with("sandbox"), "parameters[0] is another command than run"),
+    Case(PARAMETERS, "Job", job_with("run", UNKNOWN_STRING_VALUE, "--oops"), "parameters[2] is --oops"),
+    Case(PARAMETERS, "Job", job_with("run", namedParameters={"model": "m", "api-key": "k"}), "api-key is no option"),
+    Case(PARAMETERS, "Job", job_with("run", namedParameters={"model": "m"})),
     Case(PARAMETERS, "Job", job(parameters=[{"name": "chat", "default": "7"}]), "chat is no option"),
     Case(PARAMETERS, "Job", job(parameters=[{"name": "max-tokens", "default": "7"}])),
     Case(
@@ -135,7 +137,7 @@ CASES = [
     Case(PARAMETERS, "Job", job(tasks=UNKNOWN_ARRAY_VALUE)),
     Case(PARAMETERS, "Job", job(tasks=[task(pythonWheelTask=UNKNOWN_OBJECT_VALUE)])),
     Case(SECRET, "Job", job()),
-    Case(SECRET, "Job", told("run", f"--model={TOKEN}"), "parameters[1] holds what looks like a secret"),
+    Case(SECRET, "Job", job_with("run", f"--model={TOKEN}"), "parameters[1] holds what looks like a secret"),
     Case(SECRET, "Job", on(sparkEnvVars={"ANY": TOKEN}), "sparkEnvVars.ANY holds what looks like a secret"),
     Case(
         SECRET, "Job", on(sparkEnvVars={"OPENAI_API_KEY": "hunter2"}), "sparkEnvVars.OPENAI_API_KEY is given in plain"
@@ -214,7 +216,7 @@ def test_every_rule_copes_with_a_resource_whose_inputs_are_all_unknown() -> None
 
 
 def test_a_fault_does_not_repeat_the_secret_that_it_is_about() -> None:
-    inputs = told("run", TOKEN, f"--{TOKEN}", namedParameters={TOKEN: TOKEN})
+    inputs = job_with("run", TOKEN, f"--{TOKEN}", namedParameters={TOKEN: TOKEN})
     for rule in RULES:
         assert TOKEN not in " ".join(faults(rule.name, Case(rule.name, "Job", inputs)))
     assert faults(PARAMETERS, Case(PARAMETERS, "Job", inputs))

@@ -29,8 +29,8 @@ def _scope(deployment: Rotating, monkeypatch: pytest.MonkeyPatch) -> Scope:
     return Scope(signed_in(deployment.workspace.url), "bot-prod")
 
 
-def lock(scope: Scope, told: list[Holder] | None = None) -> Lock:
-    return Lock(scope, "telegram-token", (told if told is not None else []).append)
+def lock(scope: Scope, holders: list[Holder] | None = None) -> Lock:
+    return Lock(scope, "telegram-token", (holders if holders is not None else []).append)
 
 
 def leave(scope: Scope, **changes: object) -> Holder:
@@ -68,10 +68,10 @@ def test_a_lock_is_given_back_after_an_error_too(scope: Scope) -> None:
 
 def test_whoever_finds_it_taken_is_told_by_whom_waits_and_gives_up(scope: Scope) -> None:
     theirs = leave(scope)
-    told: list[Holder] = []
-    with pytest.raises(RotationFailed, match="ann@elsewhere is rotating llm-api-key"), lock(scope, told).held(0.1):
+    holders: list[Holder] = []
+    with pytest.raises(RotationFailed, match="ann@elsewhere is rotating llm-api-key"), lock(scope, holders).held(0.1):
         pass
-    assert told == [theirs]
+    assert holders == [theirs]
     assert holder_of(scope) == theirs
 
 
@@ -92,10 +92,10 @@ def test_whoever_waits_gets_it_once_it_is_given_back(scope: Scope) -> None:
 )
 def test_a_lock_that_was_left_behind_is_taken_at_once(left: dict[str, object], scope: Scope) -> None:
     leave(scope, **left)
-    told: list[Holder] = []
-    with lock(scope, told).held(1.0):
+    holders: list[Holder] = []
+    with lock(scope, holders).held(1.0):
         pass
-    assert not told
+    assert not holders
 
 
 def test_a_lock_that_can_not_be_read_is_taken(scope: Scope) -> None:
