@@ -28,7 +28,7 @@ lint: $(READY)  ## Check style and format
 types: $(READY)  ## Check types
 	@$(BIN)/mypy
 
-unit: $(READY)  ## Tests that need no Spark: seconds
+unit: $(READY)  ## Tests that need no Spark: two to three minutes
 	@$(BIN)/python -m pytest -q -n 4 -m "not spark and not e2e"
 
 spark: $(READY)  ## Tests on a shared Spark session
