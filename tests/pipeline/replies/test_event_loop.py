@@ -93,7 +93,7 @@ def test_an_error_ends_neither_the_loop_nor_shows_its_text(
 def test_the_thread_that_runs_a_loop_owns_it_and_no_other_may_set_its_timers() -> None:
     loop, threads, stopped = EventLoop(), list[str](), threading.Event()
     assert loop.owned
-    owner = threading.Thread(target=lambda: loop.run(until=stopped.is_set), name="owner")
+    owner = threading.Thread(target=lambda: loop.run(until=stopped.is_set), name="owner", daemon=True)
     owner.start()
     eventually(lambda: not loop.owned)
     with pytest.raises(AssertionError):
