@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,6 +15,7 @@ from rotation.deployment import Deployment
 from rotation.steps import RotationFailed
 
 from infra.outputs import read_outputs
+from pipeline.command import run_command, unforeseen
 from pipeline.errors import OperatorError
 from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
 from pipeline.redaction import scrub
@@ -84,19 +84,9 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 def main() -> None:
     """Run the script. An error is one line, never a traceback: an error's text may contain a secret."""
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        app(prog_name="rotate.py")
-    except OperatorError as error:
-        print(f"rotate: {scrub(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"rotate: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}, which was not foreseen; "
-            f"{calls.CONTINUE_OR_UNDO}",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+    run_command(
+        "rotate", lambda: app(prog_name="rotate.py"), lambda error: f"{unforeseen(error)}; {calls.CONTINUE_OR_UNDO}"
+    )
 
 
 if __name__ == "__main__":

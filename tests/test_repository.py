@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.imports import imports_of, modules_of
+
 ROOT = Path(__file__).resolve().parents[1]
 
 MAX_LINES, MAX_MODULES = 350, 12
@@ -48,37 +50,24 @@ COMPONENT_FLOORS = (
 """The modules of `infra/components/`: no component imports another, but for the parts that it is made of."""
 
 
-def _modules() -> dict[str, Path]:
-    """Every module of the product, by its dotted name; a package is its `__init__`. `secrets/` is an import root."""
-    names = {}
-    for root, folder in ((ROOT, "pipeline"), (ROOT, "infra"), (ROOT, "scripts"), (ROOT / "secrets", ".")):
-        for path in sorted((root / folder).rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
-            names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return names
-
-
-MODULES = _modules()
+# `secrets/` is an import root of its own.
+MODULES = {
+    name: path
+    for root, folder in ((ROOT, "pipeline"), (ROOT, "infra"), (ROOT, "scripts"), (ROOT / "secrets", "."))
+    for name, path in modules_of(root, folder).items()
+}
+"""Every module of the product, by its dotted name."""
 
 
 def _part(module: str) -> str:
     return module.partition(".")[0]
 
 
-def _imported(path: Path) -> set[str]:
-    """The modules of the product that a file imports anywhere: at its top, in a function or for types alone."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (submodules & MODULES.keys()) or {str(node.module)}
-    return {name for name in found if _part(name) in {*MAY_IMPORT, "tests"}}
-
-
-IMPORTS = {module: _imported(path) for module, path in MODULES.items()}
+IMPORTS = {
+    module: {name for name in imports_of(path, MODULES) if _part(name) in {*MAY_IMPORT, "tests"}}
+    for module, path in MODULES.items()
+}
+"""The modules of the product, and of its tests, that each module imports."""
 
 
 def _room(module: str, within: str) -> str:

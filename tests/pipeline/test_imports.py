@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import imports_of, modules_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,29 +51,12 @@ HEAVY = {
 }
 
 
-def _modules() -> dict[str, Path]:
-    """Every module of `pipeline/`, by its dotted name; a package is its `__init__`."""
-    names = {}
-    for path in sorted((ROOT / "pipeline").rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return names
-
-
-MODULES = _modules()
+MODULES = modules_of(ROOT, "pipeline")
 
 
 def _imported(path: Path) -> set[str]:
-    """The modules of `pipeline/` that a file imports anywhere: at its top, in a function or for types alone."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= (submodules & MODULES.keys()) or {str(node.module)}
-    return {name for name in found if name.partition(".")[0] == "pipeline"}
+    """The modules of `pipeline/` that a file imports."""
+    return {name for name in imports_of(path, MODULES) if name.partition(".")[0] == "pipeline"}
 
 
 def _room(module: str) -> str:
@@ -103,10 +87,7 @@ def test_imports_have_no_circle() -> None:
 def test_the_pipeline_imports_nothing_of_what_is_built_around_it() -> None:
     around = {"infra", "scripts", "rotation", "tests"}
     for path in MODULES.values():
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            assert around.isdisjoint(name.partition(".")[0] for name in names), path
+        assert around.isdisjoint(name.partition(".")[0] for name in imports_of(path)), path
 
 
 def test_no_module_but_the_demo_loads_spark_pulumi_or_the_sandbox() -> None:

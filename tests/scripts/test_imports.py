@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import imports_of, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
@@ -21,12 +22,12 @@ ALLOWED = {
 HEAVY = {"databricks", "deltalake", "pandas", "pulumi", "pyarrow", "pyspark"}
 
 MODULES = sorted((ROOT / "scripts").glob("*/*.py"))
+NAMES = modules_of(ROOT, "scripts")
 
 
 @pytest.mark.parametrize("module", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
 def test_a_package_imports_only_its_own_modules_and_those_below(module: Path) -> None:
-    imports = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ImportFrom)]
-    names = [f"{node.module}.{alias.name}" for node in imports for alias in node.names]
+    names = imports_of(module, NAMES)
     packages = {name.split(".")[1] for name in names if name.startswith("scripts.")}
     assert packages <= ALLOWED[module.parent.name]
 

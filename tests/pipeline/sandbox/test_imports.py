@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import imports_of, modules_of
 
 SANDBOX = Path(__file__).parents[3] / "pipeline" / "sandbox"
 
@@ -30,15 +31,7 @@ TELEGRAM_LAYERS = (
 """The parts of the simulated Telegram, likewise."""
 
 
-def _imported(path: Path) -> set[str]:
-    """The modules that a file imports, by their dotted names; `from x import y` counts as x and as x.y."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+MODULES = modules_of(SANDBOX.parents[1], "pipeline")
 
 
 def _part(dotted: str, package: str) -> str | None:
@@ -59,12 +52,12 @@ def test_a_part_imports_only_what_is_below_it(folder: Path, package: str, layers
     assert {path.relative_to(folder).parts[0].removesuffix(".py") for path in modules} == layer_of.keys()
     for path in modules:
         own = path.relative_to(folder).parts[0].removesuffix(".py")
-        parts = {_part(name, package) for name in _imported(path)} - {own, None}
+        parts = {_part(name, package) for name in imports_of(path, MODULES)} - {own, None}
         upward = {part for part in parts if part in layer_of and layer_of[part] <= layer_of[own]}
         assert upward == set(), path
 
 
 def test_the_simulated_telegram_knows_no_http() -> None:
     for path in (SANDBOX / "telegram").rglob("*.py"):
-        tops = {name.partition(".")[0] for name in _imported(path)}
+        tops = {name.partition(".")[0] for name in imports_of(path)}
         assert tops.isdisjoint({"starlette", "uvicorn", "asyncio"}), path
