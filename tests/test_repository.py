@@ -34,6 +34,7 @@ INFRA_FLOORS = (
     {"__main__", "policy", "project_file"},
     {"deployment"},
     {"components"},
+    {"existing"},
     {"artifact", "job_parameters", "outputs", "reports"},
     {"stack_config"},
     {"settings"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ import pulumi
 import pulumi_databricks as databricks
 
 from infra.components.access import Group, access_list
+from infra.existing.columns import Columns, columns_of
+from infra.existing.lookup import existing_columns, existing_tables
 from pipeline.tables import SILVER, TABLES, Table
 
 LANDING, STATE, ARTIFACTS = "landing", "state", "artifacts"
@@ -20,7 +21,6 @@ _VOLUMES = {
     ARTIFACTS: "The wheels that the job runs.",
 }
 _HOLD_DATA = (LANDING, STATE)
-_ABSENT = re.compile(r"(?i)does not exist|DOES_NOT_EXIST|not found|NOT_FOUND|no such (catalog|schema)")
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Catalog(pulumi.ComponentResource):
         self.schema = schema.name
         self.warehouse_id = self._warehouse()
         volumes = {volume: self._volume(schema, volume, comment) for volume, comment in _VOLUMES.items()}
-        existing = existing_tables(args.catalog, args.schema_name, pulumi.InvokeOptions(parent=self))
-        tables = {table.name: self._table(schema, table, existing) for table in TABLES}
+        existing = self._existing_tables()
+        tables = {table.name: self._table(schema, table, existing.get(table.name)) for table in TABLES}
         # An id is the full name, and is known only once the table exists.
         self.tables = {table: resource.id for table, resource in tables.items()}
         self.volumes = {volume: resource.volume_path for volume, resource in volumes.items()}
@@ -138,8 +138,24 @@ class Catalog(pulumi.ComponentResource):
             opts=self._kept() if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self),
         )
 
-    def _table(self, schema: databricks.Schema, table: Table, existing: frozenset[str]) -> databricks.SqlTable:
-        full_name = f"{self._args.catalog}.{self._args.schema_name}.{table.name}"
+    def _full_name(self, table: Table) -> str:
+        return f"{self._args.catalog}.{self._args.schema_name}.{table.name}"
+
+    def _existing_tables(self) -> dict[str, Columns]:
+        """The tables that exist, by their names, with the columns to declare. Looked up before any is declared."""
+        opts = pulumi.InvokeOptions(parent=self)
+        names = existing_tables(self._args.catalog, self._args.schema_name, opts)
+        found = {
+            table.name: columns_of(table, existing_columns(self._full_name(table), opts))
+            for table in TABLES
+            if self._full_name(table).lower() in names
+        }
+        for table in TABLES:
+            if table.name in found:
+                _tell_what_is_kept(self._full_name(table), found[table.name])
+        return found
+
+    def _table(self, schema: databricks.Schema, table: Table, existing: Columns | None) -> databricks.SqlTable:
         return databricks.SqlTable(
             f"{self._stem}-{table.name}",
             catalog_name=self.catalog,
@@ -149,14 +165,21 @@ class Catalog(pulumi.ComponentResource):
             data_source_format="DELTA",
             comment=table.comment,
             columns=[
-                databricks.SqlTableColumnArgs(name=column.name, type=column.type, comment=column.comment)
-                for column in table.columns
+                databricks.SqlTableColumnArgs(
+                    name=column.name,
+                    type=column.type,
+                    comment=column.comment or None,
+                    # Each is a default that is left out, as in the columns of this version.
+                    nullable=None if column.name in table.column_names else column.nullable,
+                    identity=column.identity or None,
+                )
+                for column in (existing or columns_of(table)).declared
             ],
             cluster_keys=list(table.cluster_by) or None,
             properties=dict(table.properties) or None,
             warehouse_id=self.warehouse_id,
             # The provider creates a table by CREATE OR REPLACE: an existing one must be imported, or it is emptied.
-            opts=self._kept(import_=full_name if full_name.lower() in existing else None),
+            opts=self._kept(import_=self._full_name(table) if existing is not None else None),
         )
 
     def _grants(
@@ -222,16 +245,15 @@ class Catalog(pulumi.ComponentResource):
             self.granted.append(grant)
 
 
-def existing_tables(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> frozenset[str]:
-    """Full names, in lower case, of a schema's tables; none if the schema, or its workspace, does not exist yet.
-
-    Any other failure ends the program: a table that exists but was not seen would be replaced by an empty one.
-    """
-    try:
-        found = databricks.get_tables(catalog_name=catalog, schema_name=schema, opts=opts)
-    except Exception as error:
-        if _ABSENT.search(str(error)):
-            return frozenset()
-        raise
-    # `ids` is None in a preview before the workspace is created.
-    return frozenset(str(table).lower() for table in found.ids or ())
+def _tell_what_is_kept(full_name: str, columns: Columns) -> None:
+    """Tell the operator which columns stay. Raises RunError for one that would make each append fail."""
+    if columns.unwritable:
+        column = columns.unwritable[0]
+        raise pulumi.RunError(
+            f"table {full_name} has the column {column}, NOT NULL, which this version does not write: each append "
+            "would fail; deploy the version that writes it, or run "
+            f"ALTER TABLE {full_name} ALTER COLUMN `{column}` DROP NOT NULL"
+        )
+    if columns.kept:
+        names = ", ".join(columns.kept)
+        pulumi.log.info(f"table {full_name} keeps {names}, which this version does not have: it writes null there")
