@@ -98,6 +98,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
         "job",
         PipelineJobArgs(
             name=settings.name,
+            host=workspace.host,
             tags=settings.all_tags,
             wheel=build_wheel(),
             artifacts=volumes[ARTIFACTS],

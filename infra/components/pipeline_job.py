@@ -10,6 +10,7 @@ import pulumi_databricks as databricks
 
 from infra.artifact import Wheel
 from infra.components.access import Group, access_list
+from infra.components.continuous_run import ends_continuous_runs
 
 TASK = "pipeline"
 
@@ -53,6 +54,8 @@ class Trigger:
 @dataclass(frozen=True)
 class PipelineJobArgs:
     name: str
+    host: pulumi.Input[str]
+    """The workspace's address."""
     tags: dict[str, str]
     wheel: Wheel
     artifacts: pulumi.Input[str]
@@ -127,7 +130,10 @@ class PipelineJob(pulumi.ComponentResource):
                     min_retry_interval_millis=None if continuous else 60_000,
                 )
             ],
-            opts=within,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                hooks=pulumi.ResourceHookBinding(after_update=[ends_continuous_runs(name, args.host)]),
+            ),
         )
         if may := access_list((args.operators, "CAN_MANAGE_RUN"), (args.readers, "CAN_VIEW")):
             databricks.Permissions(f"{name}-permissions", job_id=job.id, access_controls=may, opts=within)

@@ -59,6 +59,15 @@ class Declared:
         return self.provider.rsplit("::", 2)[-2] if self.provider else ""
 
 
+class _Keep(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
 @dataclass
 class Run:
     """What one run of a program declared, looked up and exported."""
@@ -82,6 +91,12 @@ class Run:
 
     def named(self, name: str) -> Declared:
         return next(resource for resource in self.resources if resource.name == name)
+
+    def logger(self) -> logging.Logger:
+        """A logger whose lines for the operator are kept in `log`."""
+        logger = logging.Logger("program")
+        logger.addHandler(_Keep(self.log))
+        return logger
 
     def is_unconfigured(self, provider: str) -> bool:
         """Whether a provider, given by its reference, depends on a resource that does not exist yet."""
@@ -235,7 +250,7 @@ def run_program(
     run = Run() if run is None else run
     answers = Answers(run, calls or {}, preview)
     pulumi.runtime.set_mocks(
-        answers, project=PROJECT, stack=stack, preview=preview, logger=_logger(run), monitor=Monitor(run, answers)
+        answers, project=PROJECT, stack=stack, preview=preview, logger=run.logger(), monitor=Monitor(run, answers)
     )
 
     def body() -> pulumi.Output[None]:
@@ -247,15 +262,6 @@ def run_program(
 
     pulumi.runtime.test(body)()  # type: ignore[no-untyped-call]
     return run
-
-
-def _logger(run: Run) -> logging.Logger:
-    """A logger whose lines are kept in `run.log`."""
-    logger = logging.Logger("program")
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: run.log.append(f"{record.levelname.lower()}: {record.getMessage()}")  # type: ignore[method-assign]
-    logger.addHandler(handler)
-    return logger
 
 
 def run_component(
