@@ -10,7 +10,9 @@ import pulumi_databricks as databricks
 
 from infra.components.access import Group, access_list
 from infra.existing.columns import Columns, columns_of
+from infra.existing.deployment import NOTHING, Existing
 from infra.existing.lookup import existing_columns, existing_tables
+from infra.existing.mark import CATALOG_COMMENT, SCHEMA_COMMENT, mark_of_catalog, mark_of_schema
 from pipeline.tables import SILVER, TABLES, Table
 
 LANDING, STATE, ARTIFACTS = "landing", "state", "artifacts"
@@ -32,6 +34,10 @@ class CatalogArgs:
     warehouse_name: str
     tags: dict[str, str]
     protect: bool
+    deployment: str
+    """project/stack: the mark on catalog and schema."""
+    secret_scope: pulumi.Input[str]
+    """The deployment's secret scope. The schema, which names it, is created after it."""
     service_principal: pulumi.Input[str]
     operators: Group | None
     readers: Group | None
@@ -40,6 +46,8 @@ class CatalogArgs:
     catalog_storage: str = ""
     warehouse_id: str = ""
     """An existing warehouse; empty: create one."""
+    existing: Existing = NOTHING
+    """What is to be imported."""
 
 
 class Catalog(pulumi.ComponentResource):
@@ -65,9 +73,10 @@ class Catalog(pulumi.ComponentResource):
             f"{name}-schema",
             catalog_name=self.catalog,
             name=args.schema_name,
-            comment="Questions, answers and deliveries of the Telegram assistant.",
+            comment=SCHEMA_COMMENT,
+            properties=mark_of_schema(args.deployment, args.secret_scope),
             force_destroy=not args.protect,
-            opts=self._kept(),
+            opts=self._kept(import_=args.existing.schema),
         )
         self.schema = schema.name
         self.warehouse_id = self._warehouse()
@@ -92,10 +101,15 @@ class Catalog(pulumi.ComponentResource):
         return databricks.Catalog(
             f"{self._stem}-catalog",
             name=args.catalog,
-            comment="An AI assistant on Telegram, as tables.",
+            comment=CATALOG_COMMENT,
+            properties=mark_of_catalog(args.deployment),
             storage_root=args.catalog_storage or None,
             force_destroy=not args.protect,
-            opts=self._kept(),
+            opts=pulumi.ResourceOptions.merge(
+                self._kept(import_=args.existing.catalog),
+                # A catalog that exists stays where it is stored: the provider would replace it.
+                pulumi.ResourceOptions(ignore_changes=["storageRoot"] if args.existing.catalog else None),
+            ),
         ).name
 
     def _warehouse(self) -> pulumi.Output[str]:
@@ -116,7 +130,7 @@ class Catalog(pulumi.ComponentResource):
                     databricks.SqlEndpointTagsCustomTagArgs(key=key, value=value) for key, value in args.tags.items()
                 ]
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, import_=args.existing.warehouse),
         )
         if may := access_list((args.operators, "CAN_USE"), (args.readers, "CAN_USE")):
             databricks.Permissions(
@@ -128,6 +142,8 @@ class Catalog(pulumi.ComponentResource):
         return warehouse.id
 
     def _volume(self, schema: databricks.Schema, volume: str, comment: str) -> databricks.Volume:
+        full_name = f"{self._args.catalog}.{self._args.schema_name}.{volume}"
+        import_ = full_name if full_name.lower() in self._args.existing.volumes else None
         return databricks.Volume(
             f"{self._stem}-{volume}",
             catalog_name=self.catalog,
@@ -135,7 +151,7 @@ class Catalog(pulumi.ComponentResource):
             name=volume,
             volume_type="MANAGED",
             comment=comment,
-            opts=self._kept() if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self),
+            opts=self._kept(import_) if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self, import_=import_),
         )
 
     def _full_name(self, table: Table) -> str:

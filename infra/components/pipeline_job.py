@@ -68,6 +68,8 @@ class PipelineJobArgs:
     alert_emails: tuple[str, ...]
     operators: Group | None
     readers: Group | None
+    existing: str | None = None
+    """Id of the job to import, in the place of one to create."""
 
 
 class PipelineJob(pulumi.ComponentResource):
@@ -132,6 +134,7 @@ class PipelineJob(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,
+                import_=args.existing,
                 hooks=pulumi.ResourceHookBinding(after_update=[ends_continuous_runs(name, args.host)]),
             ),
         )
