@@ -10,7 +10,7 @@ import pulumi_databricks as databricks
 
 from infra.artifact import build_wheel
 from infra.components.access import group_name
-from infra.components.alerts import Alerts, AlertsArgs
+from infra.components.alerts import Alerts, AlertsArgs, alert_names
 from infra.components.catalog import ARTIFACTS, LANDING, STATE, Catalog, CatalogArgs
 from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.components.model_permissions import ModelPermissions, ModelPermissionsArgs
@@ -18,6 +18,7 @@ from infra.components.pipeline_job import Cluster, PipelineJob, PipelineJobArgs,
 from infra.components.principals import Principals, PrincipalsArgs
 from infra.components.secret_scope import SecretScope, SecretScopeArgs
 from infra.components.workspace import Creation, Workspace, WorkspaceArgs
+from infra.existing.deployment import Existing, Names, look_up
 from infra.job_parameters import job_parameters
 from infra.outputs import Outputs
 from infra.reports.queries import Prices
@@ -35,6 +36,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
     workspace = Workspace("workspace", _workspace(settings, account))
     # Everything in a workspace inherits its provider. The default ones are disabled: nothing goes to another workspace.
     inside = pulumi.ResourceOptions(providers=[workspace.provider])
+    existing = look_up(_names(settings), pulumi.InvokeOptions(provider=workspace.provider))
     deployer = _deployer(settings, pulumi.InvokeOutputOptions(provider=workspace.provider))
     principals = Principals(
         "identity",
@@ -45,25 +47,8 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
             operators=settings.operators,
             readers=settings.readers,
             deployer=deployer.principal,
+            existing=existing.principal,
             account=account if settings.create_groups else None,
-        ),
-        inside,
-    )
-    catalog = Catalog(
-        "catalog",
-        CatalogArgs(
-            catalog=settings.catalog or settings.default_catalog,
-            create_catalog=not settings.catalog,
-            schema_name=settings.schema_name or settings.default_schema_name,
-            warehouse_name=settings.name,
-            tags=settings.all_tags,
-            protect=settings.protect,
-            service_principal=principals.service_principal,
-            operators=principals.operators,
-            readers=principals.readers,
-            new_principal=not settings.service_principal,
-            catalog_storage=settings.catalog_storage,
-            warehouse_id=settings.warehouse_id,
         ),
         inside,
     )
@@ -74,9 +59,31 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
             protect=settings.protect,
             service_principal=principals.service_principal,
             operators=principals.operators,
+            existing=existing.scope,
             telegram_token=pulumi.Output.secret(settings.telegram_token.get_secret_value())
             if settings.telegram_token
             else None,
+        ),
+        inside,
+    )
+    catalog = Catalog(
+        "catalog",
+        CatalogArgs(
+            catalog=settings.catalog_name,
+            create_catalog=not settings.catalog,
+            schema_name=settings.schema_to_create,
+            warehouse_name=settings.name,
+            tags=settings.all_tags,
+            protect=settings.protect,
+            deployment=settings.deployment,
+            secret_scope=scope.scope,
+            service_principal=principals.service_principal,
+            operators=principals.operators,
+            readers=principals.readers,
+            new_principal=not settings.service_principal,
+            catalog_storage=settings.catalog_storage,
+            warehouse_id=settings.warehouse_id,
+            existing=existing,
         ),
         inside,
     )
@@ -98,6 +105,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
         "job",
         PipelineJobArgs(
             name=settings.name,
+            host=workspace.host,
             tags=settings.all_tags,
             wheel=build_wheel(),
             artifacts=volumes[ARTIFACTS],
@@ -126,6 +134,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
             alert_emails=settings.alert_emails,
             operators=principals.operators,
             readers=principals.readers,
+            existing=existing.job,
         ),
         # A run that starts before it may read its secrets and tables fails.
         pulumi.ResourceOptions.merge(
@@ -140,7 +149,9 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
             ),
         ),
     )
-    dashboard = _reports(settings, workspace, principals, catalog, deployer, inside) if settings.reports else None
+    dashboard = (
+        _reports(settings, workspace, principals, catalog, deployer, existing, inside) if settings.reports else None
+    )
     return {
         "environment": settings.environment,
         "host": workspace.host,
@@ -176,6 +187,24 @@ def export(outputs: Mapping[str, pulumi.Input[str]]) -> None:
     assert set(outputs) == set(Outputs.model_fields), set(outputs) ^ set(Outputs.model_fields)
     for name, value in outputs.items():
         pulumi.export(name, value)
+
+
+def _names(settings: StackSettings) -> Names:
+    return Names(
+        deployment=settings.deployment,
+        catalog=settings.catalog_name,
+        create_catalog=not settings.catalog,
+        schema=settings.schema_to_create,
+        schema_setting=settings.schema_name,
+        catalog_storage=settings.catalog_storage,
+        scope=settings.name,
+        principal="" if settings.service_principal else settings.name,
+        warehouse="" if settings.warehouse_id else settings.name,
+        job=settings.name,
+        dashboard=settings.name if settings.reports else "",
+        alerts=alert_names(settings.name) if settings.reports else (),
+        adopt=settings.adopt,
+    )
 
 
 def _workspace(settings: StackSettings, account: databricks.Provider | None) -> WorkspaceArgs:
@@ -220,6 +249,7 @@ def _reports(
     principals: Principals,
     catalog: Catalog,
     deployer: _Deployer,
+    existing: Existing,
     inside: pulumi.ResourceOptions,
 ) -> Dashboard:
     dashboard = Dashboard(
@@ -233,6 +263,7 @@ def _reports(
             prices=Prices(settings.input_price, settings.output_price),
             operators=principals.operators,
             readers=principals.readers,
+            existing=existing.dashboard,
         ),
         inside,
     )
@@ -249,6 +280,7 @@ def _reports(
             alert_emails=settings.alert_emails,
             paused=settings.paused,
             operators=principals.operators,
+            existing=existing.alerts,
         ),
         inside,
     )

@@ -81,6 +81,10 @@ class StackSettings(BaseModel):
         "Existing catalog, on which existing groups and an existing principal have USE CATALOG. "
         "Empty: create a catalog.",
     )
+    adopt: bool = _setting(
+        False,
+        "Take over a catalog or a schema that has the name of the one to create and does not carry this stack's mark.",
+    )
     catalog_storage: str = _setting("", "Storage root of the catalog to create, if the metastore has none.")
     schema_name: SqlName = _setting(
         "", "Name of the schema to create. Empty: telegram, or telegram_<stack> in an existing catalog."
@@ -168,11 +172,25 @@ class StackSettings(BaseModel):
         return f"{PROJECT}-{self.environment}"
 
     @property
+    def deployment(self) -> str:
+        """The deployment as its catalog and its schema are marked with it: project/stack."""
+        return f"{PROJECT}/{self.environment}"
+
+    @property
     def all_tags(self) -> dict[str, str]:
         """The tags of every resource that takes tags, sorted by key."""
         pairs = [pair.partition("=") for pair in self.tags.split(",") if pair]
         own = {key.strip(): value.strip() for key, _, value in pairs}
         return dict(sorted({**own, "product": PROJECT, "environment": self.environment}.items()))
+
+    @property
+    def catalog_name(self) -> str:
+        """The catalog to use or to create."""
+        return self.catalog or self.default_catalog
+
+    @property
+    def schema_to_create(self) -> str:
+        return self.schema_name or self.default_schema_name
 
     @property
     def default_catalog(self) -> str:

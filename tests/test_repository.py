@@ -34,6 +34,7 @@ INFRA_FLOORS = (
     {"__main__", "policy", "project_file"},
     {"deployment"},
     {"components"},
+    {"existing"},
     {"artifact", "job_parameters", "outputs", "reports"},
     {"stack_config"},
     {"settings"},
@@ -44,7 +45,7 @@ INFRA_FLOORS = (
 
 COMPONENT_FLOORS = (
     {"alerts", "catalog", "dashboard", "model_permissions", "pipeline_job", "principals", "secret_scope", "workspace"},
-    {"access", "workspace_aws"},
+    {"access", "continuous_run", "workspace_aws"},
     {"__init__"},
 )
 """The modules of `infra/components/`: no component imports another, but for the parts that it is made of."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_databricks as databricks
@@ -11,6 +12,7 @@ from infra.components.access import Group, access_list
 from infra.reports import queries
 
 _REMIND_SECONDS = 6 * 3600
+_UNDELIVERED, _BACKLOG = "undelivered replies", "backlog"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class AlertsArgs:
     alert_emails: tuple[str, ...]
     paused: bool
     operators: Group | None
+    existing: Mapping[str, str] = field(default_factory=dict)
+    """Ids of the alerts to import, in the place of those to create, by their names."""
+
+
+def alert_names(name: str) -> tuple[str, ...]:
+    """The names of the alerts of a deployment."""
+    return tuple(f"{name} {title}" for title in (_UNDELIVERED, _BACKLOG))
 
 
 class Alerts(pulumi.ComponentResource):
@@ -47,7 +56,7 @@ class Alerts(pulumi.ComponentResource):
         self._alert(
             f"{name}-undelivered",
             args,
-            title="undelivered replies",
+            title=_UNDELIVERED,
             query=silver.apply(lambda table: queries.undelivered(table, window)),
             column="replies",
             summary=f"{args.name}: replies of unknown or failed delivery",
@@ -58,7 +67,7 @@ class Alerts(pulumi.ComponentResource):
         self._alert(
             f"{name}-backlog",
             args,
-            title="backlog",
+            title=_BACKLOG,
             query=pulumi.Output.all(bronze, silver).apply(
                 lambda tables: queries.backlog(tables[0], tables[1], args.backlog_seconds)
             ),
@@ -121,7 +130,11 @@ class Alerts(pulumi.ComponentResource):
             # Without this a deleted alert stays in the trash for a month.
             purge_on_delete=True,
             # The API can't move an alert, and a folder that contains one can't be deleted.
-            opts=pulumi.ResourceOptions(parent=self, replace_on_changes=["parentPath"]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                replace_on_changes=["parentPath"],
+                import_=args.existing.get(f"{args.name} {title}"),
+            ),
         )
         if may := access_list((args.operators, "CAN_MANAGE")):
             databricks.Permissions(f"{name}-permissions", alert_v2_id=alert.id, access_controls=may, opts=within)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,10 @@ import pulumi
 import pulumi_databricks as databricks
 
 from infra.components.access import Group, access_list
+from infra.existing.columns import Columns, columns_of
+from infra.existing.deployment import NOTHING, Existing
+from infra.existing.lookup import existing_columns, existing_tables
+from infra.existing.mark import CATALOG_COMMENT, SCHEMA_COMMENT, mark_of_catalog, mark_of_schema
 from pipeline.tables import SILVER, TABLES, Table
 
 LANDING, STATE, ARTIFACTS = "landing", "state", "artifacts"
@@ -20,7 +23,6 @@ _VOLUMES = {
     ARTIFACTS: "The wheels that the job runs.",
 }
 _HOLD_DATA = (LANDING, STATE)
-_ABSENT = re.compile(r"(?i)does not exist|DOES_NOT_EXIST|not found|NOT_FOUND|no such (catalog|schema)")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class CatalogArgs:
     warehouse_name: str
     tags: dict[str, str]
     protect: bool
+    deployment: str
+    """project/stack: the mark on catalog and schema."""
+    secret_scope: pulumi.Input[str]
+    """The deployment's secret scope. The schema, which names it, is created after it."""
     service_principal: pulumi.Input[str]
     operators: Group | None
     readers: Group | None
@@ -40,6 +46,8 @@ class CatalogArgs:
     catalog_storage: str = ""
     warehouse_id: str = ""
     """An existing warehouse; empty: create one."""
+    existing: Existing = NOTHING
+    """What is to be imported."""
 
 
 class Catalog(pulumi.ComponentResource):
@@ -65,15 +73,16 @@ class Catalog(pulumi.ComponentResource):
             f"{name}-schema",
             catalog_name=self.catalog,
             name=args.schema_name,
-            comment="Questions, answers and deliveries of the Telegram assistant.",
+            comment=SCHEMA_COMMENT,
+            properties=mark_of_schema(args.deployment, args.secret_scope),
             force_destroy=not args.protect,
-            opts=self._kept(),
+            opts=self._kept(import_=args.existing.schema),
         )
         self.schema = schema.name
         self.warehouse_id = self._warehouse()
         volumes = {volume: self._volume(schema, volume, comment) for volume, comment in _VOLUMES.items()}
-        existing = existing_tables(args.catalog, args.schema_name, pulumi.InvokeOptions(parent=self))
-        tables = {table.name: self._table(schema, table, existing) for table in TABLES}
+        existing = self._existing_tables()
+        tables = {table.name: self._table(schema, table, existing.get(table.name)) for table in TABLES}
         # An id is the full name, and is known only once the table exists.
         self.tables = {table: resource.id for table, resource in tables.items()}
         self.volumes = {volume: resource.volume_path for volume, resource in volumes.items()}
@@ -92,10 +101,15 @@ class Catalog(pulumi.ComponentResource):
         return databricks.Catalog(
             f"{self._stem}-catalog",
             name=args.catalog,
-            comment="An AI assistant on Telegram, as tables.",
+            comment=CATALOG_COMMENT,
+            properties=mark_of_catalog(args.deployment),
             storage_root=args.catalog_storage or None,
             force_destroy=not args.protect,
-            opts=self._kept(),
+            opts=pulumi.ResourceOptions.merge(
+                self._kept(import_=args.existing.catalog),
+                # A catalog that exists stays where it is stored: the provider would replace it.
+                pulumi.ResourceOptions(ignore_changes=["storageRoot"] if args.existing.catalog else None),
+            ),
         ).name
 
     def _warehouse(self) -> pulumi.Output[str]:
@@ -116,7 +130,7 @@ class Catalog(pulumi.ComponentResource):
                     databricks.SqlEndpointTagsCustomTagArgs(key=key, value=value) for key, value in args.tags.items()
                 ]
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, import_=args.existing.warehouse),
         )
         if may := access_list((args.operators, "CAN_USE"), (args.readers, "CAN_USE")):
             databricks.Permissions(
@@ -128,6 +142,8 @@ class Catalog(pulumi.ComponentResource):
         return warehouse.id
 
     def _volume(self, schema: databricks.Schema, volume: str, comment: str) -> databricks.Volume:
+        full_name = f"{self._args.catalog}.{self._args.schema_name}.{volume}"
+        import_ = full_name if full_name.lower() in self._args.existing.volumes else None
         return databricks.Volume(
             f"{self._stem}-{volume}",
             catalog_name=self.catalog,
@@ -135,11 +151,27 @@ class Catalog(pulumi.ComponentResource):
             name=volume,
             volume_type="MANAGED",
             comment=comment,
-            opts=self._kept() if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self),
+            opts=self._kept(import_) if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self, import_=import_),
         )
 
-    def _table(self, schema: databricks.Schema, table: Table, existing: frozenset[str]) -> databricks.SqlTable:
-        full_name = f"{self._args.catalog}.{self._args.schema_name}.{table.name}"
+    def _full_name(self, table: Table) -> str:
+        return f"{self._args.catalog}.{self._args.schema_name}.{table.name}"
+
+    def _existing_tables(self) -> dict[str, Columns]:
+        """The tables that exist, by their names, with the columns to declare. Looked up before any is declared."""
+        opts = pulumi.InvokeOptions(parent=self)
+        names = existing_tables(self._args.catalog, self._args.schema_name, opts)
+        found = {
+            table.name: columns_of(table, existing_columns(self._full_name(table), opts))
+            for table in TABLES
+            if self._full_name(table).lower() in names
+        }
+        for table in TABLES:
+            if table.name in found:
+                _tell_what_is_kept(self._full_name(table), found[table.name])
+        return found
+
+    def _table(self, schema: databricks.Schema, table: Table, existing: Columns | None) -> databricks.SqlTable:
         return databricks.SqlTable(
             f"{self._stem}-{table.name}",
             catalog_name=self.catalog,
@@ -149,14 +181,21 @@ class Catalog(pulumi.ComponentResource):
             data_source_format="DELTA",
             comment=table.comment,
             columns=[
-                databricks.SqlTableColumnArgs(name=column.name, type=column.type, comment=column.comment)
-                for column in table.columns
+                databricks.SqlTableColumnArgs(
+                    name=column.name,
+                    type=column.type,
+                    comment=column.comment or None,
+                    # Each is a default that is left out, as in the columns of this version.
+                    nullable=None if column.name in table.column_names else column.nullable,
+                    identity=column.identity or None,
+                )
+                for column in (existing or columns_of(table)).declared
             ],
             cluster_keys=list(table.cluster_by) or None,
             properties=dict(table.properties) or None,
             warehouse_id=self.warehouse_id,
             # The provider creates a table by CREATE OR REPLACE: an existing one must be imported, or it is emptied.
-            opts=self._kept(import_=full_name if full_name.lower() in existing else None),
+            opts=self._kept(import_=self._full_name(table) if existing is not None else None),
         )
 
     def _grants(
@@ -222,16 +261,15 @@ class Catalog(pulumi.ComponentResource):
             self.granted.append(grant)
 
 
-def existing_tables(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> frozenset[str]:
-    """Full names, in lower case, of a schema's tables; none if the schema, or its workspace, does not exist yet.
-
-    Any other failure ends the program: a table that exists but was not seen would be replaced by an empty one.
-    """
-    try:
-        found = databricks.get_tables(catalog_name=catalog, schema_name=schema, opts=opts)
-    except Exception as error:
-        if _ABSENT.search(str(error)):
-            return frozenset()
-        raise
-    # `ids` is None in a preview before the workspace is created.
-    return frozenset(str(table).lower() for table in found.ids or ())
+def _tell_what_is_kept(full_name: str, columns: Columns) -> None:
+    """Tell the operator which columns stay. Raises RunError for one that would make each append fail."""
+    if columns.unwritable:
+        column = columns.unwritable[0]
+        raise pulumi.RunError(
+            f"table {full_name} has the column {column}, NOT NULL, which this version does not write: each append "
+            "would fail; deploy the version that writes it, or run "
+            f"ALTER TABLE {full_name} ALTER COLUMN `{column}` DROP NOT NULL"
+        )
+    if columns.kept:
+        names = ", ".join(columns.kept)
+        pulumi.log.info(f"table {full_name} keeps {names}, which this version does not have: it writes null there")

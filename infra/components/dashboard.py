@@ -25,6 +25,8 @@ class DashboardArgs:
     prices: Prices
     operators: Group | None
     readers: Group | None
+    existing: str | None = None
+    """Id of the dashboard to import, in the place of one to create."""
 
 
 class Dashboard(pulumi.ComponentResource):
@@ -51,7 +53,7 @@ class Dashboard(pulumi.ComponentResource):
                 partial(layout.serialized, prices=args.prices)
             ),
             embed_credentials=False,
-            opts=within,
+            opts=pulumi.ResourceOptions(parent=self, import_=args.existing),
         )
         if may := access_list((args.operators, "CAN_MANAGE"), (args.readers, "CAN_READ")):
             databricks.Permissions(f"{name}-permissions", dashboard_id=dashboard.id, access_controls=may, opts=within)

@@ -10,6 +10,7 @@ import pulumi_databricks as databricks
 
 from infra.artifact import Wheel
 from infra.components.access import Group, access_list
+from infra.components.continuous_run import ends_continuous_runs
 
 TASK = "pipeline"
 
@@ -53,6 +54,8 @@ class Trigger:
 @dataclass(frozen=True)
 class PipelineJobArgs:
     name: str
+    host: pulumi.Input[str]
+    """The workspace's address."""
     tags: dict[str, str]
     wheel: Wheel
     artifacts: pulumi.Input[str]
@@ -65,6 +68,8 @@ class PipelineJobArgs:
     alert_emails: tuple[str, ...]
     operators: Group | None
     readers: Group | None
+    existing: str | None = None
+    """Id of the job to import, in the place of one to create."""
 
 
 class PipelineJob(pulumi.ComponentResource):
@@ -127,7 +132,11 @@ class PipelineJob(pulumi.ComponentResource):
                     min_retry_interval_millis=None if continuous else 60_000,
                 )
             ],
-            opts=within,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                import_=args.existing,
+                hooks=pulumi.ResourceHookBinding(after_update=[ends_continuous_runs(name, args.host)]),
+            ),
         )
         if may := access_list((args.operators, "CAN_MANAGE_RUN"), (args.readers, "CAN_VIEW")):
             databricks.Permissions(f"{name}-permissions", job_id=job.id, access_controls=may, opts=within)

@@ -24,6 +24,8 @@ class PrincipalsArgs:
     service_principal: str = ""
     operators: str = ""
     readers: str = ""
+    existing: str | None = None
+    """Id of the principal to import, in the place of one to create."""
     account: databricks.Provider | None = None
     """If given, the groups are created in the account, by this provider."""
 
@@ -39,7 +41,6 @@ class Principals(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrincipalsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("telegram-lakehouse:infra:Identity", name, None, opts)
-        within = pulumi.ResourceOptions(parent=self)
         if args.service_principal:
             self.service_principal = pulumi.Output.from_input(args.service_principal)
             self.may_run_as = self
@@ -50,7 +51,7 @@ class Principals(pulumi.ComponentResource):
                 display_name=args.name,
                 workspace_access=True,
                 allow_cluster_create=False,
-                opts=within,
+                opts=pulumi.ResourceOptions(parent=self, import_=args.existing),
             )
             self.service_principal = principal.application_id
             self.may_run_as = self._deployer_runs_as(name, args, principal)

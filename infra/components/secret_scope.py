@@ -19,6 +19,8 @@ class SecretScopeArgs:
     operators: Group | None
     telegram_token: pulumi.Output[str] | None = field(default=None, repr=False)
     """The first token, as a Pulumi secret. Rotation replaces it later, so it is never compared again."""
+    existing: str | None = None
+    """Name of the scope to import, in the place of one to create."""
 
 
 class SecretScope(pulumi.ComponentResource):
@@ -32,7 +34,9 @@ class SecretScope(pulumi.ComponentResource):
         scope = databricks.SecretScope(
             f"{name}-scope",
             name=args.name,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, retain_on_delete=args.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect, retain_on_delete=args.protect, import_=args.existing
+            ),
         )
         databricks.SecretAcl(
             f"{name}-job-reads",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from scripts.engine import calls, prerequisites
 from scripts.engine.calls import Verb
+from scripts.engine.kept import what_stays, what_was_kept
 
 
 def deploy(verb: Verb, stack: str, *, yes: bool = False, more: Sequence[str] = ()) -> bool:
@@ -20,15 +21,10 @@ def deploy(verb: Verb, stack: str, *, yes: bool = False, more: Sequence[str] = (
     prerequisites.select(verb, stack)
     settings = prerequisites.stack_settings(stack)
     prerequisites.check_access(settings)
-    if verb is Verb.DESTROY and settings.protect:
-        print(_what_stays(stack), file=sys.stderr)
-    return calls.run(calls.command_line(verb, stack, protect=settings.protect, yes=yes, more=more))
-
-
-def _what_stays(stack: str) -> str:
-    return (
-        f"Stack {stack} protects what holds data (protect is true): the catalog, the schema, the tables, the volumes "
-        "and the secret scope stay, and so does a workspace that the stack created.\n"
-        f"To give them up as well: `pulumi state unprotect --all --stack {stack}`, then `make destroy STACK={stack}` "
-        "again.\nThat removes them from the stack, but does not delete them: delete them where they are."
-    )
+    keeps = verb is Verb.DESTROY and settings.protect
+    if keeps:
+        print(what_stays(stack, settings), file=sys.stderr)
+    done = calls.run(calls.command_line(verb, stack, protect=settings.protect, yes=yes, more=more))
+    if keeps and done:
+        print(what_was_kept(stack, settings), file=sys.stderr)
+    return done

@@ -6,6 +6,7 @@ import pytest
 
 from infra.outputs import Outputs
 from tests.support.engine import run_process
+from tests.support.workspace.server import CALLER, TOKEN, workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -21,6 +22,33 @@ def test_the_program_runs_to_its_end_whatever_is_known_when(config: dict[str, st
     assert (done.exit_code, done.errors) == (0, []), done.output
     assert done.run.one("Job").inputs["name"] == "telegram-lakehouse-dev"
     assert set(done.run.stack_outputs) == set(Outputs.model_fields)
+
+
+def test_a_job_that_stops_being_continuous_has_its_old_run_cancelled_in_the_workspace() -> None:
+    with workspace() as place:
+        place.jobs.give(4711, {"schedule": {}}, run_as=CALLER, creator=CALLER)
+        place.jobs.began(4711)
+        done = run_process(
+            {"host": place.url, "account_id": "acc", "mode": "triggered"},
+            updated={"Job": {"continuous": {"pauseStatus": "UNPAUSED"}}},
+            environment={"DATABRICKS_TOKEN": TOKEN},
+        )
+        assert (done.exit_code, done.errors, done.hook_errors) == (0, [], []), done.output
+        assert place.jobs.cancelled == [1000]
+        assert done.said == ["run 1000 of the continuous job was cancelled: the job now runs on its schedule"]
+
+
+def test_an_old_run_that_can_not_be_cancelled_fails_the_update_with_what_to_do() -> None:
+    with workspace() as place:
+        done = run_process(
+            {"host": place.url, "account_id": "acc", "mode": "triggered"},
+            updated={"Job": {"continuous": {"pauseStatus": "UNPAUSED"}}},
+            environment={"DATABRICKS_TOKEN": TOKEN},
+        )
+    (line,) = done.hook_errors
+    assert "Job 4711 does not exist" in line
+    assert "cancel it with `databricks jobs cancel-all-runs --job-id 4711`" in line
+    assert "\n" not in line
 
 
 def test_the_first_token_goes_to_the_engine_as_a_secret_only() -> None:

@@ -21,7 +21,7 @@ STAY = {
     *("workspace", "host", "account_id", "account_host", "region", "metastore_id", "aws_role_arn", "aws_root_bucket"),
     *("vpc_id", "subnet_ids", "security_group_ids"),
     *("service_principal", "operators", "readers", "create_groups", "deployers", "folder"),
-    *("catalog", "catalog_storage", "schema_name", "warehouse_id"),
+    *("catalog", "adopt", "catalog_storage", "schema_name", "warehouse_id"),
     *("mode", "schedule", "paused", "runtime", "node_type", "spot", "workers"),
     *("backlog_seconds", "reports", "alert_minutes", "max_run_seconds", "alert_emails"),
     *("model_permissions", "input_price", "output_price"),

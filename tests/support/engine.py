@@ -20,7 +20,14 @@ from typing import Any
 import grpc
 import pulumi
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, resource_pb2_grpc
+from pulumi.runtime.proto import (
+    callback_pb2,
+    callback_pb2_grpc,
+    engine_pb2,
+    engine_pb2_grpc,
+    resource_pb2,
+    resource_pb2_grpc,
+)
 
 from tests.support.program import PROJECT, Answers, Monitor, Run
 
@@ -51,18 +58,49 @@ class ProcessRun:
 
     run: Run = field(default_factory=Run)
     errors: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """What the program told the operator besides errors."""
+    hook_errors: list[str] = field(default_factory=list)
     exit_code: int = -1
     output: str = ""
 
 
 class _MonitorService(resource_pb2_grpc.ResourceMonitorServicer):
-    def __init__(self, monitor: Monitor, delays: Mapping[str, float]) -> None:
+    def __init__(
+        self, monitor: Monitor, delays: Mapping[str, float], updated: Mapping[str, Mapping[str, Any]], done: ProcessRun
+    ) -> None:
         self._monitor: Any = monitor
         self._delays = delays
+        self._updated = updated
+        self._done = done
+        self._hooks: dict[str, Any] = {}
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
-        time.sleep(self._delays.get(request.type.rsplit(":", 1)[-1], 0.0))
-        return self._monitor.RegisterResource(request)
+        kind = request.type.rsplit(":", 1)[-1]
+        time.sleep(self._delays.get(kind, 0.0))
+        registered = self._monitor.RegisterResource(request)
+        if kind in self._updated and request.custom:
+            self._call_hooks(request, registered, self._updated[kind])
+        return registered
+
+    def RegisterResourceHook(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._hooks[request.name] = request.callback
+        return empty_pb2.Empty()
+
+    def _call_hooks(self, request: Any, registered: Any, old_inputs: Mapping[str, Any]) -> None:
+        """Call the hooks of an update, as the engine does once the provider has updated the resource."""
+        asked = resource_pb2.ResourceHookRequest(
+            urn=registered.urn, id=registered.id, name=request.name, type=request.type, new_inputs=request.object
+        )
+        asked.old_inputs.update(dict(old_inputs))
+        for name in request.hooks.after_update:
+            hook = self._hooks[name]
+            with grpc.insecure_channel(hook.target) as channel:
+                stub: Any = callback_pb2_grpc.CallbacksStub(channel)
+                call = callback_pb2.CallbackInvokeRequest(token=hook.token, request=asked.SerializeToString())
+                answer = resource_pb2.ResourceHookResponse.FromString(stub.Invoke(call, timeout=_PATIENCE).response)
+            if answer.error:
+                self._done.hook_errors.append(answer.error)
 
     def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: N802
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id != "outputValues")
@@ -83,20 +121,21 @@ for _name in (
     "Invoke",
     "ReadResource",
     "RegisterResourceOutputs",
-    "RegisterResourceHook",
     "RegisterErrorHook",
 ):
     setattr(_MonitorService, _name, _passed_on(_name))
 
 
 class _EngineService(engine_pb2_grpc.EngineServicer):
-    def __init__(self, errors: list[str]) -> None:
-        self._errors = errors
+    def __init__(self, done: ProcessRun) -> None:
+        self._done = done
         self._root = ""
 
     def Log(self, request: Any, context: Any) -> Any:  # noqa: N802
         if request.severity == engine_pb2.ERROR:
-            self._errors.append(request.message)
+            self._done.errors.append(request.message)
+        elif request.severity != engine_pb2.DEBUG:
+            self._done.said.append(request.message)
         return empty_pb2.Empty()
 
     def GetRootResource(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -114,20 +153,27 @@ def run_process(
     preview: bool = False,
     secret_keys: tuple[str, ...] = (),
     delays: Mapping[str, float] | None = None,
+    updated: Mapping[str, Mapping[str, Any]] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> ProcessRun:
-    """Run the repository's program. `delays`: seconds that creating a resource takes, by its class."""
+    """Run the repository's program. `delays`: seconds that creating a resource takes, by its class.
+
+    `updated`: the inputs that resources had before, by their class: to the program they are updated, and the hooks of
+    an update are called. `environment`: further variables of the process.
+    """
     done = ProcessRun()
     answers = Answers(done.run, {}, preview)
     monitor = Monitor(done.run, answers)
     pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
     server = grpc.server(futures.ThreadPoolExecutor(64))
     add: Any = resource_pb2_grpc.add_ResourceMonitorServicer_to_server
-    add(_MonitorService(monitor, delays or {}), server)
-    engine_pb2_grpc.add_EngineServicer_to_server(_EngineService(done.errors), server)
+    add(_MonitorService(monitor, delays or {}, updated or {}, done), server)
+    engine_pb2_grpc.add_EngineServicer_to_server(_EngineService(done), server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
-    environment = {
+    variables = {
         **os.environ,
+        **(environment or {}),
         "PULUMI_CONFIG": json.dumps({f"{PROJECT}:{key}": value for key, value in config.items()}),
         "PULUMI_CONFIG_SECRET_KEYS": json.dumps([f"{PROJECT}:{key}" for key in secret_keys]),
     }
@@ -135,7 +181,7 @@ def run_process(
     try:
         process = subprocess.run(
             [sys.executable, "-c", _HOST, *arguments],
-            env=environment,
+            env=variables,
             capture_output=True,
             text=True,
             timeout=_PATIENCE,

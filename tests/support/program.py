@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,8 @@ class Declared:
     parent: str
     depends_on: tuple[str, ...]
     secret_inputs: frozenset[str]
+    after_update: tuple[str, ...] = ()
+    """Names of the hooks that the engine calls once it has updated the resource."""
 
     @property
     def kind(self) -> str:
@@ -56,6 +59,15 @@ class Declared:
         return self.provider.rsplit("::", 2)[-2] if self.provider else ""
 
 
+class _Keep(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
 @dataclass
 class Run:
     """What one run of a program declared, looked up and exported."""
@@ -65,6 +77,8 @@ class Run:
     outputs: dict[str, Any] = field(default_factory=dict)
     stack_outputs: dict[str, Any] = field(default_factory=dict)
     """What the program exported as its stack's outputs."""
+    log: list[str] = field(default_factory=list)
+    """What the program said to the operator, as `level: text`."""
 
     def of(self, kind: str) -> list[Declared]:
         """The resources of a class, without components, which are not a provider's resources."""
@@ -77,6 +91,12 @@ class Run:
 
     def named(self, name: str) -> Declared:
         return next(resource for resource in self.resources if resource.name == name)
+
+    def logger(self) -> logging.Logger:
+        """A logger whose lines for the operator are kept in `log`."""
+        logger = logging.Logger("program")
+        logger.addHandler(_Keep(self.log))
+        return logger
 
     def is_unconfigured(self, provider: str) -> bool:
         """Whether a provider, given by its reference, depends on a resource that does not exist yet."""
@@ -100,7 +120,10 @@ class _Failed(grpc.RpcError):  # type: ignore[misc]
 
 
 class Answers(Mocks):
-    """The answers of a workspace. Calls are answered from `calls`; an exception there makes the call fail."""
+    """The answers of a workspace. Calls are answered from `calls`; an exception there makes the call fail.
+
+    An answer may be a function of the call's arguments.
+    """
 
     def __init__(self, run: Run, calls: Mapping[str, Any], preview: bool) -> None:
         self._run = run
@@ -112,6 +135,8 @@ class Answers(Mocks):
         if self._run.is_unconfigured(args.provider):
             return {}  # the engine asks no provider that has unknown inputs
         answer = {**_CALLS, **self._calls}.get(args.token.rsplit(":", 1)[-1], {})
+        if callable(answer):
+            answer = answer(args.args)
         if isinstance(answer, Exception):
             raise _Failed(str(answer))
         return dict(answer)
@@ -186,6 +211,7 @@ class Monitor(MockMonitor):
                     parent=request.parent,
                     depends_on=tuple(request.dependencies),
                     secret_inputs=frozenset(key for key, value in inputs.items() if _is_secret(value)),
+                    after_update=tuple(request.hooks.after_update),
                 )
             )
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
@@ -223,7 +249,9 @@ def run_program(
     """
     run = Run() if run is None else run
     answers = Answers(run, calls or {}, preview)
-    pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=Monitor(run, answers))
+    pulumi.runtime.set_mocks(
+        answers, project=PROJECT, stack=stack, preview=preview, logger=run.logger(), monitor=Monitor(run, answers)
+    )
 
     def body() -> pulumi.Output[None]:
         # The failure is raised anyway. Without this, asyncio prints it again for each output that stays unresolved.

@@ -11,7 +11,7 @@ import pytest
 
 from infra.components.access import Group
 from infra.components.catalog import Catalog, CatalogArgs
-from pipeline.tables import TABLES, Table
+from pipeline.tables import SILVER, TABLES, Table
 from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
 
 WHOLE = CatalogArgs(
@@ -21,6 +21,8 @@ WHOLE = CatalogArgs(
     warehouse_name="telegram-lakehouse-dev",
     tags={"environment": "dev", "product": "telegram-lakehouse"},
     protect=False,
+    deployment="telegram-lakehouse/dev",
+    secret_scope="telegram-lakehouse-dev",
     service_principal=APPLICATION,
     operators=Group("operators"),
     readers=Group("readers"),
@@ -293,6 +295,56 @@ def test_a_lookup_that_fails_ends_the_program_before_a_table_is_declared(text: s
     with pytest.raises(Exception, match=re.escape(text)):
         declared({"getTables": RuntimeError(text)}, run=run)
     assert [call.token.rsplit(":", 1)[-1] for call in run.calls] == ["getTables"]
+    assert run.of("SqlTable") == []
+
+
+def exists(columns: list[dict[str, Any]], table: str = "silver") -> dict[str, Any]:
+    """The answers of a workspace in which one table exists, with these columns."""
+    full_name = f"lake_dev.telegram.{table}"
+    return {
+        "getTables": {"ids": [full_name]},
+        "getTable": lambda asked: {"tableInfo": {"columns": columns}} if asked["name"] == full_name else KeyError(),
+    }
+
+
+def as_declared(table: Table = SILVER) -> list[dict[str, Any]]:
+    """A table's columns as Unity Catalog returns them."""
+    return [
+        {"name": c.name, "typeText": c.type, "comment": c.comment, "nullable": True, "position": position}
+        for position, c in enumerate(table.columns)
+    ]
+
+
+LATER = {"name": "score", "typeText": "double", "comment": "Of a later version.", "nullable": True, "position": 99}
+
+
+@pytest.mark.parametrize("preview", [True, False])
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_column_that_the_table_has_beyond_this_version_stays_and_the_operator_is_told(
+    protect: bool, preview: bool
+) -> None:
+    run = declared(exists([*as_declared(), LATER]), protect=protect, preview=preview)
+    # Without it the provider would send DROP COLUMN.
+    assert run.named("catalog-silver").inputs["columns"] == [
+        *({"name": column.name, "type": column.type, "comment": column.comment} for column in SILVER.columns),
+        {"name": "score", "type": "double", "comment": "Of a later version.", "nullable": True},
+    ]
+    assert run.log == [
+        "info: table lake_dev.telegram.silver keeps score, which this version does not have: it writes null there"
+    ]
+
+
+def test_a_table_without_further_columns_is_declared_as_ever_and_nothing_is_said(whole: Run) -> None:
+    run = declared(exists(as_declared()))
+    assert run.named("catalog-silver").inputs["columns"] == whole.named("catalog-silver").inputs["columns"]
+    assert run.log == []
+
+
+def test_a_column_that_can_not_be_null_and_that_this_version_does_not_write_is_refused() -> None:
+    run = Run()
+    with pytest.raises(Exception, match="has the column score, NOT NULL") as refused:
+        declared(exists([*as_declared(), {**LATER, "nullable": False}]), run=run)
+    assert "ALTER TABLE lake_dev.telegram.silver ALTER COLUMN `score` DROP NOT NULL" in str(refused.value)
     assert run.of("SqlTable") == []
 
 

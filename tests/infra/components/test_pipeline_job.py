@@ -13,13 +13,14 @@ from packaging.utils import parse_wheel_filename
 from infra.artifact import Wheel
 from infra.components.access import Group
 from infra.components.pipeline_job import Cluster, PipelineJob, PipelineJobArgs, Trigger
-from tests.support.program import APPLICATION, WORKSPACE, Declared, Run, run_component
+from tests.support.program import APPLICATION, HOST, WORKSPACE, Declared, Run, run_component
 
 WHEEL = Wheel(b"a wheel's bytes", "telegram_lakehouse-0.1.0-py3-none-any.whl")
 VOLUME = "/Volumes/lake_dev/telegram/artifacts"
 EMAILS = ["ada@example.org", "bob@example.org"]
 WHOLE = PipelineJobArgs(
     name="telegram-lakehouse-dev",
+    host=HOST,
     tags={"environment": "dev", "product": "telegram-lakehouse"},
     wheel=WHEEL,
     artifacts=VOLUME,
@@ -74,6 +75,11 @@ def test_a_continuous_job_is_kept_running_and_takes_a_new_wheel(continuous: Run)
     assert {"maxRetries", "minRetryIntervalMillis", "retryOnTimeout", "timeoutSeconds"} & set(
         task_of(continuous.one("Job"))
     ) == set()
+
+
+def test_whatever_the_mode_an_update_ends_the_run_of_a_job_that_was_continuous(continuous: Run, triggered: Run) -> None:
+    for run in (continuous, triggered):
+        assert run.one("Job").after_update == ("job-ends-continuous-runs",)
 
 
 def test_a_triggered_job_is_scheduled_queued_retried_and_ended_when_it_hangs(triggered: Run) -> None:

@@ -24,6 +24,10 @@ class Jobs:
         self.runs: list[Json] = []
         self.rights: dict[int, list[Json]] = {}
         """access_control_list of a job."""
+        self.looks_until_cancelled = 1
+        """How often a client must look before a run that was cancelled has ended."""
+        self.cancelled: list[int] = []
+        self._looks: dict[int, int] = {}
 
     def give(self, job_id: int, settings: Json, *, run_as: str, creator: str, age: float = 3600.0) -> None:
         self.jobs[job_id] = {
@@ -39,11 +43,19 @@ class Jobs:
         entry = {**who, "all_permissions": [{"permission_level": level, "inherited": False}]}
         self.rights.setdefault(job_id, []).append(entry)
 
-    def began(self, job_id: int, state: str = "RUNNING", result: str | None = None, age: float = 600.0) -> Json:
+    def began(
+        self,
+        job_id: int,
+        state: str = "RUNNING",
+        result: str | None = None,
+        age: float = 600.0,
+        trigger: str = "CONTINUOUS",
+    ) -> Json:
         """A run that began `age` seconds ago."""
         run: Json = {
             "run_id": 1000 + len(self.runs),
             "job_id": job_id,
+            "trigger": trigger,
             "start_time": int((time.time() - age) * 1000),
             "run_page_url": f"https://workspace.example/run/{1000 + len(self.runs)}",
             "state": {"life_cycle_state": state, **({"result_state": result} if result else {})},
@@ -57,6 +69,9 @@ class Jobs:
         return [
             Route("/api/2.2/jobs/get", self._get),
             Route("/api/2.2/jobs/runs/list", self._list_runs),
+            Route("/api/2.2/jobs/runs/get", self._get_run),
+            Route("/api/2.2/jobs/runs/cancel", self._cancel, methods=["POST"]),
+            Route("/api/2.2/jobs/reset", self._reset, methods=["POST"]),
             Route("/api/2.2/jobs/run-now", self._run_now, methods=["POST"]),
             Route("/api/2.0/permissions/jobs/{job_id}", self._rights),
         ]
@@ -74,6 +89,35 @@ class Jobs:
             runs = [run for run in runs if run["state"]["life_cycle_state"] in _ENDED]
         runs = runs[: int(asked.get("limit", "20"))]
         return JSONResponse({"runs": runs} if runs else {})
+
+    async def _reset(self, request: Request) -> Response:
+        """New settings. Runs that are active go on with the old ones."""
+        body = await request.json()
+        self._job(str(body["job_id"]))["settings"] = body["new_settings"]
+        return JSONResponse({})
+
+    async def _get_run(self, request: Request) -> Response:
+        run = self._run(int(request.query_params["run_id"]))
+        if run["run_id"] in self.cancelled:
+            self._looks[run["run_id"]] -= 1
+            if self._looks[run["run_id"]] < 0:
+                run["state"] = {"life_cycle_state": "TERMINATED", "result_state": "CANCELED"}
+        return JSONResponse(run)
+
+    async def _cancel(self, request: Request) -> Response:
+        """A run ends some time after this was answered."""
+        run = self._run(int((await request.json())["run_id"]))
+        self.cancelled.append(run["run_id"])
+        self._looks[run["run_id"]] = self.looks_until_cancelled
+        if run["state"]["life_cycle_state"] not in _ENDED:
+            run["state"] = {"life_cycle_state": "TERMINATING"}
+        return JSONResponse({})
+
+    def _run(self, run_id: int) -> Json:
+        for run in self.runs:
+            if run["run_id"] == run_id:
+                return run
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", f"Run {run_id} does not exist.")
 
     async def _run_now(self, request: Request) -> Response:
         job_id = int((await request.json())["job_id"])
