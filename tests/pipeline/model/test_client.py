@@ -112,7 +112,18 @@ def test_every_failure_has_its_verdict(ask: Ask, rule: ScriptedRule, verdict: st
     assert outcome.text == ""
 
 
-@pytest.mark.parametrize(("given", "wait"), [("2.5", 2.5), ("-1", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
+@pytest.mark.parametrize(
+    ("given", "wait"),
+    [
+        ("2.5", 2.5),
+        ("-1", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("100000000000", None),
+        ("nan", None),
+        ("inf", None),
+        ("7200", 3600.0),
+    ],
+)
 def test_the_wait_that_the_model_asks_for_is_passed_on(given: str, wait: float | None) -> None:
     request = httpx.Request("POST", "http://127.0.0.1")
     response = httpx.Response(429, headers={"retry-after": given}, request=request)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import socket
 import threading
 import time
@@ -247,6 +248,11 @@ def test_updates_that_are_not_a_list_are_interrupted(wire: Wire) -> None:
         (refusal(409, "Conflict: webhook"), 409, "Conflict: webhook", None, None),
         (refusal(429, "Too Many Requests", retry_after=7), 429, "Too Many Requests", 7.0, None),
         (refusal(429, "Too Many Requests", retry_after="soon"), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=math.nan), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=math.inf), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=10**11), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=True), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=7200), 429, "Too Many Requests", 3600.0, None),
         (response("429 Too Many Requests", "slow", "Retry-After: 3"), 429, "Too Many Requests", 3.0, None),
         (refusal(400, "upgraded", migrate_to_chat_id=-1007), 400, "upgraded", None, -1007),
         (refusal(400, "upgraded", migrate_to_chat_id="x"), 400, "upgraded", None, None),
