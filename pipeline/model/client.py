@@ -155,15 +155,15 @@ class Model:
 
         Raises openai.APIError, and other errors for a body that is no completion. `text` is what the user says.
         """
-        dialect, client = self._dialect, self._connected(access)
+        dialect = self._dialect
+        # The first use of the client takes a while, which is not the server's.
+        create = self._connected(access).chat.completions.create
         # For all of it: so that no server can make an attempt longer by refusing first.
         with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES)):
             while True:
                 options = dialect.options(tokens, self._settings.temperature, _SCHEMA if schema else None)
                 try:
-                    completion = client.chat.completions.create(
-                        model=self._settings.model, messages=messages, **options
-                    )
+                    completion = create(model=self._settings.model, messages=messages, **options)
                 except openai.APIError as error:
                     other = dialect.alternative(error, text)
                     if other is None:
