@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import weakref
 from collections.abc import Iterable, Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -55,8 +54,6 @@ class _Transport(httpx.BaseTransport):
 
     def __init__(self, proxy: str | None) -> None:
         self._pool = _pool(proxy)
-        # A client that another replaces is not closed, since calls may still use it: its connections end with it.
-        weakref.finalize(self, self._pool.close).atexit = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(

@@ -16,6 +16,7 @@ from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from tests.pipeline.conftest import ModelServer
+from tests.support.wire import Received, response, wired
 
 BEARER = "test-bearer"
 
@@ -256,3 +257,88 @@ def test_a_temperature_is_sent_only_if_set(model_server: ModelServer) -> None:
         Model(ModelSettings("m", temperature=temperature)).ask(model_server.access(), "hi")
     assert "temperature" not in bodies[0]
     assert bodies[1]["temperature"] == 0.0
+
+
+# Servers that refuse parameters
+
+
+def strict(*refused: str, poison: str = "poison") -> Callable[[Received], bytes]:
+    """A server that refuses parameters, and fails at a message."""
+
+    def respond(received: Received) -> bytes:
+        for name in refused:
+            if name in received.body:
+                return response("400 Bad Request", json.dumps({"error": {"message": f"{name}: {EXTRA}"}}))
+        if poison in received.body["messages"][-1]["content"]:
+            return response("500 Internal Server Error", "{}")
+        return response("200 OK", json.dumps({"choices": [{"message": {"content": "hello"}}]}))
+
+    return respond
+
+
+EXTRA = "Extra inputs are not permitted"
+LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+@pytest.mark.parametrize(
+    ("refused", "requests"),
+    [(("max_tokens",), 2), (LIMITS, 3), (("temperature",), 2), ((*LIMITS, "temperature", "response_format"), 5)],
+)
+def test_a_server_that_refuses_parameters_is_asked_without_them_from_then_on(
+    refused: tuple[str, ...], requests: int
+) -> None:
+    with wired(strict(*refused)) as wire:
+        model = Model(ModelSettings("m", temperature=0.5))
+        assert [model.ask(ModelAccess(wire.url, SecretStr("none")), "hi").text for _ in range(2)] == ["hello"] * 2
+        assert len(wire.received) == requests + 1
+        assert not set(refused) & set(wire.received[-1].body)
+
+
+@pytest.mark.parametrize("refused", [("max_tokens",), LIMITS])
+def test_a_probe_finds_out_the_form_of_request_too(refused: tuple[str, ...]) -> None:
+    with wired(strict(*refused)) as wire:
+        model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
+        model.probe(there)
+        assert model.alive(there)
+        assert model.ask(there, "hi").text == "hello"
+        assert [set(refused) & set(received.body) for received in wire.received[len(refused) :]] == [set()] * 3
+
+
+def test_a_model_that_answers_others_is_alive_whatever_form_it_takes() -> None:
+    with wired(strict("max_tokens")) as wire:
+        model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
+        assert model.ask(there, "poison").verdict is Verdict.FAILING
+        assert model.alive(there)
+
+
+def test_a_model_that_refuses_a_single_token_is_asked_like_for_a_message() -> None:
+    def respond(received: Received) -> bytes:
+        if received.body["max_tokens"] < 16:
+            return response("400 Bad Request", '{"error": {"message": "the limit of the output was reached"}}')
+        return response("200 OK", json.dumps({"choices": [{"message": {"content": "hello"}}]}))
+
+    with wired(respond) as wire:
+        assert Model(ModelSettings("m")).alive(ModelAccess(wire.url, SecretStr("none")))
+
+
+def test_a_model_that_refuses_everything_is_not_alive() -> None:
+    with wired(response("400 Bad Request", '{"error": {"message": "no"}}')) as wire:
+        assert not Model(ModelSettings("m")).alive(ModelAccess(wire.url, SecretStr("none")))
+
+
+def test_a_form_that_a_message_was_refused_in_is_not_kept() -> None:
+    def respond(received: Received) -> bytes:
+        if received.body["messages"][-1]["content"] == "hi":
+            return response("200 OK", json.dumps({"choices": [{"message": {"content": "hello"}}]}))
+        return response("400 Bad Request", '{"error": {"message": "json_schema, max_tokens not supported"}}')
+
+    with wired(respond) as wire:
+        model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
+        assert model.ask(there, "odd").verdict is Verdict.REJECTED
+        model.ask(there, "hi")
+        assert {"max_tokens", "response_format"} <= set(wire.received[-1].body)
+
+
+def test_a_probe_takes_any_response_for_an_answer(model: Model) -> None:
+    with wired(response("200 OK", "{", "Content-Type: application/json")) as wire:
+        model.probe(ModelAccess(wire.url, SecretStr("none")))
