@@ -18,10 +18,10 @@ from openai.types.chat import ChatCompletionMessageParam
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
+from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
+from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import ModelAccess
 from pipeline.redaction import learn_secret, quoted
-from pipeline.response_bounds import MIB, Bounds, TooLarge, bounded
-from pipeline.waits import named_wait
 
 _SCHEMA: Any = {
     "type": "json_schema",

@@ -18,7 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from pipeline.response_bounds import TooLarge, TooLate, current_bounds
+from pipeline.peers.bounds import TooLarge, TooLate, current_bounds
 
 _POOL: dict[str, Any] = {"max_connections": 1000, "max_keepalive_connections": 100, "keepalive_expiry": 5.0}
 """The limits that the openai client has by default."""
@@ -31,7 +31,7 @@ class Compressed(httpx.DecodingError):
 def bounded_client(base_url: str) -> httpx.Client:
     """A client for the server at `base_url`, through the proxy that the environment names for it.
 
-    It needs `response_bounds.bounded` around each call, and raises TooLarge besides the errors of `httpx`.
+    It needs `peers.bounds.bounded` around each call, and raises TooLarge besides the errors of `httpx`.
     """
     client = httpx.Client(
         transport=_Transport(_proxy_for(base_url)), headers={"Accept-Encoding": "identity"}, follow_redirects=True

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import SecretStr
 
 from pipeline import __version__
+from pipeline.peers.waits import finite
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
 from pipeline.platform.workspace_faults import FaultKind, WorkspaceFault, fault_of, first_line
 from pipeline.redaction import learn_secret
-from pipeline.waits import finite
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient

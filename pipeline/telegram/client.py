@@ -17,12 +17,12 @@ from pydantic import SecretStr
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
 from pipeline.messages.text import storable
+from pipeline.peers.bounds import MIB, Bounds, bounded
+from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import Credential
 from pipeline.redaction import quoted
-from pipeline.response_bounds import MIB, Bounds, bounded
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.connections import NeverConnected, Sessions
-from pipeline.waits import named_wait
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds."""

@@ -2,7 +2,7 @@
 
 `requests` raises the same error for a connection that broke in the TLS handshake, before any request, and for one
 that broke under a request. Here the first is a `NeverConnected`. A response is read within the bounds of the call
-(`pipeline.response_bounds`), from its status line on.
+(`pipeline.peers.bounds`), from its status line on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from pipeline.response_bounds import MIB, Bounds, bounded, current_bounds
+from pipeline.peers.bounds import MIB, Bounds, bounded, current_bounds
 
 _IDLE_LIMIT = 20.0
 """Seconds after which an idle connection is not used again: the server may have closed it."""

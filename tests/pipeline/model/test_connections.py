@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.connections import bounded_client
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.peers.bounds import MIB
 from pipeline.platform.credentials import ModelAccess
-from pipeline.response_bounds import MIB
 from tests.support.hostile import DRIPS, FLOODS
 from tests.support.tls import trusted_server
 from tests.support.wire import Received, Respond, Wire, response, wired

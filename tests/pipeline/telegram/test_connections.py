@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pipeline.peers.bounds import MIB
 from pipeline.platform.credentials import Credential
-from pipeline.response_bounds import MIB
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
 from tests.support.hostile import DRIPS, FLOODS
 from tests.support.tls import trusted_server

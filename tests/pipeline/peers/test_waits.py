@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.waits import LONGEST, finite, named_wait
+from pipeline.peers.waits import LONGEST, finite, named_wait
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
