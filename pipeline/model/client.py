@@ -15,6 +15,7 @@ import httpx
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
+from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
@@ -61,6 +62,8 @@ _ABOUT_THE_CALLER = frozenset({402, 403, 405, 407, 421})
 
 _MOST_BYTES = 4 * MIB
 """Of one response with its headers. An answer of this product's length has a hundredth of this."""
+_MOST_OF_A_NAME = 200
+"""Characters."""
 _CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
 """Seconds."""
 
@@ -101,7 +104,7 @@ class Model:
         client = self._connected(access).with_options(timeout=_LIST_TIMEOUT)
         try:
             with bounded(Bounds(_LIST_TIMEOUT, _MOST_BYTES)):
-                return [model.id for model in client.models.list()]
+                return [quoted(storable(str(model.id)), _MOST_OF_A_NAME) for model in client.models.list()]
         except (openai.NotFoundError, openai.APIResponseValidationError):
             return None
         except (AttributeError, TypeError, ValueError, RecursionError):

@@ -234,6 +234,13 @@ def test_the_served_models_are_listed_and_a_missing_list_is_none(
     assert model.served(without_list) is None
 
 
+def test_the_names_of_served_models_are_short_and_show_no_key(model: Model) -> None:
+    names: list[Any] = [f"quoted-{BEARER}", "m" * 10_000, "odd \ud83d", 7]
+    with wired(response("200 OK", json.dumps({"object": "list", "data": [{"id": name} for name in names]}))) as wire:
+        served = model.served(ModelAccess(wire.url, SecretStr(BEARER)))
+    assert served == ["quoted-<credential>", "m" * 200, "odd �", "7"]
+
+
 def test_a_probe_asks_for_one_token_and_raises_what_the_server_says(
     model: Model, model_server: ModelServer, scripted: ScriptedModel
 ) -> None:

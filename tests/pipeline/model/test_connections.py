@@ -107,6 +107,7 @@ def test_every_other_call_has_a_deadline_too(call: Callable[..., object], monkey
 
 def test_a_compressed_body_is_not_asked_for_and_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("httpx._decoders.GZipDecoder.decode", lambda *_: pytest.fail("it was unpacked"))
+    assert bounded_client("http://127.0.0.1").headers["Accept-Encoding"] == "identity"
     outcome, _, _ = outcome_of(response("200 OK", gzip.compress(b" " * 50 * MIB), "Content-Encoding: gzip"))
     assert outcome == Outcome(
         verdict=Verdict.UNREADABLE,
