@@ -110,15 +110,19 @@ class Model:
         except (AttributeError, TypeError, ValueError, RecursionError):
             return None
 
-    def probe(self, access: ModelAccess) -> None:
-        """Ask for one token, to learn whether the server takes the model's name. Raises openai.APIError."""
+    def probe(self, access: ModelAccess) -> bool:
+        """Ask for one token, to learn whether the server takes model and key. Raises openai.APIError.
+
+        Returns whether a completion came, and not something else.
+        """
         ping: list[ChatCompletionMessageParam] = [{"role": "user", "content": _PING}]
         try:
-            self._complete(access, ping, 1, schema=False, text=_PING)
+            completion = self._complete(access, ping, 1, schema=False, text=_PING)
         except openai.APIError:
             raise
-        except Exception:  # a body that is no completion: the server took the request all the same
-            return
+        except Exception:  # the client names no error for a body that is no completion
+            return False
+        return bool(getattr(completion, "choices", None))
 
     def alive(self, access: ModelAccess) -> bool:
         """Whether the server answers a harmless question now."""

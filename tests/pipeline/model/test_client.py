@@ -346,6 +346,9 @@ def test_a_form_that_a_message_was_refused_in_is_not_kept() -> None:
         assert {"max_tokens", "response_format"} <= set(wire.received[-1].body)
 
 
-def test_a_probe_takes_any_response_for_an_answer(model: Model) -> None:
-    with wired(response("200 OK", "{", "Content-Type: application/json")) as wire:
-        model.probe(ModelAccess(wire.url, SecretStr("none")))
+@pytest.mark.parametrize(
+    ("body", "completion"), [("{", False), ("{}", False), ('{"choices": [{"message": {"content": ""}}]}', True)]
+)
+def test_a_probe_says_whether_a_completion_came(model: Model, body: str, completion: bool) -> None:
+    with wired(response("200 OK", body, "Content-Type: application/json")) as wire:
+        assert model.probe(ModelAccess(wire.url, SecretStr("none"))) is completion
