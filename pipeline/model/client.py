@@ -20,6 +20,7 @@ from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
+from pipeline.peers.encoding import NotUnpacked
 from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import ModelAccess
 from pipeline.redaction import learn_secret, quoted
@@ -209,7 +210,7 @@ def verdict_of(error: openai.APIError) -> Outcome:
             )
         if 400 <= status < 500:
             return Outcome(verdict=Verdict.REJECTED, reason=reason)
-    if isinstance(error.__cause__, (TooLarge, httpx.DecodingError)):
+    if isinstance(error.__cause__, (TooLarge, NotUnpacked)):
         return Outcome(verdict=Verdict.UNREADABLE, reason=str(error.__cause__))
     if isinstance(error, openai.APIConnectionError):
         return Outcome(verdict=Verdict.FAILING, reason="the connection to the model broke")

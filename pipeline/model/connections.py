@@ -19,19 +19,16 @@ import httpcore
 import httpx
 
 from pipeline.peers.bounds import TooLarge, TooLate, current_bounds
+from pipeline.peers.encoding import unpacked
 
 _POOL: dict[str, Any] = {"max_connections": 1000, "max_keepalive_connections": 100, "keepalive_expiry": 5.0}
 """The limits that the openai client has by default."""
 
 
-class Compressed(httpx.DecodingError):
-    """The response is compressed, which was not asked for: its size in memory can't be known."""
-
-
 def bounded_client(base_url: str) -> httpx.Client:
     """A client for the server at `base_url`, through the proxy that the environment names for it.
 
-    It needs `peers.bounds.bounded` around each call, and raises TooLarge besides the errors of `httpx`.
+    It needs `peers.bounds.bounded` around each call, and raises TooLarge and NotUnpacked besides the errors of `httpx`.
     """
     client = httpx.Client(
         transport=_Transport(_proxy_for(base_url)), headers={"Accept-Encoding": "identity"}, follow_redirects=True
@@ -72,13 +69,12 @@ class _Transport(httpx.BaseTransport):
                     extensions=request.extensions,
                 )
             )
-        response = httpx.Response(
-            inner.status, headers=inner.headers, stream=_Body(inner), extensions=inner.extensions, request=request
+        headers = httpx.Headers(inner.headers)
+        # The body is unpacked here, within the bounds.
+        encoding = headers.pop("Content-Encoding", None)
+        return httpx.Response(
+            inner.status, headers=headers, stream=_Body(inner, encoding), extensions=inner.extensions, request=request
         )
-        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-            response.close()
-            raise Compressed("the response is compressed, which was not asked for", request=request)
-        return response
 
     def close(self) -> None:
         self._pool.close()
@@ -87,13 +83,14 @@ class _Transport(httpx.BaseTransport):
 class _Body(httpx.SyncByteStream):
     """The body of a response. That of an error ends where it becomes too large, since its status says enough."""
 
-    def __init__(self, response: httpcore.Response) -> None:
+    def __init__(self, response: httpcore.Response, encoding: str | None) -> None:
         self._response = response
+        self._encoding = encoding
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             with _errors_of_httpx():
-                yield from self._response.iter_stream()
+                yield from unpacked(self._response.iter_stream(), self._encoding, current_bounds())
         except TooLarge:
             if self._response.status < 400:
                 raise

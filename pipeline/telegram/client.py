@@ -18,6 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 
 from pipeline.messages.text import storable
 from pipeline.peers.bounds import MIB, Bounds, bounded
+from pipeline.peers.encoding import NotUnpacked, unpacked
 from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import Credential
 from pipeline.redaction import quoted
@@ -28,7 +29,8 @@ _CONNECT_TIMEOUT = 10.0
 """Seconds."""
 _MOST_BYTES = MIB
 _MOST_BYTES_OF_UPDATES = 32 * MIB
-"""Of a response with its headers. A hundred updates have less than a tenth of this."""
+"""Of a response with its headers. A hundred updates have less than a third of this."""
+_PIECE = 1 << 16
 _MOST_OF_A_REASON = 300
 """Characters."""
 
@@ -160,11 +162,14 @@ class BotApi:
                 self._sessions.borrowed() as session,
                 session.post(address, json=body, timeout=timeout, allow_redirects=False, stream=True) as response,
             ):
-                if response.headers.get("Content-Encoding", "identity").strip().lower() == "identity":
-                    content = response.content.replace(secret.encode(), b"<credential>")
-                    headers = response.headers
-                    return _Response(response.status_code, response.reason or "", headers.get("Retry-After"), content)
-                failure = Interrupted("the response is compressed, which was not asked for")
+                pieces = response.raw.stream(_PIECE, decode_content=False)
+                content = b"".join(unpacked(pieces, response.headers.get("Content-Encoding"), bounds))
+                return _Response(
+                    response.status_code,
+                    response.reason or "",
+                    response.headers.get("Retry-After"),
+                    content.replace(secret.encode(), b"<credential>"),
+                )
         except Exception as error:  # a response can break more than `requests` foresees
             failure = Interrupted(bounds.broken) if bounds.broken is not None else _failure(error)
         # Raised outside the handler: within it the error would carry the one whose text holds the token.
@@ -184,6 +189,8 @@ class _Response:
 
 def _failure(error: Exception) -> BotApiError:
     """The error to raise for a failed request: whether it may have left, and a reason without the address."""
+    if isinstance(error, NotUnpacked):
+        return Interrupted(str(error))
     cause: BaseException | None = error
     for _ in range(8):
         if isinstance(cause, NameResolutionError):

@@ -152,7 +152,7 @@ class _Adapter(HTTPAdapter):
 
 
 class _Session(requests.Session):
-    """A session that takes nothing from a response but what is read: no redirect, no cookie, no compressed body."""
+    """A session that takes nothing from a response but its body: no redirect and no cookie."""
 
     def __init__(self) -> None:
         super().__init__()
