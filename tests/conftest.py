@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from pipeline import redaction
+
 _OURS = ("PIPELINE_", "TELEGRAM_", "OPENAI_", "DATABRICKS_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -21,3 +23,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def _default_logs() -> Iterator[None]:
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test resolves as a secret is an ordinary text in the next."""
+    monkeypatch.setattr("pipeline.redaction._secrets", redaction._Secrets())

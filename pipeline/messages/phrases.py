@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 FALLBACK = "Sorry, I can't answer that right now. Please try again, perhaps in other words."
+CUT = "(My answer was too long, so it ends here.)"
+"""The last line of an answer that was cut."""
 
 _FIXED = {
     "start": "Hello! I'm an AI assistant. Write me a message and I'll answer it. /help says more.",

@@ -5,10 +5,9 @@ Used on the driver and, shipped by Spark, on executors: it imports neither Spark
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -16,8 +15,15 @@ import httpx
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
+from pipeline.messages.text import storable
+from pipeline.model.connections import bounded_client
+from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
+from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
+from pipeline.peers.encoding import NotUnpacked
+from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import ModelAccess
+from pipeline.redaction import learn_secret, quoted
 
 _SCHEMA: Any = {
     "type": "json_schema",
@@ -55,31 +61,14 @@ class ModelSettings:
 _ABOUT_THE_CALLER = frozenset({402, 403, 405, 407, 421})
 """Statuses about who asks and where (no credit, no permission, the wrong address), rarely about what is asked."""
 
-_SECRET_FROM = 8
-"""Characters from which a bearer counts as a secret; a shorter one is a placeholder for a server that wants none."""
+_MOST_BYTES = 4 * MIB
+"""Of one response with its headers. An answer of this product's length has a hundredth of this."""
+_MOST_OF_A_NAME = 200
+"""Characters."""
+_CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
+"""Seconds."""
 
-
-@dataclass(frozen=True)
-class _Dialect:
-    """The form of request that a server takes. Each refusal changes one thing, so few requests find it out."""
-
-    schema: bool = True
-    limit: str = "max_tokens"
-    temperature: bool = True
-
-    def alternative(self, error: openai.APIError, asked: str) -> _Dialect | None:
-        """The form to use after a refusal of this one. None where the refusal is not about the form."""
-        if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
-            return None
-        # A server may quote the message, which says nothing about the form.
-        text = f"{error.param} {error}".lower().replace(asked.lower(), "")
-        if self.temperature and "temperature" in text:
-            return replace(self, temperature=False)
-        if self.limit == "max_tokens" and "max_completion_tokens" in text:
-            return replace(self, limit="max_completion_tokens")
-        if self.schema and any(name in text for name in ("response_format", "json_schema", "structured output")):
-            return replace(self, schema=False)
-        return None
+_PING = "ping"
 
 
 class Model:
@@ -90,17 +79,20 @@ class Model:
         self._instructions = instructions()
         self._lock = threading.Lock()
         self._client: tuple[ModelAccess, openai.OpenAI] | None = None
-        self._dialect = _Dialect()
+        self._dialect = Dialect()
 
     def ask(self, access: ModelAccess, text: str) -> Outcome:
-        """One attempt at one message. A form of request that the server refuses is not used again."""
+        """One attempt at one message, in the form of request that the server takes."""
         started = time.monotonic()
-        while isinstance(outcome := self._attempt(access, text, self._dialect), _Dialect):
-            self._dialect = outcome
-        bearer, reason = access.bearer.get_secret_value(), outcome.reason
-        if len(bearer) >= _SECRET_FROM:
-            reason = reason.replace(bearer, "<credential>")
-        return outcome.model_copy(update={"seconds": time.monotonic() - started, "reason": reason})
+        try:
+            completion = self._complete(access, self._messages(text), self._settings.max_tokens, schema=True, text=text)
+        except openai.APIError as error:
+            outcome = verdict_of(error)
+        except Exception as error:  # the client names no error for a body that is no completion
+            outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
+        else:
+            outcome = _read(completion)
+        return outcome.model_copy(update={"seconds": time.monotonic() - started})
 
     def close(self) -> None:
         with self._lock:
@@ -110,21 +102,36 @@ class Model:
 
     def served(self, access: ModelAccess) -> list[str] | None:
         """Names of the models that the server lists; None where it keeps no list. Raises openai.APIError."""
+        client = self._connected(access).with_options(timeout=_LIST_TIMEOUT)
         try:
-            return [model.id for model in self._connected(access).with_options(timeout=10.0).models.list()]
-        except (openai.NotFoundError, openai.APIResponseValidationError, AttributeError, TypeError, ValueError):
+            with bounded(Bounds(_LIST_TIMEOUT, _MOST_BYTES)):
+                return [quoted(storable(str(model.id)), _MOST_OF_A_NAME) for model in client.models.list()]
+        except (openai.NotFoundError, openai.APIResponseValidationError):
+            return None
+        except (AttributeError, TypeError, ValueError, RecursionError):
             return None
 
-    def probe(self, access: ModelAccess) -> None:
-        """Ask for one token, to learn whether the server takes the model's name. Raises openai.APIError."""
-        self._connected(access).chat.completions.create(
-            model=self._settings.model, messages=[{"role": "user", "content": "ping"}], max_tokens=1
-        )
+    def probe(self, access: ModelAccess) -> bool:
+        """Ask for one token, to learn whether the server takes model and key. Raises openai.APIError.
+
+        Returns whether a completion came, and not something else.
+        """
+        ping: list[ChatCompletionMessageParam] = [{"role": "user", "content": _PING}]
+        try:
+            completion = self._complete(access, ping, 1, schema=False, text=_PING)
+        except openai.APIError:
+            raise
+        except Exception:  # the client names no error for a body that is no completion
+            return False
+        return bool(getattr(completion, "choices", None))
 
     def alive(self, access: ModelAccess) -> bool:
-        """Whether the server answers a question of one token now."""
+        """Whether the server answers a harmless question now."""
         try:
             self.probe(access)
+        except (openai.BadRequestError, openai.UnprocessableEntityError):
+            # It may be the single token that the server does not like.
+            return self.ask(access, _PING).verdict is Verdict.ANSWERED
         except openai.APIError:
             return False
         return True
@@ -132,36 +139,49 @@ class Model:
     def _connected(self, access: ModelAccess) -> openai.OpenAI:
         with self._lock:
             if self._client is None or self._client[0] != access:
+                bearer = access.bearer.get_secret_value()
+                # An executor gets it without resolving it.
+                learn_secret(bearer)
                 # The former client is not closed: calls may still use it.
                 client = openai.OpenAI(
                     base_url=access.base_url,
-                    api_key=access.bearer.get_secret_value(),
-                    timeout=httpx.Timeout(self._settings.model_timeout, connect=10.0),
+                    api_key=bearer,
+                    timeout=httpx.Timeout(self._settings.model_timeout, connect=_CONNECT_TIMEOUT),
                     max_retries=0,
+                    http_client=bounded_client(access.base_url),
                 )
                 self._client = (access, client)
             return self._client[1]
 
-    def _attempt(self, access: ModelAccess, text: str, dialect: _Dialect) -> Outcome | _Dialect:
-        """The outcome, or the form of request to use instead."""
-        messages: list[ChatCompletionMessageParam] = [
-            {"role": "system", "content": self._instructions},
-            {"role": "user", "content": text},
-        ]
-        options: dict[str, Any] = {dialect.limit: self._settings.max_tokens}
-        if dialect.schema:
-            options["response_format"] = _SCHEMA
-        if dialect.temperature and self._settings.temperature is not None:
-            options["temperature"] = self._settings.temperature
-        try:
-            completion = self._connected(access).chat.completions.create(
-                model=self._settings.model, messages=messages, **options
-            )
-        except openai.APIError as error:
-            return dialect.alternative(error, text) or verdict_of(error)
-        except Exception as error:  # the client names no error for a body that is no completion
-            return Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
-        return _read(completion)
+    def _messages(self, text: str) -> list[ChatCompletionMessageParam]:
+        return [{"role": "system", "content": self._instructions}, {"role": "user", "content": text}]
+
+    def _complete(
+        self, access: ModelAccess, messages: list[ChatCompletionMessageParam], tokens: int, *, schema: bool, text: str
+    ) -> Any:
+        """A completion. A form of request that the server refuses is changed, and what it then takes is kept.
+
+        Raises openai.APIError, and other errors for a body that is no completion. `text` is what the user says.
+        """
+        dialect = self._dialect
+        # The first use of the client takes a while, which is not the server's.
+        create = self._connected(access).chat.completions.create
+        # For all of it: so that no server can make an attempt longer by refusing first.
+        with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES)):
+            while True:
+                options = dialect.options(tokens, self._settings.temperature, _SCHEMA if schema else None)
+                try:
+                    completion = create(model=self._settings.model, messages=messages, **options)
+                except openai.APIError as error:
+                    other = dialect.alternative(error, text)
+                    if other is None:
+                        if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
+                            self._dialect = dialect
+                        raise
+                    dialect = other
+                else:
+                    self._dialect = dialect
+                    return completion
 
 
 def verdict_of(error: openai.APIError) -> Outcome:
@@ -172,7 +192,7 @@ def verdict_of(error: openai.APIError) -> Outcome:
     if isinstance(error, openai.APITimeoutError):
         return Outcome(verdict=Verdict.FAILING, reason="no answer in time")
     if isinstance(error, openai.APIStatusError):
-        status = error.status_code
+        status, wait = error.status_code, named_wait(error.response.headers.get("retry-after"))
         reason = f"{status} {_message(error)}".strip()
         if status == 401:
             return Outcome(verdict=Verdict.UNAUTHORISED, reason="401: the model refuses the credential")
@@ -181,11 +201,17 @@ def verdict_of(error: openai.APIError) -> Outcome:
         if status == 404:
             return Outcome(verdict=Verdict.UNKNOWN_MODEL, reason=reason)
         if status == 429:
-            return Outcome(verdict=Verdict.BUSY, reason=reason, retry_after=_retry_after(error))
+            return Outcome(verdict=Verdict.BUSY, reason=reason, retry_after=wait)
         if status in (408, 409, 425) or status >= 500:
-            return Outcome(verdict=Verdict.FAILING, reason=reason, retry_after=_retry_after(error))
+            return Outcome(
+                verdict=Verdict.FAILING,
+                reason=reason,
+                retry_after=wait,
+            )
         if 400 <= status < 500:
             return Outcome(verdict=Verdict.REJECTED, reason=reason)
+    if isinstance(error.__cause__, (TooLarge, NotUnpacked)):
+        return Outcome(verdict=Verdict.UNREADABLE, reason=str(error.__cause__))
     if isinstance(error, openai.APIConnectionError):
         return Outcome(verdict=Verdict.FAILING, reason="the connection to the model broke")
     return Outcome(verdict=Verdict.UNREADABLE, reason=reason)
@@ -208,7 +234,7 @@ def _read(completion: Any) -> Outcome:
     refusal = getattr(message, "refusal", None)
     content = getattr(message, "content", None)
     if isinstance(refusal, str) and refusal.strip() and not content:
-        return Outcome(verdict=Verdict.REJECTED, reason=f"the model refused: {refusal.strip()}"[:300], **facts)
+        return Outcome(verdict=Verdict.REJECTED, reason=f"the model refused: {quoted(refusal.strip(), 280)}", **facts)
     answer = read_answer(content)
     if answer is None:
         kind = "empty" if not content else "not readable as an answer"
@@ -224,10 +250,4 @@ def _count(usage: Any, name: str) -> int | None:
 def _message(error: openai.APIStatusError) -> str:
     body = error.body
     text = body.get("message") if isinstance(body, dict) else None
-    return str(text or type(error).__name__)[:200]
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    with contextlib.suppress(TypeError, ValueError):
-        return max(0.0, float(error.response.headers.get("retry-after", "")))
-    return None
+    return quoted(str(text or type(error).__name__), 200)

@@ -95,8 +95,13 @@ class DriverAnswering:
                 self._calls += 1
                 self._stragglers.begin(self._calls)
                 call = self._calls
-            # A daemon thread of its own: a call that is abandoned at a stop must not hold the process.
-            threading.Thread(target=self._ask, args=(call, question, done), name="ask", daemon=True).start()
+            try:
+                # A daemon thread of its own: a call that is abandoned at a stop must not hold the process.
+                threading.Thread(target=self._ask, args=(call, question, done), name="ask", daemon=True).start()
+            except RuntimeError:  # the machine has no thread left: this thread must not end, others wait for it
+                with self._changed:
+                    self._stragglers.end(call)
+                done(question, Outcome(verdict=Verdict.FAILING, reason="no thread could be started to ask the model"))
 
     def _ask(self, call: int, question: Question, done: Done) -> None:
         try:
@@ -115,4 +120,6 @@ class DriverAnswering:
                 outcome = ask_once(self._model, self._access.current(), text)
         except CredentialError as error:
             return Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
+        except Exception as error:  # the question's chat waits for an outcome
+            return Outcome(verdict=Verdict.FAILING, reason=f"asking failed: {type(error).__name__}")
         return outcome

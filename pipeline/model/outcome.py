@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from enum import StrEnum
+from string import ascii_letters
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from pipeline.messages.text import storable
+from pipeline.redaction import quoted, without_secrets
+
+_MOST_OF_A_NAME = 200
+_MOST_OF_A_REASON = 400
+"""Characters."""
 
 
 class Verdict(StrEnum):
@@ -51,7 +56,7 @@ class Outcome(BaseModel):
     as_asked: bool = False
     """Whether the answer came as the JSON that was asked for, and not in another form that could be read."""
     reason: str = ""
-    """Why there is no answer; it holds no secret."""
+    """Why there is no answer; short, and without a secret."""
     model: str | None = None
     """The name by which the model calls itself."""
     prompt_tokens: int | None = None
@@ -61,10 +66,21 @@ class Outcome(BaseModel):
     seconds: float = 0.0
     """How long the call took."""
 
-    @field_validator("text", "reason", "model", mode="before")
+    @field_validator("text", "model", mode="before")
     @classmethod
-    def _storable(cls, value: object) -> object:
-        return storable(value) if isinstance(value, str) else value
+    def _without_secrets(cls, value: object) -> object:
+        """What the server said, as it can be stored: it may quote the key that it was asked with."""
+        return without_secrets(storable(value)) if isinstance(value, str) else value
+
+    @field_validator("model")
+    @classmethod
+    def _short_name(cls, value: str | None) -> str | None:
+        return value and value[:_MOST_OF_A_NAME]
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _quoted(cls, value: object) -> object:
+        return quoted(storable(value), _MOST_OF_A_REASON) if isinstance(value, str) else value
 
     @field_validator("prompt_tokens", "completion_tokens")
     @classmethod
@@ -104,7 +120,7 @@ def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answer
     return Next.ASK_AGAIN if attempts < most_attempts else Next.FALL_BACK
 
 
-_FENCE = re.compile(r"^```[A-Za-z]*\s*\n?(.*?)\n?```$", re.DOTALL)
+_FENCE = "```"
 
 
 def read_answer(content: Any) -> str | None:
@@ -146,8 +162,10 @@ def _text_of(content: Any) -> str | None:
     if not isinstance(content, str):
         return None
     text = content.strip()
-    fenced = _FENCE.match(text)
-    return fenced[1].strip() if fenced else text
+    # No regular expression: those that find a fence take hours for a long run of newlines, and hold all threads.
+    if len(text) >= 2 * len(_FENCE) and text.startswith(_FENCE) and text.endswith(_FENCE):
+        return text[len(_FENCE) : -len(_FENCE)].lstrip(ascii_letters).strip()
+    return text
 
 
 def _clean(text: str) -> str | None:

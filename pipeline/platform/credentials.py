@@ -1,7 +1,8 @@
 """The credentials of a run: where they come from, how they are renewed, and how executors get them.
 
 A secret is resolved from the environment, from a file (as containers mount secrets) or from a Databricks secret scope,
-and again when the other side answers 401. Values stay wrapped; no error or log line of this module holds one.
+and again when the other side answers 401. Values stay wrapped; no error or log line of this module holds one. From the
+moment that it is resolved a secret is removed from all texts that others say (`pipeline.redaction`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import SecretStr
 
 from pipeline.errors import OperatorError
-from pipeline.redaction import scrub
+from pipeline.redaction import learn_secret, scrub
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -51,7 +52,7 @@ def secret_source(key: str) -> Callable[[], SecretStr | None]:
         if value and file:
             raise CredentialError(f"{key} and {key}_FILE are both set: keep one")
         if not file:
-            return SecretStr(value) if value else None
+            return _learned(value) if value else None
         try:
             value = Path(file).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -61,9 +62,14 @@ def secret_source(key: str) -> Callable[[], SecretStr | None]:
             ) from None
         if not value:
             raise CredentialError(f"{key}_FILE {scrub(file)} is empty: write the secret into it")
-        return SecretStr(value)
+        return _learned(value)
 
     return read
+
+
+def _learned(value: str) -> SecretStr:
+    learn_secret(value)
+    return SecretStr(value)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,9 @@ class ModelAccess:
     bearer: SecretStr
     expires_at: float | None = field(default=None, compare=False)
     """Seconds since 1970; None if it does not expire. The same bearer with a later expiry counts as equal."""
+
+    def __post_init__(self) -> None:
+        learn_secret(self.bearer.get_secret_value())
 
 
 _T = TypeVar("_T")
@@ -99,7 +108,7 @@ class Credential(Generic[_T]):
             due = left < _RENEW_BEFORE and time.monotonic() >= self._renew_at
             if self._value is None or left <= 0 or due:
                 try:
-                    self._value = self._resolve()
+                    self._value = self._resolve_and_learn()
                 except CredentialError:
                     if self._value is None or left <= 0:
                         raise
@@ -113,10 +122,16 @@ class Credential(Generic[_T]):
             if self._value != refused:
                 return True
             try:
-                self._value = self._resolve()
+                self._value = self._resolve_and_learn()
             except CredentialError:
                 return False
             return self._value != refused
+
+    def _resolve_and_learn(self) -> _T:
+        value = self._resolve()
+        if isinstance(value, SecretStr):
+            learn_secret(value.get_secret_value())
+        return value
 
 
 class BroadcastAccess:

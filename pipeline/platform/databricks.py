@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import SecretStr
 
 from pipeline import __version__
+from pipeline.peers.waits import finite
 from pipeline.platform.credentials import CredentialError, CredentialUnavailable, ModelAccess
 from pipeline.platform.workspace_faults import FaultKind, WorkspaceFault, fault_of, first_line
+from pipeline.redaction import learn_secret
 
 if TYPE_CHECKING:
     from databricks.sdk import AccountClient, WorkspaceClient
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _ASSUMED_LIFETIME = 600.0
 """Seconds to use a bearer that does not say when it expires."""
+_LONGEST_LIFETIME = 86_400.0
+"""Seconds to use any bearer."""
 _SESSION = {
     # Without a limit, a query that hangs would delay a stop for ever.
     "spark.sql.streaming.stopTimeout": "5s",
@@ -92,6 +96,7 @@ def read_secret(client: WorkspaceClient, scope: str, key: str) -> SecretStr | No
         value = base64.b64decode(encoded, validate=True).decode().strip()
     except (binascii.Error, UnicodeDecodeError):
         raise SecretNotText(f"secret {scope}/{key} is not text: put it there again") from None
+    learn_secret(value)
     return SecretStr(value) if value else None
 
 
@@ -105,11 +110,16 @@ def serving_access(client: WorkspaceClient) -> ModelAccess:
 
 
 def expiry(bearer: str, now: float) -> float:
-    """When a bearer expires, in seconds since 1970: as it says itself if it is a JWT, else in ten minutes."""
-    with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
+    """When a bearer expires, in seconds since 1970: as it says itself if it is a JWT, else in ten minutes.
+
+    Within a day in any case: then it is resolved again.
+    """
+    said = None
+    with contextlib.suppress(ValueError, TypeError, KeyError, IndexError, RecursionError):
         payload = bearer.split(".")[1]
-        return float(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
-    return now + _ASSUMED_LIFETIME
+        said = finite(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"])
+    # One that has passed: the clocks differ, and if not, the bearer is refused and resolved again.
+    return now + _ASSUMED_LIFETIME if said is None or said <= now else min(said, now + _LONGEST_LIFETIME)
 
 
 def on_databricks() -> bool:

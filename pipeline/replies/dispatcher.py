@@ -16,7 +16,7 @@ from pipeline.replies.event_loop import EventLoop
 from pipeline.replies.model_gate import ModelGate
 from pipeline.replies.reply import Reply
 from pipeline.replies.telegram_gate import Admission, TelegramGate
-from pipeline.replies.work import Lane, Wait, Work, WorkState, fallback_answer, model_answer, ready_answer
+from pipeline.replies.work import Lane, Wait, Work, WorkState, deliverable, fallback_answer, model_answer, ready_answer
 from pipeline.telegram.typing_action import Typist
 
 log = structlog.get_logger(__name__)
@@ -180,7 +180,10 @@ class Dispatcher:
             pause = self._model.pause(work)
             self._loop.at(self._loop.now() + pause, partial(self._resume, chat, Wait.ANSWER))
 
-    def _answered(self, work: Work, answer: Answer) -> None:
+    def _answered(self, work: Work, given: Answer) -> None:
+        answer = deliverable(given)
+        if answer is not given:
+            log.warning("answer cut", key=work.key, characters=len(given.text), kept=len(answer.text))
         work.answered(answer, parts_of(answer, self._answer_format))
         self._typist.end(work.reply.question)
         if answer.status is AnswerStatus.FALLBACK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import queue
@@ -16,6 +17,14 @@ log = structlog.get_logger(__name__)
 
 Action = Callable[[], None]
 Result = TypeVar("Result")
+
+LONGEST_TIMER = 86_400.0
+"""Seconds after which every timer has fired, whatever time it was set for."""
+_LONGEST_TURN = 60.0
+"""Seconds that one turn waits at most: Python can't wait for a number of seconds that is too large."""
+
+_THREAD_PAUSE = 1.0
+"""Seconds until a job is tried again for which no thread could be started."""
 
 
 def start_daemon(name: str, job: Action) -> None:
@@ -58,8 +67,11 @@ class EventLoop:
         self._events.put(event)
 
     def at(self, when: float, action: Action) -> None:
-        """Have an action done at a time of the clock, or as soon as possible after it."""
+        """Have an action done at a time of the clock, or as soon as possible after it; within a day in any case."""
         assert self.owned
+        latest = self._clock() + LONGEST_TIMER
+        # Written so that NaN, which is before and after nothing and would disorder the heap, is replaced too.
+        when = when if when <= latest else latest
         heapq.heappush(self._timers, (when, next(self._numbers), action))
 
     def in_background(self, name: str, job: Callable[[], Result], then: Callable[[Result], None]) -> None:
@@ -73,7 +85,11 @@ class EventLoop:
             result = job()
             self.post(lambda: then(result))
 
-        self._start_thread(name, run)
+        try:
+            self._start_thread(name, run)
+        except RuntimeError:  # the machine has no thread left now; without its result, a chat would wait for ever
+            log.error("no thread can be started; it is tried again", job=name)
+            self.at(self.now() + _THREAD_PAUSE, lambda: self.in_background(name, job, then))
 
     def run(self, until: Callable[[], bool]) -> None:
         """Handle events and timers until `until` is true. Whoever makes it true posts an event, which ends the wait."""
@@ -81,22 +97,29 @@ class EventLoop:
             self.turn()
 
     def turn(self, longest_wait: float | None = None) -> bool:
-        """Handle the next event and a timer that is due, after a wait for either. Returns whether there was any."""
-        waits = [] if longest_wait is None else [longest_wait]
+        """Handle the next event and a timer that is due, after a wait for either. Returns whether there was any.
+
+        Waits for a minute at most, and never raises.
+        """
+        wait = _LONGEST_TURN if longest_wait is None else longest_wait
         if self._timers:
-            waits.append(max(0.0, self._timers[0][0] - self._clock()))
-        handled = self.handle_event(min(waits, default=None))
+            wait = min(self._timers[0][0] - self._clock(), wait)
+        handled = self.handle_event(wait)
         if self._timers and self._timers[0][0] <= self._clock():
             self.guard(heapq.heappop(self._timers)[2])
             handled = True
         return handled
 
     def handle_event(self, timeout: float | None) -> bool:
-        """Handle the next event, but no timer; wait up to `timeout` seconds for it. Returns whether there was one."""
+        """Handle the next event, but no timer; wait up to `timeout` seconds for it. Returns whether there was one.
+
+        None is the longest wait, a minute.
+        """
         assert self.owned
         self._owner = threading.get_ident()
+        wait = _LONGEST_TURN if timeout is None or not timeout <= _LONGEST_TURN else max(0.0, timeout)
         try:
-            event = self._events.get(block=timeout != 0, timeout=timeout)
+            event = self._events.get(block=wait > 0, timeout=wait)
         except queue.Empty:
             return False
         self.guard(event)
@@ -108,11 +131,13 @@ class EventLoop:
         try:
             action()
         except Exception as error:
-            # Without the error's own text, which may hold a secret.
-            log.error("an event failed", error=type(error).__name__, at=_place_of(error))
+            # A closed standard error must not end the loop either.
+            with contextlib.suppress(Exception):
+                # Without the error's own text, which may hold a secret.
+                log.error("an event failed", error=type(error).__name__, at=place_of(error))
 
 
-def _place_of(error: Exception) -> str:
+def place_of(error: BaseException) -> str:
     """Function and line that raised an error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

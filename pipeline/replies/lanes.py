@@ -5,15 +5,17 @@ The one way into this package for the rest of the run. It owns the thread on whi
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 
 import structlog
 
+from pipeline.errors import RunFailed
 from pipeline.model.answering import Answering
 from pipeline.replies.delivery import AnswerFormat, Sender
 from pipeline.replies.dispatcher import Dispatcher
-from pipeline.replies.event_loop import EventLoop
+from pipeline.replies.event_loop import EventLoop, place_of
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import OnUnknown, Reply
 from pipeline.replies.work import ready_answer
@@ -31,7 +33,8 @@ class Lanes:
 
     Threads: public methods are for any thread. Everything about a reply's way belongs to the dispatcher, and so to the
     thread "lanes", which calls `report` too; `model_alive` is called on threads of its own. What both sides use is
-    thread-safe by itself: the event loop's `post`, the flag of the stop, and the keys of the open replies.
+    thread-safe by itself: the event loop's `post`, the flag of the stop, and the keys of the open replies. The thread
+    "lanes" writes `_failure` once.
     """
 
     def __init__(
@@ -55,8 +58,11 @@ class Lanes:
         """
         self._journal = journal
         self._on_unknown = on_unknown
+        self._report = report
         self._loop = EventLoop()
         self._stopping = threading.Event()
+        self._failure: str | None = None
+        """Why the thread "lanes" ended by itself."""
         self._open = OpenReplies()
         self._typist = Typist(api)
         self._dispatcher = Dispatcher(
@@ -103,6 +109,11 @@ class Lanes:
         """How many replies are not yet terminal."""
         return len(self._open)
 
+    def check(self) -> None:
+        """Raise RunFailed if nobody is answered any more, because the thread "lanes" has ended by itself."""
+        if self._failure is not None:
+            raise RunFailed(f"{self._failure}: a new run continues with what is left")
+
     def wait(self, keys: Iterable[str], timeout: float) -> bool:
         """Wait until all of `keys` are terminal; False after `timeout` seconds. A stop ends the wait, with True."""
         return self._open.wait_until_done(set(keys), timeout)
@@ -122,8 +133,19 @@ class Lanes:
 
     def _run(self) -> None:
         """On the thread "lanes": the event loop, and after the stop what is still to be kept."""
-        self._loop.run(until=self._stopping.is_set)
-        # An answer that the model was paid for is kept for the next run, also if this process is killed meanwhile.
+        try:
+            self._loop.run(until=self._stopping.is_set)
+        except BaseException as error:  # whatever it is, a run that answers nobody must not go on
+            self._failure = f"the thread that answers has ended ({type(error).__name__} at {place_of(error)})"
+            self._stopping.set()
+            with contextlib.suppress(Exception):
+                self._report("lanes", self._failure)
+            # Micro-batches wait for room here, and nobody else would end their wait.
+            self._open.end_waits()
+        self._keep_answers()
+
+    def _keep_answers(self) -> None:
+        """Record the answers that the model was paid for, also if this process is killed meanwhile."""
         while self._dispatcher.requests:
             self._loop.guard(self._dispatcher.save_answers)
             self._loop.handle_event(_STOP_TURN)

@@ -17,10 +17,14 @@ from enum import StrEnum
 
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Replay
-from pipeline.messages.phrases import FALLBACK, fixed_answer
+from pipeline.messages.phrases import CUT, FALLBACK, fixed_answer
 from pipeline.messages.question import Question
 from pipeline.model.outcome import Outcome
 from pipeline.replies.reply import Part, Reply
+from pipeline.telegram.splitting import shortened
+
+MOST_PARTS = 8
+"""Messages that an answer is sent as at most, which is some 32,000 characters. A chat gets one message a second."""
 
 
 class WorkState(StrEnum):
@@ -166,6 +170,12 @@ def ready_answer(question: Question) -> Answer | None:
         return question.origin.answer
     text = fixed_answer(question.command)
     return Answer(text=text, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)) if text is not None else None
+
+
+def deliverable(answer: Answer) -> Answer:
+    """The answer, cut to `MOST_PARTS` messages if it is longer; its last line then says so to its reader."""
+    text = shortened(answer.text, MOST_PARTS, CUT)
+    return answer if text is answer.text else answer.model_copy(update={"text": text})
 
 
 def model_answer(outcome: Outcome) -> Answer:

@@ -85,6 +85,7 @@ class Supervisor:
         """
         self._intake.check(now)
         self._query.check(now)
+        self._lanes.check()
         self._lease.check()
         self._notice_serving()
         self._settle_replies(now)

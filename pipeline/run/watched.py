@@ -35,6 +35,8 @@ class WatchedLanes(Protocol):
     @property
     def open(self) -> int: ...
 
+    def check(self) -> None: ...
+
 
 class WatchedJournal(Protocol):
     @property

@@ -1,24 +1,38 @@
 """A client of the Bot API: https://core.telegram.org/bots/api.
 
 The token is part of the address of every request, and `requests` puts addresses into its errors. So none of these
-errors leaves this module; a short reason does.
+errors leaves this module; a short reason does. The server may quote the address too: no text of a response leaves this
+module with the token in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 from pydantic import SecretStr
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 
+from pipeline.messages.text import storable
+from pipeline.peers.bounds import MIB, Bounds, bounded
+from pipeline.peers.encoding import NotUnpacked, unpacked
+from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import Credential
+from pipeline.redaction import quoted
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.connections import NeverConnected, Sessions
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds."""
+_MOST_BYTES = MIB
+_MOST_BYTES_OF_UPDATES = 32 * MIB
+"""Of a response with its headers. A hundred updates have less than a third of this."""
+_PIECE = 1 << 16
+_MOST_OF_A_REASON = 300
+"""Characters."""
 
 
 class BotApiError(Exception):
@@ -61,7 +75,7 @@ class BotApi:
     """
 
     def __init__(self, telegram_api_url: str, token: Credential[SecretStr], telegram_timeout: float) -> None:
-        """`telegram_timeout`: seconds to wait for a response, in addition to those of a long poll."""
+        """`telegram_timeout`: seconds for a whole response, in addition to those of a long poll."""
         self._url = telegram_api_url.rstrip("/")
         self._token = token
         self._timeout = telegram_timeout
@@ -71,7 +85,7 @@ class BotApi:
         """The bot that the token belongs to."""
         me = self._call("getMe", {})
         try:
-            return Bot(int(me["id"]), str(me["username"]))
+            return Bot(_id(me["id"]), quoted(storable(str(me["username"])), 100))
         except (KeyError, TypeError, ValueError):
             raise Interrupted("getMe answered without id or username") from None
 
@@ -80,14 +94,14 @@ class BotApi:
         info = self._call("getWebhookInfo", {})
         if not isinstance(info, dict):
             raise Interrupted("getWebhookInfo answered without an object")
-        return str(info.get("url") or "")
+        return quoted(storable(str(info.get("url") or "")), 2000)
 
     def get_updates(self, offset: int | None, wait: float, kinds: tuple[str, ...]) -> list[Any]:
         """Poll for up to `wait` seconds. An offset makes Telegram delete every update below it, for good."""
         body = {"timeout": int(wait), "limit": 100, "allowed_updates": list(kinds)}
         if offset is not None:
             body["offset"] = offset
-        updates = self._call("getUpdates", body, wait)
+        updates = self._call("getUpdates", body, wait, _MOST_BYTES_OF_UPDATES, read=json.loads)
         if not isinstance(updates, list):
             raise Interrupted("getUpdates answered without a list")
         return updates
@@ -104,7 +118,7 @@ class BotApi:
             body["parse_mode"] = "HTML"
         sent = self._call("sendMessage", body)
         try:
-            return int(sent["message_id"])
+            return _id(sent["message_id"])
         except (KeyError, TypeError, ValueError):
             raise Interrupted("sendMessage answered without message_id") from None
 
@@ -115,33 +129,68 @@ class BotApi:
             body["message_thread_id"] = topic_id
         self._call("sendChatAction", body)
 
-    def _call(self, method: str, body: Mapping[str, Any], wait: float = 0.0) -> Any:
+    def _call(
+        self,
+        method: str,
+        body: Mapping[str, Any],
+        wait: float = 0.0,
+        most_bytes: int = _MOST_BYTES,
+        read: Callable[[bytes], Any] = json.loads,
+    ) -> Any:
+        """The result of a call. `read` makes a value of the response's JSON; it raises ValueError or RecursionError."""
         token = self._token.current()
         try:
-            return self._request(token, method, body, wait)
+            return _result(self._request(token, method, body, wait, most_bytes), read)
         except Refused as refusal:
             # A refused request was not carried out, so it may be made again with a rotated token.
             if not (refusal.token_rejected and self._token.refresh(token)):
                 raise
-            return self._request(self._token.current(), method, body, wait)
+            return _result(self._request(self._token.current(), method, body, wait, most_bytes), read)
 
-    def _request(self, token: SecretStr, method: str, body: Mapping[str, Any], wait: float) -> Any:
-        address = f"{self._url}/bot{token.get_secret_value()}/{method}"
+    def _request(
+        self, token: SecretStr, method: str, body: Mapping[str, Any], wait: float, most_bytes: int
+    ) -> _Response:
+        """The whole response, which has come in time and is not too large."""
+        secret = token.get_secret_value()
+        address = f"{self._url}/bot{secret}/{method}"
+        bounds = Bounds(self._timeout + wait, most_bytes)
+        timeout = (_CONNECT_TIMEOUT, self._timeout + wait)
         failure: BotApiError
         try:
-            with self._sessions.borrowed() as session:
-                timeout = (_CONNECT_TIMEOUT, self._timeout + wait)
-                response = session.post(address, json=body, timeout=timeout, allow_redirects=False)
-        except requests.RequestException as error:
-            failure = _failure(error)
-        else:
-            return _result(response)
+            with (
+                bounded(bounds),
+                self._sessions.borrowed() as session,
+                session.post(address, json=body, timeout=timeout, allow_redirects=False, stream=True) as response,
+            ):
+                pieces = response.raw.stream(_PIECE, decode_content=False)
+                content = b"".join(unpacked(pieces, response.headers.get("Content-Encoding"), bounds))
+                return _Response(
+                    response.status_code,
+                    response.reason or "",
+                    response.headers.get("Retry-After"),
+                    content.replace(secret.encode(), b"<credential>"),
+                )
+        except Exception as error:  # a response can break more than `requests` foresees
+            failure = Interrupted(bounds.broken) if bounds.broken is not None else _failure(error)
         # Raised outside the handler: within it the error would carry the one whose text holds the token.
         raise failure
 
 
-def _failure(error: requests.RequestException) -> BotApiError:
+@dataclass(frozen=True)
+class _Response:
+    """A whole response of the Bot API, or of another server in its place."""
+
+    status: int
+    reason: str
+    retry_after: str | None
+    body: bytes
+    """Without the token, should the server quote it."""
+
+
+def _failure(error: Exception) -> BotApiError:
     """The error to raise for a failed request: whether it may have left, and a reason without the address."""
+    if isinstance(error, NotUnpacked):
+        return Interrupted(str(error))
     cause: BaseException | None = error
     for _ in range(8):
         if isinstance(cause, NameResolutionError):
@@ -163,36 +212,48 @@ def _failure(error: requests.RequestException) -> BotApiError:
     return Interrupted("the connection broke before a response")
 
 
-def _result(response: requests.Response) -> Any:
+def _result(response: _Response, read: Callable[[bytes], Any]) -> Any:
     """The result of a response. Refused or Unreachable when the call was not carried out, else Interrupted."""
     try:
-        payload = response.json()
+        payload = read(response.body)
     except (ValueError, RecursionError):
         payload = None
     if isinstance(payload, dict) and payload.get("ok") is True and "result" in payload:
         return payload["result"]
-    code = response.status_code
+    code = response.status
     if isinstance(payload, dict) and payload.get("ok") is False:
         error_code, parameters = payload.get("error_code"), payload.get("parameters")
-        code = error_code if isinstance(error_code, int) else code
-        description = str(payload.get("description") or response.reason or "")[:300]
+        code = error_code if type(error_code) is int and 100 <= error_code <= 999 else code
+        description = _told(payload.get("description") or response.reason)
         if code < 500:
             raise _refusal(code, description, parameters if isinstance(parameters, dict) else {}, response)
         raise Interrupted(f"{code} {description}")
     if code in (401, 429):
-        raise _refusal(code, response.reason or "no reason given", {}, response)
+        raise _refusal(code, _told(response.reason or "no reason given"), {}, response)
     if 300 <= code < 500:
         # A proxy or another server answered: Telegram has not seen the request.
         raise Unreachable(f"answered {code} without a body of the Bot API")
     raise Interrupted(f"answered {code} without a valid body")
 
 
-def _refusal(code: int, description: str, parameters: Mapping[str, Any], response: requests.Response) -> Refused:
+def _refusal(code: int, description: str, parameters: Mapping[str, Any], response: _Response) -> Refused:
     """`parameters`: https://core.telegram.org/bots/api#responseparameters."""
-    retry_after = parameters.get("retry_after", response.headers.get("Retry-After"))
+    seconds = named_wait(parameters.get("retry_after", response.retry_after))
     try:
-        seconds = float(retry_after) if retry_after is not None else None
-    except (TypeError, ValueError):
-        seconds = None
-    migrated = parameters.get("migrate_to_chat_id")
-    return Refused(code, description, seconds, migrated if isinstance(migrated, int) else None)
+        migrated = _id(parameters["migrate_to_chat_id"])
+    except (KeyError, TypeError, ValueError):
+        migrated = None
+    return Refused(code, description, seconds, migrated)
+
+
+def _told(said: object) -> str:
+    return quoted(storable(str(said)), _MOST_OF_A_REASON)
+
+
+def _id(value: Any) -> int:
+    """An id as tables and journal can hold it. Raises TypeError or ValueError."""
+    if type(value) is not int:
+        raise TypeError("an id is a whole number")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("an id has 64 bits")
+    return value

@@ -1,16 +1,21 @@
-"""HTTP connections for many threads that tell whether a request can have left.
+"""HTTP connections for many threads that tell whether a request can have left, and keep the bounds of a call.
 
 `requests` raises the same error for a connection that broke in the TLS handshake, before any request, and for one
-that broke under a request. Here the first is a `NeverConnected`.
+that broke under a request. Here the first is a `NeverConnected`. A response is read within the bounds of the call
+(`pipeline.peers.bounds`), from its status line on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
 import queue
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -18,6 +23,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+
+from pipeline.peers.bounds import MIB, Bounds, bounded, current_bounds
 
 _IDLE_LIMIT = 20.0
 """Seconds after which an idle connection is not used again: the server may have closed it."""
@@ -44,7 +51,7 @@ class Sessions:
         try:
             idle = self._idle.get_nowait()
         except queue.Empty:
-            idle = _Idle(_new_session(), time.monotonic())
+            idle = _Idle(_Session(), time.monotonic())
         if time.monotonic() - idle.used_at > _IDLE_LIMIT:
             # Closes its connections only; the session opens new ones.
             idle.session.close()
@@ -66,16 +73,61 @@ def _connecting(connection: HTTPConnection) -> Iterator[None]:
         raise NeverConnected(connection, "never connected") from None
 
 
-class _HttpConnection(HTTPConnection):
-    def connect(self) -> None:
-        with _connecting(self):
-            super().connect()
+class _BoundedReader(io.RawIOBase):
+    """What a socket receives, within the bounds of the call that reads it."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
+        self._raw = raw
+        self._connection = connection
+        self._bounds = current_bounds()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._connection.settimeout(self._bounds.left())
+        try:
+            count = self._raw.readinto(buffer) or 0
+        except TimeoutError:
+            raise self._bounds.late() from None
+        self._bounds.take(count)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
-class _HttpsConnection(HTTPSConnection):
+class _BoundedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        # The file that was made keeps the socket open for as long as the response is read.
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+
+
+class _Bounded(HTTPConnection):
+    """A connection whose requests and responses keep the bounds of the call."""
+
+    response_class = _BoundedResponse
+
     def connect(self) -> None:
-        with _connecting(self):
+        with _connecting(self), bounded(Bounds(self.timeout or 0.0, MIB)):
             super().connect()
+        current_bounds().begin()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            # As the last response left it, the timeout is what was left of that call.
+            self.sock.settimeout(current_bounds().left())
+        super().request(*args, **kwargs)
+
+
+class _HttpConnection(_Bounded):
+    pass
+
+
+class _HttpsConnection(_Bounded, HTTPSConnection):
+    pass
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -99,8 +151,16 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def _new_session() -> requests.Session:
-    session = requests.Session()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter())
-    return session
+class _Session(requests.Session):
+    """A session that takes nothing from a response but its body: no redirect and no cookie."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # A compressed body may be a thousand times larger than what comes over the network.
+        self.headers["Accept-Encoding"] = "identity"
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        return None

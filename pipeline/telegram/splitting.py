@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from pipeline.telegram.utf16 import utf16_length
 
 MAX_UNITS = 4096
@@ -16,12 +19,41 @@ _LONGEST_SIGN = 32
 
 def split(text: str, limit: int = MAX_UNITS) -> tuple[str, ...]:
     """Parts of at most `limit` UTF-16 units. Only white space at the cuts is lost; an empty text gives no part."""
-    parts, rest = [], text.strip()
-    while utf16_length(rest) > limit:
+    return tuple(text[start:end] for start, end in _pieces(text, limit))
+
+
+def shortened(text: str, most_parts: int, note: str, limit: int = MAX_UNITS) -> str:
+    """A text that is split into at most `most_parts`: as it is, or its beginning with `note` as the last line.
+
+    `note` is one line, and much shorter than `limit`.
+    """
+    pieces = list(islice(_pieces(text, limit), most_parts + 1))
+    if len(pieces) <= most_parts:
+        return text
+    start, _ = pieces[most_parts - 1]
+    last = text[start : start + limit]
+    end = _boundary(last, _fitting(last, limit - utf16_length(note) - 2))
+    return f"{text[: start + end].strip()}\n\n{note}"
+
+
+def _pieces(text: str, limit: int) -> Iterator[tuple[int, int]]:
+    """Where each part begins and ends. Looks at no more of the text than the parts that are asked for need."""
+    start, stop = 0, len(text.rstrip())
+    while (start := _after_white_space(text, start)) < stop:
+        # One character more than a part can have: whether it all fits shows that nothing follows.
+        rest = text[start : min(start + limit + 1, stop)]
+        if utf16_length(rest) <= limit:
+            yield start, stop
+            return
         end = _boundary(rest, _fitting(rest, limit))
-        parts.append(rest[:end].rstrip())
-        rest = rest[end:].lstrip()
-    return (*parts, rest) if rest else tuple(parts)
+        yield start, start + len(rest[:end].rstrip())
+        start += end
+
+
+def _after_white_space(text: str, start: int) -> int:
+    while text[start : start + 1].isspace():
+        start += 1
+    return start
 
 
 def _fitting(text: str, limit: int) -> int:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from pipeline.messages.question import Question
-from pipeline.telegram.client import BotApi, BotApiError
+from pipeline.telegram.client import BotApi
 
 _FIRST_AFTER = 0.4
 """Seconds: an answer that comes sooner needs no "typing…"."""
@@ -127,7 +127,7 @@ class Typist:
     def _show(self, question: Question) -> None:
         try:
             self._api.send_typing(question.chat_id, question.topic_id)
-        except BotApiError:
+        except Exception:  # whatever it is, nobody waits for a typing action
             self.end(question)
         finally:
             self._requests.release()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 
-import httpx
 import openai
-from openai.types.chat import ChatCompletionMessageParam
 from pydantic import SecretStr
 
-from pipeline.platform.credentials import Credential
+from pipeline.model.client import Model, ModelSettings
+from pipeline.platform.credentials import Credential, ModelAccess
 from pipeline.redaction import scrub
 from pipeline.telegram.client import BotApi, BotApiError, Refused
 from rotation.steps import Prove, ValueRefused, ValueUndecided
@@ -94,19 +93,9 @@ def model_key(url: str, model: str) -> Prove:
 
 
 def _ask(url: str, model: str, key: SecretStr) -> bool:
-    """Ask for a completion of one token. Returns whether one came. Raises openai.APIError."""
-    message: ChatCompletionMessageParam = {"role": "user", "content": "ping"}
-    with openai.OpenAI(
-        base_url=url,
-        api_key=key.get_secret_value(),
-        timeout=httpx.Timeout(_TIMEOUT, connect=5.0),
-        max_retries=0,
-    ) as client:
-        completions = client.chat.completions
-        try:
-            completion = completions.create(model=model, messages=[message], max_tokens=1)
-        except openai.BadRequestError as error:
-            if "max_completion_tokens" not in str(error):
-                raise
-            completion = completions.create(model=model, messages=[message], max_completion_tokens=1)
-    return bool(getattr(completion, "choices", None))
+    """Ask for a completion of one token, as a run would. Returns whether one came. Raises openai.APIError."""
+    client = Model(ModelSettings(model, model_timeout=_TIMEOUT))
+    try:
+        return client.probe(ModelAccess(url, key))
+    finally:
+        client.close()

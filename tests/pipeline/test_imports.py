@@ -30,7 +30,7 @@ FLOORS = (
     {"log"},
     {"platform"},
     {"command", "messages"},
-    {"redaction", "errors", "tables"},
+    {"redaction", "errors", "tables", "peers"},
     {"__init__"},
 )
 """The rooms of `pipeline/`, from the top: each imports only its own modules and what is below it."""

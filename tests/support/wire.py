@@ -1,8 +1,11 @@
 """A server on loopback that answers with exactly the bytes that a test gives it, or not at all."""
 
+import itertools
 import json
 import socketserver
+import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +24,10 @@ class Received(NamedTuple):
     body: Any
 
 
-Respond = bytes | Callable[[Received], bytes]
+Answer = bytes | Iterator[bytes]
+"""What is sent: all at once, or piece by piece for as long as the client reads."""
+
+Respond = bytes | Callable[[Received], Answer]
 
 
 def response(status: str, body: bytes | str, *headers: str, length: int | None = None) -> bytes:
@@ -44,6 +50,23 @@ def refusal(code: int, description: str, **parameters: Any) -> bytes:
     return response(f"{code} Refused", json.dumps(body))
 
 
+def dripping(content: bytes, seconds: float = 0.02, first: bytes = b"") -> Callable[[Received], Answer]:
+    """Send `first` at once, and then `content` again and again, a byte every few milliseconds."""
+
+    def drip(_: Received) -> Iterator[bytes]:
+        yield first
+        for byte in itertools.cycle(content):
+            time.sleep(seconds)
+            yield bytes([byte])
+
+    return drip
+
+
+def endless(first: bytes, piece: bytes) -> Callable[[Received], Answer]:
+    """Send `first`, and then `piece` for ever, as fast as the client reads."""
+    return lambda _: itertools.chain([first], itertools.repeat(piece))
+
+
 class Wire:
     """The requests received so far, and the responses still to give; the last one is given again and again."""
 
@@ -51,9 +74,11 @@ class Wire:
         self.received: list[Received] = []
         self.responses = deque(responses)
         self.url = ""
+        self.sent = 0
+        """How many bytes were sent."""
         self.ended = threading.Event()
 
-    def next(self, received: Received) -> bytes:
+    def next(self, received: Received) -> Answer:
         self.received.append(received)
         respond = self.responses.popleft() if len(self.responses) > 1 else self.responses[0]
         return respond if isinstance(respond, bytes) else respond(received)
@@ -84,18 +109,24 @@ class _Handler(socketserver.StreamRequestHandler):
         answer = self.server.wire.next(Received(path, json.loads(body) if body else None))
         if answer == HANG:
             self.server.wire.ended.wait(10)
-        else:
-            self.wfile.write(answer)
+            return
+        for piece in [answer] if isinstance(answer, bytes) else answer:
+            if self.server.wire.ended.is_set():
+                break
+            self.server.wire.sent += len(piece)
+            self.wfile.write(piece)
 
 
 @contextmanager
-def wired(*responses: Respond) -> Iterator[Wire]:
+def wired(*responses: Respond, tls: ssl.SSLContext | None = None) -> Iterator[Wire]:
     """Serve until the block ends. A response is bytes, or a function of the request."""
     wire = Wire(*responses)
     with _Server(wire) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        wire.url = f"http://127.0.0.1:{server.server_address[1]}"
+        wire.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
         try:
             yield wire
         finally:

@@ -16,6 +16,7 @@ from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from tests.pipeline.conftest import ModelServer
+from tests.support.wire import Received, response, wired
 
 BEARER = "test-bearer"
 
@@ -112,7 +113,18 @@ def test_every_failure_has_its_verdict(ask: Ask, rule: ScriptedRule, verdict: st
     assert outcome.text == ""
 
 
-@pytest.mark.parametrize(("given", "wait"), [("2.5", 2.5), ("-1", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
+@pytest.mark.parametrize(
+    ("given", "wait"),
+    [
+        ("2.5", 2.5),
+        ("-1", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("100000000000", None),
+        ("nan", None),
+        ("inf", None),
+        ("7200", 3600.0),
+    ],
+)
 def test_the_wait_that_the_model_asks_for_is_passed_on(given: str, wait: float | None) -> None:
     request = httpx.Request("POST", "http://127.0.0.1")
     response = httpx.Response(429, headers={"retry-after": given}, request=request)
@@ -222,6 +234,13 @@ def test_the_served_models_are_listed_and_a_missing_list_is_none(
     assert model.served(without_list) is None
 
 
+def test_the_names_of_served_models_are_short_and_show_no_key(model: Model) -> None:
+    names: list[Any] = [f"quoted-{BEARER}", "m" * 10_000, "odd \ud83d", 7]
+    with wired(response("200 OK", json.dumps({"object": "list", "data": [{"id": name} for name in names]}))) as wire:
+        served = model.served(ModelAccess(wire.url, SecretStr(BEARER)))
+    assert served == ["quoted-<credential>", "m" * 200, "odd �", "7"]
+
+
 def test_a_probe_asks_for_one_token_and_raises_what_the_server_says(
     model: Model, model_server: ModelServer, scripted: ScriptedModel
 ) -> None:
@@ -245,3 +264,91 @@ def test_a_temperature_is_sent_only_if_set(model_server: ModelServer) -> None:
         Model(ModelSettings("m", temperature=temperature)).ask(model_server.access(), "hi")
     assert "temperature" not in bodies[0]
     assert bodies[1]["temperature"] == 0.0
+
+
+# Servers that refuse parameters
+
+
+def strict(*refused: str, poison: str = "poison") -> Callable[[Received], bytes]:
+    """A server that refuses parameters, and fails at a message."""
+
+    def respond(received: Received) -> bytes:
+        for name in refused:
+            if name in received.body:
+                return response("400 Bad Request", json.dumps({"error": {"message": f"{name}: {EXTRA}"}}))
+        if poison in received.body["messages"][-1]["content"]:
+            return response("500 Internal Server Error", "{}")
+        return response("200 OK", json.dumps({"choices": [{"message": {"content": "hello"}}]}))
+
+    return respond
+
+
+EXTRA = "Extra inputs are not permitted"
+LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+@pytest.mark.parametrize(
+    ("refused", "requests"),
+    [(("max_tokens",), 2), (LIMITS, 3), (("temperature",), 2), ((*LIMITS, "temperature", "response_format"), 5)],
+)
+def test_a_server_that_refuses_parameters_is_asked_without_them_from_then_on(
+    refused: tuple[str, ...], requests: int
+) -> None:
+    with wired(strict(*refused)) as wire:
+        model = Model(ModelSettings("m", temperature=0.5))
+        assert [model.ask(ModelAccess(wire.url, SecretStr("none")), "hi").text for _ in range(2)] == ["hello"] * 2
+        assert len(wire.received) == requests + 1
+        assert not set(refused) & set(wire.received[-1].body)
+
+
+@pytest.mark.parametrize("refused", [("max_tokens",), LIMITS])
+def test_a_probe_finds_out_the_form_of_request_too(refused: tuple[str, ...]) -> None:
+    with wired(strict(*refused)) as wire:
+        model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
+        model.probe(there)
+        assert model.alive(there)
+        assert model.ask(there, "hi").text == "hello"
+        assert [set(refused) & set(received.body) for received in wire.received[len(refused) :]] == [set()] * 3
+
+
+def test_a_model_that_answers_others_is_alive_whatever_form_it_takes() -> None:
+    with wired(strict("max_tokens")) as wire:
+        model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
+        assert model.ask(there, "poison").verdict is Verdict.FAILING
+        assert model.alive(there)
+
+
+def test_a_model_that_refuses_a_single_token_is_asked_like_for_a_message() -> None:
+    def respond(received: Received) -> bytes:
+        if received.body["max_tokens"] < 16:
+            return response("400 Bad Request", '{"error": {"message": "the limit of the output was reached"}}')
+        return response("200 OK", json.dumps({"choices": [{"message": {"content": "hello"}}]}))
+
+    with wired(respond) as wire:
+        assert Model(ModelSettings("m")).alive(ModelAccess(wire.url, SecretStr("none")))
+
+
+def test_a_model_that_refuses_everything_is_not_alive() -> None:
+    with wired(response("400 Bad Request", '{"error": {"message": "no"}}')) as wire:
+        assert not Model(ModelSettings("m")).alive(ModelAccess(wire.url, SecretStr("none")))
+
+
+def test_a_form_that_a_message_was_refused_in_is_not_kept() -> None:
+    def respond(received: Received) -> bytes:
+        if received.body["messages"][-1]["content"] == "hi":
+            return response("200 OK", json.dumps({"choices": [{"message": {"content": "hello"}}]}))
+        return response("400 Bad Request", '{"error": {"message": "json_schema, max_tokens not supported"}}')
+
+    with wired(respond) as wire:
+        model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
+        assert model.ask(there, "odd").verdict is Verdict.REJECTED
+        model.ask(there, "hi")
+        assert {"max_tokens", "response_format"} <= set(wire.received[-1].body)
+
+
+@pytest.mark.parametrize(
+    ("body", "completion"), [("{", False), ("{}", False), ('{"choices": [{"message": {"content": ""}}]}', True)]
+)
+def test_a_probe_says_whether_a_completion_came(model: Model, body: str, completion: bool) -> None:
+    with wired(response("200 OK", body, "Content-Type: application/json")) as wire:
+        assert model.probe(ModelAccess(wire.url, SecretStr("none"))) is completion

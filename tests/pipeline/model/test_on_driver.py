@@ -159,6 +159,30 @@ def test_any_error_while_asking_is_an_outcome_without_its_text(start: Start) -> 
     assert run.outcome("again").verdict is Verdict.FAILING
 
 
+def test_an_access_that_breaks_is_an_outcome_without_its_text(start: Start) -> None:
+    def breaks() -> ModelAccess:
+        raise KeyError("with a secret")
+
+    run = start(1, breaks)
+    run.submit("hi")
+    assert run.outcome("hi") == failed(Verdict.FAILING, "asking failed: KeyError")
+
+
+def test_a_machine_without_threads_ends_no_answering(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(1)
+    begin = threading.Thread.start
+
+    def start_thread(thread: threading.Thread) -> None:
+        if thread.name == "ask" and "hi" not in run.outcomes:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_thread)
+    run.submit("hi", "next")
+    assert run.outcome("hi") == failed(Verdict.FAILING, "no thread could be started to ask the model")
+    assert run.outcome("next").text == "re: next"
+
+
 def test_after_a_stop_no_further_call_begins(start: Start) -> None:
     run = start(1)
     run.model.hold("under way")

@@ -1,6 +1,7 @@
 """What to do after an attempt, and how an answer is read."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -118,3 +119,26 @@ def test_an_answer_that_only_nests_is_unreadable_and_raises_nothing(content: str
 def test_an_outcome_crosses_a_process_border() -> None:
     outcome = Outcome(verdict=Verdict.BUSY, reason="429", retry_after=1.5, prompt_tokens=2, seconds=0.25)
     assert Outcome.model_validate(json.loads(outcome.model_dump_json())) == outcome
+
+
+@pytest.mark.parametrize("text", ["```" + "\n" * 400_000 + "x", "```" + "a" * 400_000, "`" * 400_000, "[" * 400_000])
+def test_no_content_takes_long_to_read(text: str) -> None:
+    began = time.perf_counter()
+    read_answer(text)
+    assert time.perf_counter() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("```\nhi\n```", "hi"),
+        ("```text hi```", "hi"),
+        ('```json\n\n  {"answer": "hi"}\n```', "hi"),
+        ("```hi```", None),
+        ("``````", None),
+        ("`````", "`````"),
+        ("```hi", "```hi"),
+    ],
+)
+def test_a_code_fence_is_taken_off(text: str, answer: str | None) -> None:
+    assert read_answer(text) == answer

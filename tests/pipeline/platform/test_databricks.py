@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -166,7 +167,16 @@ def jwt(payload: object) -> str:
         ("a.b.c", 1600.0),
         ("a.ÿ.c", 1600.0),
         ("", 1600.0),
+        (jwt({"exp": "5000"}), 5000.0),
+        (jwt({"exp": 10**11}), 87_400.0),
+        (jwt({"exp": 10**400}), 1600.0),
+        (jwt({"exp": math.inf}), 1600.0),
+        (jwt({"exp": math.nan}), 1600.0),
+        (jwt({"exp": True}), 1600.0),
+        (jwt({"exp": 0}), 1600.0),
+        (jwt({"exp": 999}), 1600.0),
     ],
+    ids=lambda value: str(value)[-20:],
 )
 def test_a_bearer_expires_when_it_says_or_after_ten_minutes(bearer: str, expires_at: float) -> None:
     assert expiry(bearer, now=1000.0) == expires_at

@@ -1,11 +1,12 @@
 """Events and timers on one thread."""
 
+import math
 import threading
 import time
 
 import pytest
 
-from pipeline.replies.event_loop import EventLoop
+from pipeline.replies.event_loop import LONGEST_TIMER, EventLoop
 from tests.support.fakes import ManualLoop
 from tests.support.waiting import eventually
 
@@ -121,3 +122,65 @@ def test_an_event_ends_the_wait_for_a_timer() -> None:
     assert loop.turn()
     assert handled == ["event"]
     assert time.monotonic() - began < 30
+
+
+def test_a_job_for_which_no_thread_can_be_started_is_tried_again(
+    loop: ManualLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results: list[int] = []
+
+    def no_thread(name: str, job: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_start_thread", no_thread)
+        loop.in_background("count", lambda: 7, results.append)
+        loop.advance(0.9)
+    assert loop.job_names == []
+    loop.advance(0.2)
+    loop.run_job("count")
+    assert results == [7]
+
+
+# Times that are no times
+
+
+@pytest.mark.parametrize("when", [math.nan, math.inf, 1e18, 10.0**308])
+def test_a_timer_of_an_impossible_time_fires_after_the_longest_wait_and_holds_up_no_other(
+    loop: ManualLoop, when: float
+) -> None:
+    fired: list[tuple[str, float]] = []
+    loop.at(when, lambda: fired.append(("impossible", loop.now())))
+    for name, seconds in (("late", 3.0), ("early", 1.0)):
+        loop.at(loop.now() + seconds, lambda name=name: fired.append((name, loop.now())))  # type: ignore[misc]
+    loop.advance(2 * LONGEST_TIMER)
+    assert fired == [("early", 1001.0), ("late", 1003.0), ("impossible", 1000.0 + LONGEST_TIMER)]
+
+
+def test_a_timer_of_the_endless_past_fires_at_once(loop: ManualLoop) -> None:
+    fired: list[float] = []
+    loop.at(-math.inf, lambda: fired.append(loop.now()))
+    loop.settle()
+    assert fired == [1000.0]
+
+
+@pytest.mark.parametrize("longest", [None, math.nan, math.inf, 1e300, -1.0])
+def test_a_turn_waits_only_as_long_as_a_wait_can_be(monkeypatch: pytest.MonkeyPatch, longest: float | None) -> None:
+    monkeypatch.setattr("pipeline.replies.event_loop._LONGEST_TURN", 0.02)
+    loop = EventLoop()
+    loop.at(1e300, lambda: None)
+    assert not loop.turn(longest)
+    assert not loop.handle_event(longest)
+
+
+def test_a_log_that_cannot_be_written_ends_no_loop(loop: ManualLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[str] = []
+
+    def closed(*_: object, **__: object) -> None:
+        raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr("pipeline.replies.event_loop.log.error", closed, raising=False)
+    loop.post(lambda: handled.remove("nothing"))
+    loop.post(lambda: handled.append("next"))
+    loop.settle()
+    assert handled == ["next"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.errors import RunFailed
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.messages.phrases import FALLBACK, fixed_answer
@@ -789,6 +790,46 @@ def test_decisions_and_reports_are_made_on_the_lanes_own_thread(start: Start) ->
     run.finish()
     assert threads == ["lanes", "lanes"]
     assert not run.lanes._loop.owned
+
+
+def _end_the_thread() -> None:
+    raise SystemExit("with a secret")
+
+
+def test_lanes_whose_thread_has_ended_say_so_and_nobody_waits_for_them(run: Run) -> None:
+    run.lanes.check()
+    run.answering.held = {"held"}
+    run.accept(accepted("held", seq=1))
+    eventually(lambda: run.answering.waiting)
+    assert not run.lanes.wait_for_room(1, 0.01)
+    run.lanes._loop.post(_end_the_thread)
+    assert run.lanes.wait_for_room(1, 5.0), "a micro-batch would wait for ever"
+    assert run.lanes.wait([run.accepted[0].key], 5.0)
+    with pytest.raises(RunFailed, match=r"^the thread that answers has ended \(SystemExit at _end_the_thread:\d+\)"):
+        run.lanes.check()
+    ((service, reason),) = run.reports
+    assert (service, "SystemExit" in str(reason), "secret" in str(reason)) == ("lanes", True, False)
+
+
+def test_lanes_whose_thread_has_ended_begin_nothing_and_keep_what_was_paid_for_and_sent(run: Run) -> None:
+    run.api.open.clear()
+    run.answering.held = {"asked"}
+    run.accept(accepted("sending", chat_id=1, seq=1), accepted("asked", chat_id=2, seq=2))
+    eventually(lambda: run.api.requests and run.answering.waiting)
+    run.lanes._loop.post(_end_the_thread)
+    eventually(lambda: run.reports)
+    run.answering.release("asked")
+    run.accept(accepted("late", chat_id=3, seq=3))
+    run.api.open.set()
+    run.lanes.stop(5.0)
+    assert run.stages() == ["sent", "answered", "accepted"]
+    assert (run.api.texts, run.answering.asked) == (["re: sending"], ["sending", "asked"])
+
+
+def test_lanes_that_were_stopped_have_not_failed(run: Run) -> None:
+    run.lanes.stop(5.0)
+    run.lanes.check()
+    assert run.reports == []
 
 
 def test_open_replies_are_each_added_once() -> None:

@@ -321,10 +321,11 @@ class ListingModel(Model):
             raise self.served_or_error
         return self.served_or_error
 
-    def probe(self, access: ModelAccess) -> None:
+    def probe(self, access: ModelAccess) -> bool:
         self.probed += 1
         if self.probe_error is not None:
             raise self.probe_error
+        return True
 
 
 def status_error(kind: type[openai.APIStatusError], status: int) -> openai.APIStatusError:

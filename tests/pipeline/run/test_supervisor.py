@@ -115,7 +115,7 @@ def build(parts: Parts, works: Works) -> Build:
         return Supervisor(
             Checked(parts, "intake"),  # type: ignore[arg-type]
             Checked(parts, "query"),  # type: ignore[arg-type]
-            parts,
+            Checked(parts, "lanes"),  # type: ignore[arg-type]
             parts,
             parts,
             Checked(parts, "lease"),
@@ -152,18 +152,21 @@ def test_every_tick_checks_all_parts_with_its_time(supervisor: Supervisor, parts
     for now in (START, START + 0.1):
         parts.calls.clear()
         assert not supervisor.tick(now)
-        assert {"check intake", "check query", "check lease", "compact"} <= set(parts.calls)
+        assert {"check intake", "check query", "check lanes", "check lease", "compact"} <= set(parts.calls)
         assert (parts.values["intake at"], parts.values["query at"]) == (now, now)
 
 
+@pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize(
     ("part", "error"),
-    [("intake", LeaseHeld("x")), ("query", RunFailed("x")), ("lease", LeaseHeld("x"))],
+    [("intake", LeaseHeld("x")), ("query", RunFailed("x")), ("lanes", RunFailed("x")), ("lease", LeaseHeld("x"))],
 )
-def test_what_no_restart_fixes_ends_the_run(supervisor: Supervisor, parts: Parts, part: str, error: Exception) -> None:
+def test_what_no_restart_fixes_ends_the_run(
+    build: Build, parts: Parts, part: str, error: Exception, once: bool
+) -> None:
     parts.fails[f"check {part}"] = error
     with pytest.raises(type(error)):
-        supervisor.tick(START)
+        build(once=once).tick(START)
 
 
 def test_a_run_that_lost_its_lease_writes_nothing_more(supervisor: Supervisor, parts: Parts) -> None:

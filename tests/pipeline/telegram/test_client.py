@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import math
 import socket
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -202,6 +204,10 @@ def test_a_redirect_is_not_followed_and_is_unreachable(wire: Wire) -> None:
         ok(True),
         ok({"message_id": None}),
         ok({"message_id": "x"}),
+        ok({"message_id": True}),
+        ok({"message_id": 10**30}),
+        ok({"message_id": math.inf}),
+        ok({"message_id": 1.5}),
         ok([]),
     ],
 )
@@ -223,7 +229,9 @@ def test_a_connection_that_was_closed_while_idle_is_replaced(wire: Wire) -> None
     assert [send(api), send(api)] == [1, 2]
 
 
-@pytest.mark.parametrize("result", [{"id": 42}, {"username": "x"}, {"id": "x", "username": "x"}, [], True])
+@pytest.mark.parametrize(
+    "result", [{"id": 42}, {"username": "x"}, {"id": "x", "username": "x"}, {"id": 10**30, "username": "x"}, [], True]
+)
 def test_a_get_me_without_id_or_name_is_interrupted(wire: Wire, result: Any) -> None:
     wire.responses[0] = ok(result)
     with pytest.raises(Interrupted):
@@ -247,10 +255,22 @@ def test_updates_that_are_not_a_list_are_interrupted(wire: Wire) -> None:
         (refusal(409, "Conflict: webhook"), 409, "Conflict: webhook", None, None),
         (refusal(429, "Too Many Requests", retry_after=7), 429, "Too Many Requests", 7.0, None),
         (refusal(429, "Too Many Requests", retry_after="soon"), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=math.nan), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=math.inf), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=10**11), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=True), 429, "Too Many Requests", None, None),
+        (refusal(429, "Too Many Requests", retry_after=7200), 429, "Too Many Requests", 3600.0, None),
         (response("429 Too Many Requests", "slow", "Retry-After: 3"), 429, "Too Many Requests", 3.0, None),
         (refusal(400, "upgraded", migrate_to_chat_id=-1007), 400, "upgraded", None, -1007),
         (refusal(400, "upgraded", migrate_to_chat_id="x"), 400, "upgraded", None, None),
+        (refusal(400, "upgraded", migrate_to_chat_id=True), 400, "upgraded", None, None),
+        (refusal(400, "upgraded", migrate_to_chat_id=-(10**30)), 400, "upgraded", None, None),
         (response("200 OK", '{"ok":false,"error_code":400,"description":"x","parameters":7}'), 400, "x", None, None),
+        (response("403 No", '{"ok":false,"error_code":true,"description":"x"}'), 403, "x", None, None),
+        (response("403 No", '{"ok":false,"error_code":99999,"description":"x"}'), 403, "x", None, None),
+        (response("403 No", '{"ok":false,"error_code":-1,"description":"x"}'), 403, "x", None, None),
+        (response("403 No", '{"ok":false,"description":7}'), 403, "7", None, None),
+        (response("403 No", '{"ok":false,"description":"a\\u0000 \\ud83d"}'), 403, "a �", None, None),
     ],
 )  # fmt: skip
 def test_a_definite_refusal_is_refused(
@@ -346,6 +366,24 @@ def test_no_error_carries_one_that_holds_the_token() -> None:
         while carried is not None:
             assert TOKEN not in f"{carried} {carried!r}", f"a {type(carried).__name__} below {error!r} has the token"
             carried = carried.__cause__ or carried.__context__
+
+
+def test_what_telegram_says_is_short_and_shows_no_token(wire: Wire) -> None:
+    wire.responses = deque(
+        [
+            ok({"id": 42, "username": f"{TOKEN} " + "z" * 10_000}),
+            ok({"url": f"https://x/{TOKEN}"}),
+            ok([{"update_id": 1, "message": {"text": f"/bot{TOKEN}/"}}]),
+            refusal(400, "y" * 10_000),
+        ]
+    )
+    api = client(wire.url)
+    assert api.get_me() == Bot(42, "<credential> " + "z" * 87)
+    assert api.webhook() == "https://x/<credential>"
+    assert api.get_updates(None, 0, ()) == [{"update_id": 1, "message": {"text": "/bot<credential>/"}}]
+    with pytest.raises(Refused) as caught:
+        send(api)
+    assert caught.value.description == "y" * 300
 
 
 # Long polls and connections

@@ -2,10 +2,11 @@
 
 import random
 import re
+import time
 
 import pytest
 
-from pipeline.telegram.splitting import MAX_UNITS, split
+from pipeline.telegram.splitting import MAX_UNITS, shortened, split
 from pipeline.telegram.utf16 import utf16_length
 
 
@@ -55,3 +56,50 @@ def test_a_very_long_answer_is_split_by_telegrams_limit() -> None:
     parts = split("A sentence of words. " * 1000)
     assert len(parts) == 6
     assert all(part.endswith("words.") and MAX_UNITS // 2 < utf16_length(part) <= MAX_UNITS for part in parts[:-1])
+
+
+# Texts that are cut
+
+NOTE = "(too long)"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("", ""),
+        ("x" * 60, "x" * 60),  # three parts exactly
+        ("x" * 61, "x" * 48 + "\n\n(too long)"),
+        ("one two three. " * 9, "one two three. one two three. one two\n\n(too long)"),
+        ("a\n\n" + "🎉" * 40, None),
+    ],
+)
+def test_a_text_is_cut_to_a_number_of_parts_and_says_so(text: str, kept: str | None) -> None:
+    cut = shortened(text, 3, NOTE, limit=20)
+    assert kept is None or cut == kept
+    assert len(split(cut, 20)) <= 3
+    assert cut == text or cut.endswith(f"\n\n{NOTE}")
+
+
+def test_any_text_is_cut_to_parts_that_telegram_takes_and_keeps_its_beginning() -> None:
+    random_ = random.Random(7)
+    for _ in range(300):
+        pieces = ["word", ". ", "\n", "\n\n", " ", "🎉", "👨‍👩‍👧", "é", "。", "x" * 15]
+        text = "".join(random_.choices(pieces, k=random_.randrange(200)))
+        cut = shortened(text, 3, NOTE, limit=20)
+        parts = split(cut, 20)
+        assert len(parts) <= 3
+        assert all(utf16_length(part) <= 20 for part in parts)
+        assert cut == text or text.strip().startswith(cut.removesuffix(NOTE).rstrip())
+        if len(split(text, 20)) <= 3:
+            assert cut is text
+        else:
+            assert parts[-1].endswith(NOTE)
+
+
+def test_a_text_of_many_megabytes_is_cut_without_being_read_to_its_end() -> None:
+    text = "A sentence of a long answer. " * 400_000
+    began = time.perf_counter()
+    cut = shortened(text, 8, NOTE)
+    assert time.perf_counter() - began < 1.0
+    assert len(split(cut)) == 8
+    assert 0.9 * 8 * MAX_UNITS < len(cut) < 8 * MAX_UNITS

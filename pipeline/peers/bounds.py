@@ -1,0 +1,82 @@
+"""How long a call to another party may take in all, and how many bytes its response may have.
+
+The timeouts of HTTP clients are for one read: they begin again with each byte, so a peer that sends a byte a second
+outlives them, and no client limits what it reads into memory. Here a call has one deadline for everything, from the
+first connection to the last byte of the body. Whoever reads from a socket asks before each read what is left.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+MIB = 1 << 20
+
+
+class TooLate(TimeoutError):
+    """The call's deadline has passed."""
+
+
+class TooLarge(OSError):
+    """The response has more bytes than the call allows."""
+
+
+class Bounds:
+    """What is left of one call's time and size. For the one thread that makes the call."""
+
+    def __init__(self, seconds: float, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock`: seconds of a steady clock."""
+        self.most_bytes = most_bytes
+        self.broken: str | None = None
+        """Which of the bounds the response broke, in words; None if it kept them."""
+        self._clock = clock
+        self._seconds = seconds
+        self._deadline = clock() + seconds
+        self._bytes = 0
+
+    def begin(self) -> None:
+        """Count the seconds from now on, since connecting had a time of its own."""
+        self._deadline = self._clock() + self._seconds
+
+    def left(self) -> float:
+        """Seconds that are left, more than none. Raises TooLate."""
+        left = self._deadline - self._clock()
+        if left <= 0:
+            raise self.late()
+        return left
+
+    def late(self) -> TooLate:
+        """The error to raise after a read that took all the time that was left."""
+        self.broken = "no response in time"
+        return TooLate(self.broken)
+
+    def take(self, count: int) -> None:
+        """Count bytes that were read. Raises TooLarge."""
+        self._bytes += count
+        if self._bytes > self.most_bytes:
+            self.broken = f"the response has more than {self.most_bytes} bytes"
+            raise TooLarge(self.broken)
+
+
+_calls = threading.local()
+
+
+@contextmanager
+def bounded(bounds: Bounds) -> Iterator[Bounds]:
+    """Apply bounds to every call that this thread makes in the block."""
+    before = getattr(_calls, "bounds", None)
+    _calls.bounds = bounds
+    try:
+        yield bounds
+    finally:
+        _calls.bounds = before
+
+
+def current_bounds() -> Bounds:
+    """The bounds of this thread's call. Raises RuntimeError outside `bounded`: no call is without bounds."""
+    bounds: Bounds | None = getattr(_calls, "bounds", None)
+    if bounds is None:
+        raise RuntimeError("a call without bounds")
+    return bounds

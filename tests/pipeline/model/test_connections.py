@@ -1,0 +1,197 @@
+"""The bounds of a call to the model: how long it takes in all, and how much of a response is read."""
+
+import gc
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import openai
+import pytest
+from pydantic import SecretStr
+
+from pipeline.model.client import Model, ModelSettings
+from pipeline.model.connections import bounded_client
+from pipeline.model.outcome import Outcome, Verdict
+from pipeline.peers.bounds import MIB
+from pipeline.platform.credentials import ModelAccess
+from tests.support.hostile import DRIPS, FLOODS
+from tests.support.tls import trusted_server
+from tests.support.wire import Received, Respond, Wire, response, wired
+
+PATIENCE = 0.8
+
+
+def said(text: str) -> bytes:
+    return response(
+        "200 OK", json.dumps({"choices": [{"message": {"content": text}}]}), "Content-Type: application/json"
+    )
+
+
+def access(url: str) -> ModelAccess:
+    return ModelAccess(url, SecretStr("none"))
+
+
+def outcome_of(respond: Respond, tls: object = None, timeout: float = PATIENCE) -> tuple[Outcome, float, Wire]:
+    """What comes of asking, and how many seconds it takes."""
+    with wired(respond, tls=tls) as wire:  # type: ignore[arg-type]
+        began = time.monotonic()
+        outcome = Model(ModelSettings("m", model_timeout=timeout)).ask(access(wire.url), "hi")
+        return outcome, time.monotonic() - began, wire
+
+
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS.keys())
+def test_a_response_that_drips_ends_at_the_deadline(drip: Respond) -> None:
+    outcome, seconds, _ = outcome_of(drip)
+    assert (outcome.verdict, outcome.reason) == (Verdict.FAILING, "no answer in time")
+    assert PATIENCE * 0.9 < seconds < PATIENCE + 2
+
+
+@pytest.mark.parametrize("where", ["status line", "body"])
+def test_a_response_over_tls_that_drips_ends_at_the_deadline(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome, seconds, _ = outcome_of(DRIPS[where], trusted_server(tmp_path, monkeypatch))
+    assert (outcome.verdict, outcome.reason) == (Verdict.FAILING, "no answer in time")
+    assert seconds < PATIENCE + 2
+
+
+def test_an_answer_comes_over_tls_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, _, _ = outcome_of(said("hello"), trusted_server(tmp_path, monkeypatch), timeout=5.0)
+    assert outcome.text == "hello"
+
+
+@pytest.mark.parametrize("name", ["body", "body without a length", "chunks", "small chunks"])
+def test_an_answer_without_end_is_read_to_its_limit_and_counts_against_its_message(name: str) -> None:
+    outcome, _, wire = outcome_of(FLOODS[name], timeout=20.0)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNREADABLE, "the response has more than 4194304 bytes")
+    assert wire.sent < 40 * MIB, "what the limit allows, and what the network holds"
+
+
+@pytest.mark.parametrize("name", ["headers", "interim responses"])
+def test_headers_without_end_are_read_to_their_limit(name: str) -> None:
+    outcome, _, wire = outcome_of(FLOODS[name], timeout=20.0)
+    assert outcome.verdict in (Verdict.FAILING, Verdict.UNREADABLE)
+    assert wire.sent < 40 * MIB
+
+
+def test_an_error_without_end_is_known_by_its_status() -> None:
+    outcome, _, wire = outcome_of(FLOODS["an error's body"], timeout=20.0)
+    assert outcome.verdict is Verdict.REJECTED
+    assert wire.sent < 40 * MIB
+
+
+def test_a_server_that_refuses_slowly_again_and_again_gets_one_deadline_for_all() -> None:
+    def refuse(received: Received) -> bytes:
+        time.sleep(0.25)
+        names = [name for name in ("max_tokens", "max_completion_tokens", "response_format") if name in received.body]
+        return response("400 Bad Request", json.dumps({"error": {"message": f"unsupported: {names[0]}"}}))
+
+    outcome, seconds, _ = outcome_of(refuse)
+    assert (outcome.verdict, outcome.reason) == (Verdict.FAILING, "no answer in time")
+    assert seconds < PATIENCE + 2
+
+
+@pytest.mark.parametrize("call", [Model.served, Model.probe], ids=["list", "probe"])
+def test_every_other_call_has_a_deadline_too(call: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.model.client._LIST_TIMEOUT", PATIENCE)
+    with wired(DRIPS["body"]) as wire:
+        began = time.monotonic()
+        with pytest.raises(openai.APITimeoutError):
+            call(Model(ModelSettings("m", model_timeout=PATIENCE)), access(wire.url))
+        assert time.monotonic() - began < PATIENCE + 2
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "reason"),
+    [
+        (gzip.compress(b" " * 50 * MIB), "gzip", "the response has more than 4194304 bytes"),
+        (b"?", "br", "the response is compressed in a way that was not asked for"),
+        (b"?", "gzip", "the response is compressed and damaged"),
+    ],
+    ids=["bomb", "unknown", "damaged"],
+)
+def test_a_compressed_body_is_unpacked_to_its_limit_only(body: bytes, encoding: str, reason: str) -> None:
+    outcome, _, _ = outcome_of(response("200 OK", body, f"Content-Encoding: {encoding}"), timeout=5.0)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNREADABLE, reason)
+
+
+def test_a_compressed_body_that_nobody_asked_for_is_read_all_the_same() -> None:
+    assert bounded_client("http://127.0.0.1").headers["Accept-Encoding"] == "identity"
+    body = gzip.compress(json.dumps({"choices": [{"message": {"content": "hello"}}]}).encode())
+    outcome, _, _ = outcome_of(response("200 OK", body, "Content-Encoding: gzip"), timeout=5.0)
+    assert outcome.text == "hello"
+
+
+def test_cookies_are_not_kept() -> None:
+    with wired(response("200 OK", "{}", "Set-Cookie: a=b; Path=/")) as wire:
+        model = Model(ModelSettings("m"))
+        model.ask(access(wire.url), "hi")
+        assert model._client is not None
+        assert not model._client[1]._client.cookies
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxied"),
+    [
+        ({"HTTP_PROXY": "{proxy}"}, True),
+        ({"ALL_PROXY": "{proxy}"}, True),
+        ({"HTTP_PROXY": "{address}"}, True),
+        ({"HTTPS_PROXY": "{proxy}"}, False),
+        ({"HTTP_PROXY": "{proxy}", "NO_PROXY": "127.0.0.1"}, False),
+    ],
+)
+def test_the_proxy_of_the_environment_is_used(
+    environment: dict[str, str], proxied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with wired(said("from the proxy")) as proxy, wired(said("from the model")) as model:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value.format(proxy=proxy.url, address=proxy.url.removeprefix("http://")))
+        outcome = Model(ModelSettings("m")).ask(access(model.url), "hi")
+    assert outcome.text == ("from the proxy" if proxied else "from the model")
+
+
+def test_a_proxys_tunnel_has_a_deadline_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with wired(DRIPS["headers"]) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        began = time.monotonic()
+        outcome = Model(ModelSettings("m", model_timeout=PATIENCE)).ask(access("https://model.invalid/v1"), "hi")
+        assert time.monotonic() - began < PATIENCE + 2
+    assert outcome.verdict is Verdict.FAILING
+
+
+# Connections
+
+
+def test_a_client_that_is_dropped_closes_its_connections() -> None:
+    ended = threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            while connection.recv(65536):
+                pass
+            ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        model = Model(ModelSettings("m"))
+        model.ask(access(f"http://127.0.0.1:{listener.getsockname()[1]}"), "hi")
+        del model
+        gc.collect()
+        assert ended.wait(5)
+
+
+def test_a_call_without_bounds_is_an_error() -> None:
+    with wired(said("hi")) as wire, pytest.raises(RuntimeError, match="without bounds"):
+        bounded_client(wire.url).get(wire.url)
