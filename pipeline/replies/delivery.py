@@ -15,6 +15,7 @@ from typing import Literal
 
 import structlog
 
+from pipeline.errors import OperatorError
 from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Probe
 from pipeline.replies.journal import Journal
@@ -123,6 +124,8 @@ class Sender:
         try:
             # With the answer, where the journal does not have it yet: one write for both states.
             self._journal.record(reply)
+            # The process may have been frozen since the write, and another run may have taken over.
+            self._journal.confirm()
         except Exception as error:  # whatever it is, nothing has been sent
             return Sending(reply.not_sent(index), Effect.NOT_RECORDED, str(error))
         try:
@@ -137,12 +140,16 @@ class Sender:
     def save(self, *replies: Reply) -> bool:
         """Record replies, for as long as that takes: a journal that lacks what was sent would send it again.
 
-        False if it was given up at a stop.
+        False if it was given up: at a stop, or because the storage is another run's now.
         """
         pause = _FIRST_PAUSE
         while True:
             try:
                 self._journal.record(*replies)
+            except OperatorError:
+                # No attempt will do. The supervisor ends the run; until then the caller has nothing better to do.
+                self._stopping.wait(_LONGEST_PAUSE)
+                return False
             except Exception as error:  # whatever it is, the caller's thread must come back with a result
                 log.error("the journal can't be written", key=replies[0].key, replies=len(replies), error=str(error))
                 if self._stopping.is_set():

@@ -4,21 +4,27 @@ A write-ahead log of small immutable segments. Each segment is one atomic file o
 full new state of one or many replies; later records replace earlier ones. Records that wait while a segment is being
 written share the next one, so a burst costs few files (on a volume each is an object put). One record accepts the
 replies of a whole micro-batch, all or none, which keeps the order within a chat over a crash.
+
+What is read is whole or refused: from the newest snapshot (or the first segment) to the last, no number is missing and
+no segment is damaged. Segments older than that snapshot do not count. A power cut can bring some of them back, since
+their removal is not made durable, and it need not be.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.errors import OperatorError
 from pipeline.replies.reply import Reply
 from pipeline.storage.durable import write_durably
 from pipeline.storage.places import StorageError
+from pipeline.storage.segments import DamagedSegment, opened, sealed, segment_name, segment_numbers
 
 _COMPACT_ABOVE = 512
 
@@ -81,12 +87,22 @@ class Journal:
     the thread that has it writes one, for all whose records wait.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read what a former run left. Raises StorageError for a segment that can't be read."""
+    def __init__(self, folder: Path, confirm: Callable[[], None] = lambda: None) -> None:
+        """Read what a former run left. Raises StorageError for a segment that is missing or damaged.
+
+        `confirm` is called by any thread before each write. It raises what `Lease.confirm` raises if the storage is no
+        longer this run's: then nothing is written.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        self.confirm = confirm
+        """Any thread: raises if the journal is no longer this run's."""
         self._folder = folder
-        self._contents, self._numbers = _read(folder)
+        self._contents, self._numbers, left_over = _read(folder)
+        with contextlib.suppress(OSError):
+            self._remove(left_over)
         self._next = (self._numbers[-1] + 1) if self._numbers else 1
+        self._attempted: bytes | None = None
+        """What a write that failed may have left as the next segment."""
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._waiting: list[_Waiting] = []
@@ -146,11 +162,10 @@ class Journal:
                     replies=list(self._contents.replies.values()),
                     settlements=list(self._contents.settlements.values()),
                 )
-            old, number = self._numbers, self._next
-            write_durably(self._path(number), snapshot.model_dump_json().encode())
-            self._next, self._numbers = number + 1, [number]
-        for done in old:
-            self._path(done).unlink(missing_ok=True)
+            old = list(self._numbers)
+            self._write_segment([snapshot.model_dump_json().encode()], snapshot=True)
+            self._numbers = self._numbers[-1:]
+        self._remove(old)
 
     def _write(self, record: _Record) -> None:
         # Before others share the write: a record that can't be encoded is an error of its own caller alone.
@@ -161,28 +176,46 @@ class Journal:
         with self._turn:
             if not waiting.done:
                 self._write_waiting()
+        if isinstance(waiting.error, OperatorError):
+            raise type(waiting.error)(str(waiting.error))
+        if isinstance(waiting.error, OSError):
+            reason = waiting.error.strerror or waiting.error
+            raise OSError(waiting.error.errno, f"the journal can't be written: {reason}")
         if waiting.error is not None:
-            raise OSError(f"the journal can't be written: {waiting.error}")
+            raise OSError(f"the journal can't be written: {type(waiting.error).__name__}")
 
     def _write_waiting(self) -> None:
         with self._lock:
             group, self._waiting = self._waiting, []
-        error: OSError | None = None
+        error: Exception | None = None
         try:
-            write_durably(self._path(self._next), b"\n".join(waiting.content for waiting in group))
-        except OSError as failure:
+            self._write_segment([waiting.content for waiting in group])
+        except Exception as failure:  # whatever it is, those that wait must learn that nothing was written
             error = failure
         else:
-            self._numbers.append(self._next)
-            self._next += 1
             with self._lock:
                 for waiting in group:
                     self._contents.apply(waiting.record)
         for waiting in group:
             waiting.done, waiting.error = True, error
 
-    def _path(self, number: int) -> Path:
-        return self._folder / _name(number)
+    def _write_segment(self, records: list[bytes], *, snapshot: bool = False) -> None:
+        """Write the next segment. For the thread that has the turn."""
+        number, content = self._next, sealed(self._next, records, snapshot=snapshot)
+        path = self._folder / segment_name(number)
+        self.confirm()
+        # The lease decides whose journal this is. Should it fail, no segment of another run is replaced all the same.
+        if path.exists() and path.read_bytes() != self._attempted:
+            raise StorageError(f"{path} was written by another pipeline: stop one of them")
+        self._attempted = content
+        write_durably(path, content)
+        self._attempted = None
+        self._numbers.append(number)
+        self._next = number + 1
+
+    def _remove(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            (self._folder / segment_name(number)).unlink(missing_ok=True)
 
 
 @dataclass
@@ -190,33 +223,56 @@ class _Waiting:
     record: _Record
     content: bytes
     done: bool = False
-    error: OSError | None = None
+    error: Exception | None = None
 
 
 def read_journal(folder: Path) -> Contents:
-    """Read the journal of a run that may still be running. Raises StorageError for a segment that can't be read."""
+    """Read the journal of a run that may still be running.
+
+    Raises StorageError for a segment that is missing or damaged, OSError.
+    """
     for _ in range(10):
-        with contextlib.suppress(FileNotFoundError):
-            # A running pipeline may compact the journal between our listing and our reading.
+        listed = segment_numbers(folder)
+        # A running pipeline may compact the journal between our listing and our reading, or during either.
+        try:
             return _read(folder)[0]
+        except StorageError:
+            if segment_numbers(folder) == listed:
+                raise
     raise StorageError(f"the journal in {folder} changes faster than it can be read: try again")
 
 
-def _name(number: int) -> str:
-    return f"{number:015d}.json"
-
-
-def _read(folder: Path) -> tuple[Contents, list[int]]:
+def _read(folder: Path) -> tuple[Contents, list[int], list[int]]:
+    """The contents, the numbers of the segments they are in, and those of older segments. Raises StorageError."""
+    numbers = segment_numbers(folder)
+    newest_first: list[list[_Record]] = []
+    for number in range(numbers[-1] if numbers else 0, 0, -1):
+        newest_first.append(_read_segment(folder, number))
+        if any(record.snapshot for record in newest_first[-1]):
+            break
     contents = Contents()
-    numbers = sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit())
-    for number in numbers:
-        path = folder / _name(number)
-        try:
-            records = [_Record.model_validate_json(line) for line in path.read_bytes().splitlines()]
-        except ValueError:
-            raise StorageError(
-                f"the journal's {path} can't be read: restore it from a backup, since it says which replies were sent"
-            ) from None
+    for records in reversed(newest_first):
         for record in records:
             contents.apply(record)
-    return contents, numbers
+    counted = numbers[len(numbers) - len(newest_first) :]
+    return contents, counted, numbers[: len(numbers) - len(newest_first)]
+
+
+def _read_segment(folder: Path, number: int) -> list[_Record]:
+    path = folder / segment_name(number)
+    why = "restore it from a backup, since it says which replies were sent"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise StorageError(f"the journal's {path} is missing: {why}") from None
+    try:
+        segment = opened(number, content)
+    except DamagedSegment as damage:
+        raise StorageError(f"the journal's {path} can't be read ({damage}): {why}") from None
+    try:
+        records = [_Record.model_validate_json(line) for line in segment.records]
+    except ValueError:
+        raise StorageError(f"the journal's {path} can't be read (a line is damaged): {why}") from None
+    if segment.snapshot is not None and segment.snapshot != any(record.snapshot for record in records):
+        raise StorageError(f"the journal's {path} can't be read (its first line is damaged): {why}")
+    return records

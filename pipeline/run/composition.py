@@ -115,8 +115,8 @@ class Composition:
         )
         model = Model(self._model_settings)
         require_model(model, settings, access.current())
-        self._journal = Journal(self._storage.journal)
-        self._landing = Landing(self._storage.landing, bot.id)
+        self._journal = Journal(self._storage.journal, lease.confirm)
+        self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
         self._answering = DriverAnswering(model, access, settings.concurrency)
         self._lanes = Lanes(
             self._journal,

@@ -1,7 +1,8 @@
 """The lease: a storage has one running pipeline, so that no message is answered by two.
 
 On a local disk a lock of the operating system decides; it ends with its process. A volume has no locks: there the
-lease's record decides. Its holder renews it, and a record that nobody has renewed for a minute is abandoned.
+lease's record decides. Its holder renews it, and a record that nobody has renewed for a minute is abandoned. A run that
+was frozen for longer wakes up without knowing: so `confirm` is called before each step that would harm a successor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from pipeline.storage.durable import on_volume, write_durably
 
 _RENEW_EVERY = 15.0
 _STALE_AFTER = 60.0
+_FRESH_FOR = 30.0
+"""Seconds for which a renewed record can't have been taken from us: well below the time after which it is abandoned."""
+_SETTLE = 1.0
+"""Seconds after which the last of two that write the record at the same moment has won."""
 
 try:
     import fcntl
@@ -34,8 +39,8 @@ class LeaseHeld(OperatorError):
 class Lease:
     """Held from `acquire` to `release`.
 
-    Threads: all methods are for the run's own thread. On a volume a thread named "lease" renews the record, and sets
-    `lost`; it changes nothing else.
+    Threads: any thread may call `confirm`, all other methods are for the run's own thread. On a volume a thread named
+    "lease" renews the record. `_renewing` is held by the one thread that reads and renews it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -44,6 +49,8 @@ class Lease:
         self._lock: IO[bytes] | None = None
         self._owner = uuid.uuid4().hex
         self._released = threading.Event()
+        self._renewing = threading.Lock()
+        self._renewed = _now()
         self.lost = False
         """Whether another pipeline has taken the lease from us."""
 
@@ -62,13 +69,32 @@ class Lease:
                 raise LeaseHeld(_in_use(self._record.parent, self._read())) from None
         else:
             self._wait_until_abandoned(patience)
+        began = _now()
         self._write()
         if self._lock is None:
-            # If two find the record abandoned at the same moment, the last to write holds the lease.
-            time.sleep(1.0)
+            # If two find the record abandoned at the same moment, the last to write holds the lease. After a freeze
+            # before the write, the other has gone on already: it notices when it renews.
+            time.sleep(_SETTLE if _since(began) < _FRESH_FOR else _FRESH_FOR)
             if self._read().get("owner") != self._owner:
                 raise LeaseHeld(_in_use(self._record.parent, self._read()))
+            self._renewed = began
             threading.Thread(target=self._renew, name="lease", daemon=True).start()
+
+    def confirm(self) -> None:
+        """Any thread: make sure that the storage is still this run's, also after a gap in time.
+
+        Costs two looks at clocks while the record is fresh. Raises LeaseHeld, and OSError where the record of a lease
+        that is not fresh can't be read or written: then nobody can know.
+        """
+        self.check()
+        # The lock of a local disk stays with a process that is frozen.
+        if self._lock is None and self._lock_path is None and not self._released.is_set():
+            if _since(self._renewed) < _FRESH_FOR:
+                return
+            with self._renewing:
+                if _since(self._renewed) >= _FRESH_FOR:
+                    self._renew_now()
+            self.check()
 
     def check(self) -> None:
         """Raises LeaseHeld when another pipeline has taken the lease: the run must then stop."""
@@ -99,12 +125,42 @@ class Lease:
     def _renew(self) -> None:
         while not self._released.wait(_RENEW_EVERY):
             try:
-                if self._read().get("owner") not in (self._owner, None):
-                    self.lost = True
-                    return
-                self._write()
+                with self._renewing:
+                    if self._released.is_set():
+                        return
+                    self._renew_now()
             except OSError:
                 continue
+            if self.lost:
+                return
+
+    def _renew_now(self) -> None:
+        """Renew the record if it is ours, else set `lost`. Raises OSError. For the holder of `_renewing`."""
+        if self.lost:
+            return
+        age, began = _since(self._renewed), _now()
+        owner = self._owner_of_record()
+        # A record that is gone after so long was another's, who has finished since: what we know is out of date.
+        if owner not in (self._owner, None) or (owner is None and age >= _STALE_AFTER):
+            self.lost = True
+            return
+        self._write()
+        if _since(began) >= _FRESH_FOR:
+            # Frozen between the reading and the writing: we may have replaced another's record.
+            self.lost = True
+        elif age >= _STALE_AFTER:
+            time.sleep(_SETTLE)
+            self.lost = self._owner_of_record() != self._owner
+        if not self.lost:
+            self._renewed = began
+
+    def _owner_of_record(self) -> object:
+        """Who holds the lease, by its record; None where there is none that can be understood. Raises OSError."""
+        try:
+            holder = json.loads(self._record.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return holder.get("owner") if isinstance(holder, dict) else None
 
     def _write(self) -> None:
         holder = {"owner": self._owner, "host": socket.gethostname(), "pid": os.getpid(), "renewed_at": time.time()}
@@ -116,6 +172,18 @@ class Lease:
         except (OSError, ValueError):
             return {}
         return holder if isinstance(holder, dict) and isinstance(holder.get("renewed_at"), (int, float)) else {}
+
+
+def _now() -> tuple[float, float]:
+    """The wall clock, and a steady one; where there is one that goes on while the machine is suspended, that one."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.time(), time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+
+
+def _since(moment: tuple[float, float]) -> float:
+    """Seconds since a moment, by the clock that shows more. A wall clock that was set back shows nothing: endless."""
+    wall, steady = (now - then for now, then in zip(_now(), moment, strict=True))
+    return max(wall, steady) if wall >= -1.0 else max(_FRESH_FOR, steady)
 
 
 def _in_use(root: Path, holder: dict[str, Any]) -> str:

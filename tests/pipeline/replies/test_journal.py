@@ -6,7 +6,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from pipeline.errors import OperatorError
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.replies import journal as journal_module
@@ -158,6 +160,209 @@ def test_a_segment_that_cannot_be_read_is_reported_in_one_line_and_not_skipped(t
         with pytest.raises(StorageError, match=r"000000000000002\.json can't be read") as caught:
             read(tmp_path)
         assert "\n" not in str(caught.value)
+
+
+def segment(folder: Path, number: int) -> Path:
+    return folder / f"{number:015d}.json"
+
+
+def refusal(folder: Path) -> str:
+    """How both readers refuse a journal."""
+    lines = set()
+    for read in (Journal, read_journal):
+        with pytest.raises(StorageError) as caught:
+            read(folder)
+        lines.add(str(caught.value))
+    (line,) = lines
+    assert "\n" not in line
+    assert line.endswith(": restore it from a backup, since it says which replies were sent")
+    return line
+
+
+@pytest.fixture
+def five(tmp_path: Path) -> Path:
+    """A journal of five segments, each with two records."""
+    journal = Journal(tmp_path)
+    for number in range(5):
+        journal._waiting = [
+            journal_module._Waiting(record := journal_module._Record(), record.model_dump_json().encode())
+        ]
+        journal.record(accepted(seq=number))
+    assert len(list(tmp_path.iterdir())) == 5
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_an_empty_segment_is_refused(five: Path, number: int) -> None:
+    segment(five, number).write_bytes(b"")
+    assert f"{number:015d}.json can't be read (it is empty)" in refusal(five)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_a_missing_segment_is_refused(five: Path, number: int) -> None:
+    segment(five, number).unlink()
+    assert f"{number:015d}.json is missing" in refusal(five)
+
+
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_a_segment_cut_at_the_end_of_a_line_is_refused(five: Path, number: int) -> None:
+    lines = segment(five, number).read_bytes().splitlines()
+    segment(five, number).write_bytes(b"\n".join(lines[:-1]))
+    assert "its records are not those that were written" in refusal(five)
+
+
+def test_a_segment_under_the_number_of_another_is_refused(five: Path) -> None:
+    segment(five, 6).write_bytes(segment(five, 2).read_bytes())
+    assert "000006.json can't be read (its first line is that of another segment)" in refusal(five)
+    segment(five, 5).rename(segment(five, 6))
+    assert "000006.json can't be read (its first line is that of another segment)" in refusal(five)
+
+
+def test_what_a_power_cut_brings_back_of_removed_segments_is_passed_over_and_removed(tmp_path: Path) -> None:
+    journal = many_segments(tmp_path)
+    before = read_journal(tmp_path)
+    kept = {number: segment(tmp_path, number).read_bytes() for number in (3, 4, 77, 600)}
+    journal.compact()
+    (snapshot,) = tmp_path.iterdir()
+    for number, content in kept.items():
+        segment(tmp_path, number).write_bytes(content)
+    segment(tmp_path, 5).write_bytes(b"")
+    assert read_journal(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) == 6
+    again = Journal(tmp_path)
+    assert again.replies() == before.replies
+    assert list(tmp_path.iterdir()) == [snapshot]
+    again.record(accepted(seq=99))
+    assert len(Journal(tmp_path).replies()) == len(before.replies) + 1
+
+
+def test_a_gap_after_a_snapshot_is_refused(tmp_path: Path) -> None:
+    journal = many_segments(tmp_path)
+    journal.compact()
+    for seq in (101, 102):
+        journal.record(accepted(seq=seq))
+    segment(tmp_path, 603).unlink()
+    assert "000603.json is missing" in refusal(tmp_path)
+    segment(tmp_path, 602).unlink()
+    assert "000603.json is missing" in refusal(tmp_path)
+
+
+class _OldRecord(BaseModel):
+    """A record as the release before segments had a first line reads it."""
+
+    snapshot: bool = False
+    replies: list[Reply] = []
+    settlements: list[Settlement] = []
+    forgotten: list[str] = []
+    released: list[tuple[str, int]] = []
+
+
+def read_by_old_release(folder: Path) -> dict[str, Reply]:
+    replies: dict[str, Reply] = {}
+    for path in sorted(folder.glob("*.json")):
+        for record in [_OldRecord.model_validate_json(line) for line in path.read_bytes().splitlines()]:
+            if record.snapshot:
+                replies.clear()
+            replies |= {reply.key: reply for reply in record.replies}
+            for key in record.forgotten:
+                replies.pop(key, None)
+    return replies
+
+
+def written_by_old_release(folder: Path, number: int, *records: _OldRecord) -> None:
+    segment(folder, number).write_bytes(b"\n".join(record.model_dump_json().encode() for record in records))
+
+
+def test_the_release_before_reads_what_this_one_wrote(tmp_path: Path) -> None:
+    journal = many_segments(tmp_path)
+    assert read_by_old_release(tmp_path) == journal.replies()
+    journal.compact()
+    journal.record(answered(seq=3))
+    assert read_by_old_release(tmp_path) == journal.replies()
+
+
+def test_segments_of_both_releases_make_one_journal(tmp_path: Path) -> None:
+    written_by_old_release(tmp_path, 1, _OldRecord(replies=[accepted(seq=1)]), _OldRecord(replies=[accepted(seq=2)]))
+    Journal(tmp_path).record(accepted(seq=3))
+    written_by_old_release(tmp_path, 3, _OldRecord(replies=[answered(seq=1)], forgotten=[accepted(seq=2).key]))
+    Journal(tmp_path).record(accepted(seq=4))
+    expected = [answered(seq=1), accepted(seq=3), accepted(seq=4)]
+    assert Journal(tmp_path).replies() == {reply.key: reply for reply in expected}
+    segment(tmp_path, 3).unlink()
+    assert "000003.json is missing" in refusal(tmp_path)
+
+
+def test_a_snapshot_of_the_release_before_is_one(tmp_path: Path) -> None:
+    written_by_old_release(tmp_path, 7, _OldRecord(snapshot=True, replies=[accepted(seq=1)]))
+    written_by_old_release(tmp_path, 3, _OldRecord(replies=[accepted(seq=2)]))
+    journal = Journal(tmp_path)
+    assert list(journal.replies().values()) == [accepted(seq=1)]
+    assert [path.name for path in tmp_path.iterdir()] == [segment(tmp_path, 7).name]
+
+
+def test_a_journal_that_is_compacted_while_it_is_read_has_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = many_segments(tmp_path)
+    before = read_journal(tmp_path)
+    listings = iter([[*range(1, 300), *range(400, 602)], [602]])
+    monkeypatch.setattr(journal_module, "segment_numbers", lambda _: next(listings, [602]))
+    journal.compact()
+    assert read_journal(tmp_path) == before
+
+
+def test_a_journal_that_is_no_longer_ours_is_not_written(tmp_path: Path) -> None:
+    def taken() -> None:
+        raise OperatorError("taken over")
+
+    journal = Journal(tmp_path, lambda: None)
+    journal.record(accepted(seq=1))
+    journal.confirm = taken
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OperatorError, match=r"^taken over$"):
+        journal.record(answered(seq=1))
+    journal._numbers = list(range(1000))
+    with pytest.raises(OperatorError, match=r"^taken over$"):
+        journal.compact()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert journal.get(accepted(seq=1).key) == accepted(seq=1)
+
+
+def test_a_segment_of_another_run_is_never_replaced(tmp_path: Path) -> None:
+    frozen, successor = Journal(tmp_path), Journal(tmp_path)
+    successor.record(accepted(seq=1))
+    before = segment(tmp_path, 1).read_bytes()
+    with pytest.raises(StorageError, match=r"000001\.json was written by another pipeline: stop one of them$"):
+        frozen.record(accepted(seq=2))
+    assert segment(tmp_path, 1).read_bytes() == before
+
+
+def test_a_write_that_failed_after_its_file_was_there_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+
+    def written_but_failed(path: Path, content: bytes) -> None:
+        write_durably(path, content)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(journal_module, "write_durably", written_but_failed)
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            journal.record(accepted(seq=1))
+    assert caught.value.errno == errno.EIO
+    journal.record(accepted(seq=2))
+    assert list(Journal(tmp_path).replies().values()) == [accepted(seq=2)]
+
+
+def test_an_error_that_nobody_foresaw_makes_no_record_seem_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    monkeypatch.setattr(journal_module, "write_durably", lambda *_: 1 / 0)
+    with pytest.raises(OSError, match="ZeroDivisionError"):
+        journal.record(accepted())
+    assert journal.replies() == {}
 
 
 def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
