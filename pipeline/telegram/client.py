@@ -16,6 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 from pipeline.platform.credentials import Credential
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.connections import NeverConnected, Sessions
+from pipeline.telegram.poll import read_poll
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds."""
@@ -166,7 +167,7 @@ def _failure(error: requests.RequestException) -> BotApiError:
 def _result(response: requests.Response) -> Any:
     """The result of a response. Refused or Unreachable when the call was not carried out, else Interrupted."""
     try:
-        payload = response.json()
+        payload = read_poll(response.content)
     except (ValueError, RecursionError):
         payload = None
     if isinstance(payload, dict) and payload.get("ok") is True and "result" in payload:
