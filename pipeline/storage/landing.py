@@ -2,8 +2,8 @@
 
 A file is named `{first seq}-{lowest update_id}-{highest update_id}.jsonl` and has one envelope a line,
 `{"seq", "bot_id", "received_at", "update"}`. An update that can't be read as JSON is kept as its `text`, with the
-reason as `unreadable`. The ids in the name are 0 for updates without an id that could be confirmed. The stream lists this
-folder; finished files move to `_done/{day}/`, which Spark's listing ignores.
+reason as `unreadable`. The ids in the name are 0 for updates without an id that could be confirmed. The stream lists
+this folder; finished files move to `_done/{day}/`, which Spark's listing ignores.
 
 A check's probe and an operator's replay are processed like messages but do not come from Telegram: they are injected,
 also while the pipeline runs. `injected_file` gives such a file; its lines have an `origin` too. Its writer puts it into

@@ -110,7 +110,8 @@ class Intake:
         # this poll, or can't be confirmed, is not waited for.
         new_ones = set(map(id, new))
         left = [update for update in updates if id(update) in new_ones or self._is_to_confirm(update)]
-        self._offset = next_offset(left, self._offset)
+        if left or not any(usable_id(update) is not None for update in updates):
+            self._offset = next_offset(left, self._offset)
         if new:
             self._landed(len(new))
         return Poll(len(new), not left, bool(updates) and not left)
