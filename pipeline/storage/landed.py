@@ -14,12 +14,12 @@ import time
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 DONE = "_done"
-_NAME = re.compile(r"(0|[1-9]\d*)-(0|[1-9]\d*)-(0|[1-9]\d*)\.jsonl")
+_NAME = re.compile(r"(?:0|[1-9][0-9]{0,18})(?:-(?:0|[1-9][0-9]{0,18})){2}\.jsonl$")
 _MOST_ID = 2**63 - 1
 _WIDE = 1000
 """Files that span more ids than this are listed by themselves, so that a search among the others is short."""
@@ -66,7 +66,7 @@ class LandedFiles:
         self._folder = folder
         self._clock = clock
         self._until = clock() + window
-        found = sorted(entry for entry in _files(folder) if entry[2] >= since)
+        found = _files(folder, since)
         self.newest_seq = max((seq for _, _, seq in found), default=0)
         self.highest = max((highest for _, highest, _ in found), default=-1)
         """The highest id of any file; -1 where there is none."""
@@ -126,24 +126,24 @@ class LandedFiles:
         return self._read[name]
 
 
-def _files(folder: Path) -> Iterator[tuple[int, int, int]]:
+def _files(folder: Path, since: float) -> list[tuple[int, int, int]]:
     """(lowest id, highest id, first seq) of each file of the intake's. Only those have exactly three numbers."""
-    days = [entry.path for entry in _entries(folder / DONE) if entry.is_dir()]
-    for place in (folder, *map(Path, days)):
-        for entry in _entries(place):
-            parsed = _NAME.fullmatch(entry.name)
-            if parsed is not None:
-                seq, lowest, highest = map(int, parsed.groups())
-                if max(seq, lowest, highest) <= _MOST_ID and lowest <= highest:
-                    yield lowest, highest, seq
+    found = []
+    for place in (folder, *(folder / DONE / day for day in _names(folder / DONE))):
+        for name in _names(place):
+            if name.endswith(".jsonl") and _NAME.match(name):
+                seq, lowest, highest = map(int, name[:-6].split("-"))
+                if since <= seq <= _MOST_ID and lowest <= highest <= _MOST_ID:
+                    found.append((lowest, highest, seq))
+    found.sort()
+    return found
 
 
-def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
+def _names(folder: Path) -> list[str]:
     try:
-        with os.scandir(folder) as entries:
-            yield from entries
-    except FileNotFoundError:
-        return
+        return os.listdir(folder)  # noqa: PTH208 - a million paths take three times as long
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _name(lowest: int, highest: int, seq: int) -> str:
