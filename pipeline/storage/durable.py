@@ -21,7 +21,10 @@ def write_durably(path: Path, content: bytes, modified_at: float | None = None) 
         return
     # Spark's listing and ours ignore names that begin with a dot.
     unfinished = path.with_name(f".{path.name}.tmp")
+    # For the owner alone; a storage whose group may read it gives that by the mode of the folder.
+    mode = 0o600 | (path.parent.stat().st_mode & 0o060)
     with unfinished.open("wb") as file:
+        os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

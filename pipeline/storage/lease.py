@@ -88,7 +88,7 @@ class Lease:
         """
         self.check()
         # The lock of a local disk stays with a process that is frozen.
-        if self._lock is None and self._lock_path is None and not self._released.is_set():
+        if self._lock_path is None and not self._released.is_set():
             if _since(self._renewed) < _FRESH_FOR:
                 return
             with self._renewing:
@@ -181,7 +181,7 @@ def _now() -> tuple[float, float]:
 
 
 def _since(moment: tuple[float, float]) -> float:
-    """Seconds since a moment, by the clock that shows more. A wall clock that was set back shows nothing: endless."""
+    """Seconds since a moment, by the clock that shows more; not fresh if the wall clock was set back."""
     wall, steady = (now - then for now, then in zip(_now(), moment, strict=True))
     return max(wall, steady) if wall >= -1.0 else max(_FRESH_FOR, steady)
 
