@@ -16,8 +16,9 @@ import typer
 from infra.outputs import read_outputs
 from pipeline.command import run_command
 from pipeline.settings import read_run_settings
+from pipeline.terminal import say, say_json
 from scripts.checks.interruption import Interruption
-from scripts.checks.suite import Check, Explain, Result, chosen, results
+from scripts.checks.suite import NAMES, Check, Explain, Result, chosen, results
 from scripts.checks.verdicts import as_json, passed, print_results, write_junit
 from scripts.target.choice import require_one
 from scripts.target.options import Local, OutputsFile, Stack
@@ -30,10 +31,17 @@ def main(
     stack: Stack = "",
     outputs: OutputsFile = None,
     local: Local = False,
-    only: Annotated[list[str] | None, typer.Option(help="Run only this check; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Run only this check; may be repeated. One of {', '.join(NAMES)}.", metavar="<check>"),
+    ] = None,
     deadline: Annotated[
         float | None,
-        typer.Option(help="Seconds for the message to reach silver.  [local 60, else 120; triggered 1200]", min=1),
+        typer.Option(
+            help="Seconds for the message to reach silver.",
+            show_default="local 60, deployed 120, triggered 1200",
+            min=1,
+        ),
     ] = None,
     startup: Annotated[float, typer.Option(help="Seconds to wait for a run that is starting.", min=0)] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -46,7 +54,7 @@ def main(
         checks, explain = _checks(stack, outputs, local, deadline, startup, interruption)
         found = _run_checks([check for check in checks if check.name in names], interruption, explain)
     if json:
-        print(as_json(found, where))
+        say_json(as_json(found, where))
     else:
         print_results(found, where)
     if junit is not None:
@@ -83,7 +91,7 @@ def _run_checks(checks: Sequence[Check], interruption: Interruption, explain: Ex
     for result in results(checks, interruption, explain):
         found.append(result)
         if sys.stderr.isatty():
-            print(f"{result.name}: {result.verdict}", file=sys.stderr)
+            say(f"{result.name}: {result.verdict}", error=True)
     return found
 
 

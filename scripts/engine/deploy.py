@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from pipeline.terminal import say
 from scripts.engine import calls, prerequisites
 from scripts.engine.calls import Verb
+from scripts.engine.failure import cause
 
 
 def deploy(verb: Verb, stack: str, *, yes: bool = False, more: Sequence[str] = ()) -> bool:
     """Let the engine work on a stack. True if it succeeded. Raises OperatorError if it lacks something.
 
+    After the output of an engine that failed comes one line on standard error: the cause.
     `yes`: the engine does not ask before it changes something. `more`: further arguments for it.
     """
     file = prerequisites.settings_file(verb, stack)
@@ -21,8 +25,23 @@ def deploy(verb: Verb, stack: str, *, yes: bool = False, more: Sequence[str] = (
     settings = prerequisites.stack_settings(stack)
     prerequisites.check_access(settings)
     if verb is Verb.DESTROY and settings.protect:
-        print(_what_stays(stack), file=sys.stderr)
-    return calls.run(calls.command_line(verb, stack, protect=settings.protect, yes=yes, more=more))
+        say(_what_stays(stack), error=True)
+    command = calls.command_line(verb, stack, protect=settings.protect, yes=yes, more=more)
+    with tempfile.TemporaryDirectory(prefix="telegram-lakehouse-up-") as folder:
+        events = Path(folder) / "events.jsonl"
+        if calls.run(command, events):
+            return True
+        if line := _why(events):
+            say(f"stack: {line}", error=True)
+    return False
+
+
+def _why(events: Path) -> str:
+    """The cause of a failure, from the file of the engine's events; empty if the engine wrote none."""
+    try:
+        return cause(events.read_text(encoding="utf-8", errors="replace").splitlines())
+    except OSError:
+        return ""
 
 
 def _what_stays(stack: str) -> str:

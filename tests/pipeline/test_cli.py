@@ -42,7 +42,7 @@ def ended_run(
         ({"TELEGRAM_BOT_TOKEN_FILE": "none"}, [], "pipeline: TELEGRAM_BOT_TOKEN_FILE none can't be read ("),
         ({"TELEGRAM_BOT_TOKEN": TOKEN}, [], "pipeline: PIPELINE_MODEL is not set: "),
         ({"TELEGRAM_BOT_TOKEN": TOKEN}, ["--model", "m"], "pipeline: OPENAI_API_KEY is not set: "),
-        ({}, ["--send-rate", "0"], "pipeline: PIPELINE_SEND_RATE is '0': "),
+        ({}, ["--send-rate", "0"], "pipeline: --send-rate is '0': "),
         ({"PIPELINE_MAX_OPEN": "few"}, [], "pipeline: PIPELINE_MAX_OPEN is 'few': "),
         ({}, ["--log-level", "loud"], "pipeline: --log-level is 'loud': "),
         (
@@ -124,10 +124,10 @@ def test_a_task_returns_when_it_is_done(task: Callable[..., None], capsys: pytes
     ("arguments", "line"),
     [
         (["run"], "TELEGRAM_BOT_TOKEN is not set: "),
-        (["run", "--send-rate", "0"], "PIPELINE_SEND_RATE is '0': "),
+        (["run", "--send-rate", "0"], "--send-rate is '0': "),
         (["run", "--pace", "3"], "No such option: --pace"),
         (["walk"], "No such command 'walk'"),
-        (["status", "--storage", "gone"], "PIPELINE_STORAGE "),
+        (["status", "--storage", "gone"], "--storage "),
     ],
 )
 def test_a_task_raises_one_line(task: Callable[..., None], arguments: list[str], line: str) -> None:

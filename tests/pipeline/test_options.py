@@ -64,4 +64,4 @@ def test_no_secret_can_be_given_on_the_command_line() -> None:
 def test_a_bad_value_is_reported_by_the_settings_model() -> None:
     result = CliRunner().invoke(app, ["--max-open", "0"])
     assert isinstance(result.exception, SettingsError)
-    assert str(result.exception) == "PIPELINE_MAX_OPEN is '0': it should be greater than or equal to 1"
+    assert str(result.exception) == "--max-open is '0': it should be greater than or equal to 1"
