@@ -26,7 +26,7 @@ def say_json(text: str) -> None:
 
 
 def plain(text: str) -> str:
-    """A text from outside as a part of markup: every character is shown as it is."""
+    """A text from outside as a part of markup: it is shown as it is."""
     return escape(printable(text, keep=_LAID_OUT))
 
 
@@ -42,5 +42,5 @@ class Terminal(Console):
 
 
 def terminal(**options: Any) -> Terminal:
-    """The terminal for tables and colours, with options of rich's console; texts on it are not searched for numbers."""
-    return Terminal(highlight=False, **options)
+    """The terminal for tables and colours, with options of rich's console. Texts on it keep their look."""
+    return Terminal(highlight=False, emoji=False, **options)

@@ -18,9 +18,15 @@ def show(items: Sequence[PlannedReplay], mode: Mode, yes: bool) -> None:
     if not items:
         console.print("no message fits: nothing to replay")
         return
-    # Whole, on one line, to be copied into --id.
-    name = Column("chat/message", no_wrap=True)
-    grid = Table(name, "received (UTC)", "question", "answer", "delivery", "replay")
+    grid = Table(
+        # Whole and on one line, to be copied into --id. The other columns give way, down to their longest words.
+        Column("chat/message", no_wrap=True),
+        Column("received (UTC)", min_width=len("2026-01-31")),
+        Column("question", min_width=10, overflow="fold"),
+        Column("answer", min_width=len("answered")),
+        Column("delivery", min_width=len("delivery")),
+        Column("replay", min_width=len("left out:"), overflow="fold"),
+    )
     for item in items:
         row = item.row
         question = " ".join((row.user_message or "").split())

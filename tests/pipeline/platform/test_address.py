@@ -43,7 +43,7 @@ def test_a_mistake_is_named_with_its_fix(text: str, fix: str) -> None:
 @pytest.mark.parametrize("text", ["https://host/v1/chat/completions", "https://host/v1/chat/completions/"])
 def test_what_is_added_to_an_address_is_not_a_part_of_it(text: str) -> None:
     check_address(text)
-    with pytest.raises(ValueError, match="^leave out /chat/completions: it is added"):
+    with pytest.raises(ValueError, match=r"^leave out /chat/completions: it is added"):
         check_address(text, leave_out="/chat/completions")
 
 

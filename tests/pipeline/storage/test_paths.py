@@ -54,7 +54,17 @@ def test_only_a_cluster_reaches_a_table_in_another_store(text: str) -> None:
         check_table(text, on_cluster=False)
 
 
-@pytest.mark.parametrize("text", ["bronze", "bot.bronze", "/srv/`bronze", "~/bronze", "file:/srv/bronze", ""])
-def test_what_is_no_table_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("bronze", "a table is a path"),
+        ("bot.bronze", "a table is a path"),
+        ("/srv/`bronze", "a table is a path"),
+        ("", "a table is a path"),
+        ("~/bronze", "only a shell knows"),
+        ("file:/srv/bronze", "leave out file: and give /srv/bronze"),
+    ],
+)
+def test_what_is_no_table_is_refused(text: str, fix: str) -> None:
+    with pytest.raises(ValueError, match=f"^{fix}"):
         check_table(text, on_cluster=False)
