@@ -11,6 +11,10 @@ from rich.table import Column, Table
 from pipeline.terminal import Terminal, plain, terminal
 from scripts.replays.plan import Mode, PlannedReplay
 
+_ENDLESS = 10_000
+_NARROW = (len("2026-01-31"), 10, len("answered"), len("delivery"), len("left out"))
+"""The widths of the columns after the first on a narrow terminal: what is longer is folded."""
+
 
 def show(items: Sequence[PlannedReplay], mode: Mode, yes: bool) -> None:
     """Print what is replayed (`yes`) or would be."""
@@ -18,15 +22,9 @@ def show(items: Sequence[PlannedReplay], mode: Mode, yes: bool) -> None:
     if not items:
         console.print("no message fits: nothing to replay")
         return
-    grid = Table(
-        # Whole and on one line, to be copied into --id. The other columns give way, down to their longest words.
-        Column("chat/message", no_wrap=True),
-        Column("received (UTC)", min_width=len("2026-01-31")),
-        Column("question", min_width=10, overflow="fold"),
-        Column("answer", min_width=len("answered")),
-        Column("delivery", min_width=len("delivery")),
-        Column("replay", min_width=len("left out:"), overflow="fold"),
-    )
+    # Whole and on one line, to be copied into --id.
+    name = Column("chat/message", no_wrap=True)
+    grid = Table(name, "received (UTC)", "question", "answer", "delivery", Column("replay", overflow="fold"))
     for item in items:
         row = item.row
         question = " ".join((row.user_message or "").split())
@@ -38,7 +36,7 @@ def show(items: Sequence[PlannedReplay], mode: Mode, yes: bool) -> None:
             plain(row.delivery_status),
             f"[yellow]left out: {plain(item.why_not)}" if item.why_not else mode,
         )
-    console.width = _width(console, grid)
+    _fit(console, grid)
     console.print(grid)
     count = sum(not item.why_not for item in items)
     if not yes:
@@ -47,7 +45,16 @@ def show(items: Sequence[PlannedReplay], mode: Mode, yes: bool) -> None:
         console.print(f"{count} landed for replay; each gives one more row of silver when the pipeline has taken it")
 
 
-def _width(console: Terminal, grid: Table) -> int:
-    """The terminal's width, if nothing is cut there; in a pipe, the width at which each row is one line."""
-    needed = Measurement.get(console, console.options.update(max_width=10_000), grid)
-    return max(console.width, needed.minimum if console.is_terminal else needed.maximum)
+def _fit(console: Terminal, grid: Table) -> None:
+    """Make the table fit the terminal without cutting what it says. In a pipe, each row is one line."""
+    if console.is_terminal and _needed(console, grid) > console.width:
+        for column, width in zip(grid.columns[1:], _NARROW, strict=True):
+            column.width = width
+        question = grid.columns[2]
+        question.width = _NARROW[1] + max(0, console.width - _needed(console, grid))
+    console.width = max(console.width, _needed(console, grid))
+
+
+def _needed(console: Terminal, grid: Table) -> int:
+    """The width at which nothing is folded or cut."""
+    return Measurement.get(console, console.options.update(max_width=_ENDLESS), grid).maximum

@@ -14,6 +14,7 @@ STATEMENT = (
     "provider=databricks@1.118.0\n"
 )
 JOB = urn_of("databricks:index/job:Job", "job")
+JOB = urn_of("x:y/job:Job", "job")
 BRONZE = urn_of("databricks:index/sqlTable:SqlTable", "bronze")
 
 
@@ -31,9 +32,7 @@ def test_a_providers_error_comes_before_the_programs_which_follows_from_it() -> 
     found = cause(
         events(
             diagnostic(TRACEBACK, STACK_URN),
-            diagnostic(
-                "1 error occurred:\n\t* cannot create job: no such node type m9\n\n", urn_of("x:y/job:Job", "job")
-            ),
+            diagnostic("1 error occurred:\n\t* cannot create job: no such node type m9\n\n", JOB),
             diagnostic("update failed\n", STACK_URN),
         )
     )
@@ -46,7 +45,7 @@ def test_of_several_resources_the_first_is_named_and_the_others_are_counted() ->
             diagnostic("cannot create catalog: exists\n", urn_of("x:y/catalog:Catalog", "catalog")),
             diagnostic("cannot create catalog: exists\n", urn_of("x:y/catalog:Catalog", "catalog")),
             diagnostic("cannot create scope: exists\n", urn_of("x:y/scope:SecretScope", "secrets")),
-            diagnostic("cannot create job: exists\n", urn_of("x:y/job:Job", "job")),
+            diagnostic("cannot create job: exists\n", JOB),
         )
     )
     assert found == "catalog (Catalog): cannot create catalog: exists (and 2 more: see above)"
