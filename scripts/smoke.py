@@ -1,7 +1,8 @@
 """Smoke tests of a deployment or of a local run: what is broken, and how to fix it.
 
-Exit code 0: all checks passed; 1: a check failed; 2: the checks can't run. They change nothing, except that one
-synthetic message stays as a marked row. They remove what else they created, also when interrupted.
+They change nothing, except that one synthetic message stays as a marked row. They remove what else they created, also
+when interrupted. Exit code 0: all checks passed; 1: a check failed; 2: the checks can't run. `make` turns each failure
+into 2.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ QUERY_HISTORY = "the query history of the stack's SQL warehouse shows the statem
 _COLOUR = re.compile(r"<\{%.*?%\}>")
 _PROVIDER = re.compile(r"^\S+\.go:\d+: (sdk\.\w+: )?|: provider=\S+@\S+$")
 """Where in the provider's own code an error was raised, and the provider's version."""
+_RAISED = re.compile(r"^(Exception|(pipeline|infra)\.[\w.]+): ")
+"""What Python puts before an error's text, where it says nothing to an operator."""
 _COUNT = re.compile(r"^\d+ errors? occurred:\s*\*\s*")
 _STATEMENT = re.compile(r"statement failed to execute", re.IGNORECASE)
 _FOLLOWS = re.compile(r"^(update|preview|destroy) failed$|^Resource monitor has terminated", re.IGNORECASE)
@@ -89,5 +91,4 @@ def _last(message: str) -> str:
 
 def _plain(text: str) -> str:
     line = _COUNT.sub("", " ".join(_COLOUR.sub("", text).split()).removeprefix("error:").strip())
-    line = re.sub(r"^(error: )?(Exception: )?", "", _PROVIDER.sub("", line))
-    return scrub(line)[:_MOST]
+    return scrub(_RAISED.sub("", _PROVIDER.sub("", line)))[:_MOST]

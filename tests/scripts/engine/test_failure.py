@@ -63,6 +63,18 @@ def test_of_a_traceback_the_error_at_its_end_is_the_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("last", "line"),
+    [
+        ("pipeline.errors.SettingsError: host is not set: set it", "host is not set: set it"),
+        ("KeyError: 'host'", "KeyError: 'host'"),
+    ],
+)
+def test_an_error_of_ours_is_shown_without_its_class(last: str, line: str) -> None:
+    text = TRACEBACK.partition("Exception: ")[0] + last
+    assert cause(events(diagnostic(text, STACK_URN))) == line
+
+
 def test_a_policy_that_was_violated_is_named() -> None:
     found = cause(events(policy_violation("state-is-protected", "protect it: set protect to true", BRONZE)))
     assert found == "bronze (SqlTable): state-is-protected: protect it: set protect to true"
