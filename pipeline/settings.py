@@ -32,6 +32,9 @@ MODEL_KEY = "OPENAI_API_KEY"
 RENAMED = {"PIPELINE_FORMAT": "PIPELINE_ANSWER_FORMAT"}
 """Variables of earlier versions, and their names now."""
 
+TELEGRAM_ADDS, MODEL_ADDS = r"/bot(\d+:[^/]*)?", "/chat/completions"
+"""What the clients add to their addresses, as patterns: it must not be a part of them."""
+
 _PREFIX = "PIPELINE_"
 _ALIKE = 0.8
 """How alike two names must be, from 0 to 1, for one to be taken for the other misspelt."""
@@ -55,9 +58,8 @@ def _address(value: object, leave_out: str = "") -> object:
 
 Folder = Annotated[Path, BeforeValidator(_folder)]
 TablePlace = Annotated[str, AfterValidator(_table)]
-TelegramAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, r"/bot(\d+:[^/]*)?"))]
-ModelAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, "/chat/completions"))]
-
+TelegramAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, TELEGRAM_ADDS))]
+ModelAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, MODEL_ADDS))]
 
 _Settings = TypeVar("_Settings", bound="StorageSettings")
 
