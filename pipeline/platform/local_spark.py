@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -192,9 +193,9 @@ def fetch_jars() -> None:
     version = importlib.metadata.version("delta-spark")
     folder = _jar_folder()
     if any(folder.glob(f"delta-spark_*-{version}.jar")):
-        print(f"Delta {version}: its jars are present")
+        say(f"Delta {version}: its jars are present")
         return
-    print(f"Delta {version}: downloading its jars from Maven (once, about a minute) …", flush=True)
+    say(f"Delta {version}: downloading its jars from Maven (once, about a minute) …")
     os.environ["JAVA_HOME"] = str(java_home())
     with tempfile.TemporaryDirectory() as cache:
         # Spark resolves the packages before it starts its shell, which then ends at once: it gets no input.
@@ -229,7 +230,7 @@ def fetch_jars() -> None:
             unfinished = folder / f".{name}.{os.getpid()}"
             shutil.copyfile(jar, unfinished)
             unfinished.rename(folder / name)
-    print(f"Delta {version}: {len(delta_jars)} jars are present")
+    say(f"Delta {version}: {len(delta_jars)} jars are present")
 
 
 def trust_store(certificates: Iterable[bytes]) -> bytes:
@@ -257,13 +258,11 @@ def trust_store(certificates: Iterable[bytes]) -> bytes:
 
 def main() -> int:
     try:
-        print(f"Java: {java_home()}")
+        say(f"Java: {java_home()}")
         fetch_jars()
     except (LocalSparkError, subprocess.SubprocessError) as error:
-        print(
-            error if isinstance(error, LocalSparkError) else f"Delta's jars can't be downloaded: {error}",
-            file=sys.stderr,
-        )
+        known = isinstance(error, LocalSparkError)
+        say(str(error) if known else f"Delta's jars can't be downloaded: {error}", error=True)
         return 2
     return 0
 
