@@ -130,7 +130,7 @@ _DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "metadata").write_bytes(b""), "its metadata can't be read"),
     (lambda folder: (folder / "metadata").write_bytes(b"[]"), "its metadata can't be read"),
     (lambda folder: (folder / "metadata").unlink(), "its metadata can't be read"),
-    (lambda folder: _replace(folder), "it is not a folder"),
+    (_replace, "it is not a folder"),
 ]
 
 
