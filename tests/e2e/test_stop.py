@@ -77,7 +77,7 @@ def test_sigterm_to_every_process_of_a_run_ends_it_quietly_and_in_order(world: W
 def test_sigterm_to_every_process_during_a_start_is_quiet_too(world: World, moment: str) -> None:
     job = world.run("--once")
     if moment == "the interpreter runs":
-        wait_until(lambda: (world.storage / "lease.json").exists(), 60, lambda: job.log)
+        wait_until((world.storage / "lease.json").exists, 60, lambda: job.log)
     elif moment == "the JVM starts":
         wait_until(lambda: _jvm(job.pid, job.pid) is not None, 60, lambda: job.log)
     else:
