@@ -53,8 +53,15 @@ def _processes(group: int) -> list[int]:
     return found
 
 
-def _jvm(group: int, job_pid: int) -> int | None:
-    return next((pid for pid in _processes(group) if pid != job_pid), None)
+def _jvm(group: int) -> int | None:
+    """Spark's JVM, and not one that was only asked for its version."""
+    for pid in _processes(group):
+        try:
+            if b"org.apache.spark.deploy.SparkSubmit" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        except OSError:
+            continue
+    return None
 
 
 def _lines_of_text(log: str) -> list[str]:
@@ -79,7 +86,7 @@ def test_sigterm_to_every_process_during_a_start_is_quiet_too(world: World, mome
     if moment == "the interpreter runs":
         wait_until((world.storage / "lease.json").exists, 60, lambda: job.log)
     elif moment == "the JVM starts":
-        wait_until(lambda: _jvm(job.pid, job.pid) is not None, 60, lambda: job.log)
+        wait_until(lambda: _jvm(job.pid) is not None, 60, lambda: job.log)
     else:
         wait_until((world.storage / "bronze").exists, 60, lambda: job.log)
     job.signal_group(signal.SIGTERM)
@@ -90,10 +97,10 @@ def test_sigterm_to_every_process_during_a_start_is_quiet_too(world: World, mome
 @pytest.mark.parametrize("moment", ["before its port is known", "while it creates the tables"])
 def test_a_jvm_that_is_killed_during_a_start_fails_the_run_in_one_line(world: World, moment: str) -> None:
     job = world.run("--once")
-    wait_until(lambda: _jvm(job.pid, job.pid) is not None, 60, lambda: job.log)
+    wait_until(lambda: _jvm(job.pid) is not None, 60, lambda: job.log)
     if moment == "while it creates the tables":
         wait_until((world.storage / "bronze").exists, 60, lambda: job.log)
-    jvm = _jvm(job.pid, job.pid)
+    jvm = _jvm(job.pid)
     assert jvm is not None
     os.kill(jvm, signal.SIGKILL)
     assert job.wait(30) == 1
