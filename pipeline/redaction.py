@@ -16,8 +16,8 @@ _PASSWORD = re.compile(r"//[^/@\s]*@")
 _HEXADECIMAL = re.compile(r"%[0-9A-F]{2}")
 
 _SHORTEST, _LONG = 8, 16
-"""Characters from which a value counts as a secret, and those from which a word or a number counts as one. What is
-shorter is a placeholder for a server that wants no key (`anything`, `12345678`), and may stand in an ordinary answer."""
+"""Characters from which a value counts as a secret, and those from which a word or a number counts as one. Shorter ones
+are placeholders for a server that wants no key (`anything`, `12345678`), and may stand in an ordinary answer."""
 _MOST = 64
 """How many of the last secrets are known. A bearer is renewed every hour or so."""
 _READ_AT_MOST = 20_000
