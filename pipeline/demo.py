@@ -29,6 +29,7 @@ from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
+from pipeline.storage.modes import make_folder, private_files
 from pipeline.storage.record import read_record
 
 _CHAT = 1
@@ -90,8 +91,8 @@ def _read_messages(file: Path) -> list[str]:
 @contextlib.contextmanager
 def _job(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The job in a process of its own, as in production. It is always stopped at the end of the block."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "pipeline.log").open("ab") as log:
+    make_folder(folder)
+    with private_files(folder), (folder / "pipeline.log").open("ab") as log:
         job = subprocess.Popen(
             [sys.executable, "-m", "pipeline", "run", "--storage", str(folder), "--poll-seconds", "5"],
             env=environment,

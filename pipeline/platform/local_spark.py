@@ -66,6 +66,13 @@ def session(spark_master: str, log_folder: Path) -> SparkSession:
             ) from None
 
 
+def _umask() -> int:
+    """The umask of this process, which is only told to whoever sets it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
 def _settings() -> dict[str, str]:
     # Delta's snapshots and statistics and Spark's adaptive plans pay off for large tables and queries. A local
     # micro-batch is small: with these settings an append takes about half the time.
@@ -84,6 +91,8 @@ def _settings() -> dict[str, str]:
         "spark.sql.streaming.stopTimeout": "5s",
         # The JVM's most thorough compiler costs a small machine more time than it saves a local stream.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+        # Hadoop gives its files a mode of its own.
+        "spark.hadoop.fs.permissions.umask-mode": f"{_umask():03o}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",

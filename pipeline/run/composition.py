@@ -25,6 +25,8 @@ from pipeline.run.supervisor import Supervisor
 from pipeline.settings import RunSettings, model_access
 from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease
+from pipeline.storage.modes import private_files
+from pipeline.storage.places import storage_errors
 from pipeline.storage.record import Recorder
 from pipeline.stream.delta import warm_up
 from pipeline.stream.query import SilverStream
@@ -64,13 +66,17 @@ class Run:
         token = Credential(token_source)
         access = Credential(lambda: model_access(settings))
         resolve_secrets(settings, token, access, end)
-        with held_storage(settings.places) as (lease, recorder):
+        root = settings.places.root
+        # A cluster's processes are not only ours, and its storage is a volume.
+        private = contextlib.nullcontext() if on_databricks() else private_files(root)
+        with private, held_storage(settings.places) as (lease, recorder):
             api = BotApi(str(settings.telegram_api_url), token, settings.telegram_timeout)
             bot = ask_who_we_are(api, settings, end)
             if bot is None:
                 return not end.has_deadline
             token_source.bot_id = bot.id
-            settings.places.claim(bot.id)
+            with storage_errors(root):
+                settings.places.claim(bot.id)
             recorder.set(bot_id=bot.id, bot_username=bot.username)
             composition = Composition(settings, bot, api, access, lease, recorder, end, once=self._once)
             try:
@@ -115,8 +121,9 @@ class Composition:
         )
         model = Model(self._model_settings)
         require_model(model, settings, access.current())
-        self._journal = Journal(self._storage.journal, lease.confirm)
-        self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
+        with storage_errors(self._storage.root):
+            self._journal = Journal(self._storage.journal, lease.confirm)
+            self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
         self._answering = DriverAnswering(model, access, settings.concurrency)
         self._lanes = Lanes(
             self._journal,
@@ -149,7 +156,8 @@ class Composition:
         Raises OperatorError, and what Spark raises.
         """
         # Spark takes a while: meanwhile open replies continue, and what waits at Telegram is landed.
-        self._lanes.start()
+        with storage_errors(self._storage.root):
+            self._lanes.start()
         self._intake.start()
         spark = self._spark = self._open_spark()
         if self._settings.distribute_above is not None:
@@ -162,7 +170,8 @@ class Composition:
             if not on_databricks():  # where Spark can't reach a path of this machine
                 warm_up(spark)
             # The first micro-batch of a process takes longer: give it a tick, for which nobody waits.
-            self._landing.tick()
+            with storage_errors(self._storage.root):
+                self._landing.tick()
         self._query.start(self._end.clock())
         return Supervisor(
             self._intake,
@@ -197,7 +206,8 @@ class Composition:
     def _open_spark(self) -> SparkSession:
         if on_databricks():
             return cluster_session()
-        return local_spark.session(self._settings.spark_master, self._storage.root / "logs")
+        with storage_errors(self._storage.root):
+            return local_spark.session(self._settings.spark_master, self._storage.root / "logs")
 
     def _build_stream(self, spark: SparkSession) -> SilverStream:
         settings, recorder = self._settings, self._recorder

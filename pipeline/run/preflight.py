@@ -20,8 +20,8 @@ from pipeline.redaction import scrub
 from pipeline.run.backoff import backoff
 from pipeline.run.end import End
 from pipeline.settings import RunSettings, bot_id_of, bot_token
-from pipeline.storage.lease import Lease
-from pipeline.storage.places import Storage
+from pipeline.storage.lease import Lease, LeaseHeld
+from pipeline.storage.places import Storage, storage_errors
 from pipeline.storage.record import Recorder
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError, Refused
@@ -81,13 +81,20 @@ def _resolve(credential: Credential[Any], end: End, until: float) -> None:
 def held_storage(storage: Storage) -> Iterator[tuple[Lease, Recorder]]:
     """Hold a storage for this run and keep its record, which at the end says "stopped" and what the operator must fix.
 
-    Raises StorageError, and LeaseHeld where another pipeline runs on it.
+    Raises StorageError, LeaseHeld where another pipeline runs on it, and RunFailed where its disk fails.
     """
     storage.prepare()
+    _close(storage)
     lease = Lease(storage.root)
-    lease.acquire()
     recorder = Recorder(storage.root)
-    recorder.save()
+    try:
+        with storage_errors(storage.root):
+            lease.acquire()
+            recorder.save()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            lease.release()
+        raise
     try:
         yield lease, recorder
     except OperatorError as error:
@@ -95,10 +102,20 @@ def held_storage(storage: Storage) -> Iterator[tuple[Lease, Recorder]]:
         raise
     finally:
         recorder.set(state="stopped")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, LeaseHeld):  # the record may be another run's now
+            lease.confirm()
             recorder.save()
         with contextlib.suppress(OSError):
             lease.release()
+
+
+def _close(storage: Storage) -> None:
+    """Close a storage to other users. Where another user owns it, they decide."""
+    try:
+        if storage.close_to_others():
+            log.info("the storage was open to other users; it is closed to them now", storage=str(storage.root))
+    except OSError as error:
+        log.warning("the storage can't be closed to other users", reason=error.strerror or str(error))
 
 
 def ask_who_we_are(api: BotApi, settings: RunSettings, end: End) -> Bot | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -21,7 +22,11 @@ def write_durably(path: Path, content: bytes, modified_at: float | None = None) 
         return
     # Spark's listing and ours ignore names that begin with a dot.
     unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("wb") as file:
+    # For the owner alone; a storage whose group may read it gives that by the mode of the folder.
+    mode = 0o600 | (path.parent.stat().st_mode & 0o060)
+    with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        with contextlib.suppress(OSError):  # a file system without modes
+            os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -106,8 +106,18 @@ class Landing:
     the numbering. Only the intake's thread calls `unseen`.
     """
 
-    def __init__(self, folder: Path, bot_id: int, now: Callable[[], float] = time.time) -> None:
-        """Create the folder if it is missing, and read the names in it. Raises OSError. `now`: seconds since 1970."""
+    def __init__(
+        self,
+        folder: Path,
+        bot_id: int,
+        now: Callable[[], float] = time.time,
+        confirm: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Create the folder if it is missing, and read the names in it. Raises OSError. `now`: seconds since 1970.
+
+        `confirm` is called by any thread before each change. It raises what `Lease.confirm` raises.
+        """
+        self.confirm = confirm
         self._folder = folder
         self._bot_id = bot_id
         self._now = now
@@ -125,6 +135,7 @@ class Landing:
         """Make updates durable, in order, in one file: when this returns, Telegram may delete them. Raises OSError."""
         if not updates:
             return None
+        self.confirm()
         ids = [u["update_id"] for u in updates if isinstance(u, dict) and isinstance(u.get("update_id"), int)]
         ids = [min(max(update_id, 0), _MOST_ID) for update_id in ids]
         lowest, highest = min(ids, default=0), max(ids, default=0)
@@ -143,6 +154,7 @@ class Landing:
 
     def tick(self) -> None:
         """Land a line without an update, so that a micro-batch begins and writes finished replies. Raises OSError."""
+        self.confirm()
         with self._lock:
             seq = self._take_seq(1)
             content = json.dumps({"seq": seq, "tick": "settle"}) + "\n"
@@ -159,6 +171,7 @@ class Landing:
 
     def finish(self, names: Iterable[str]) -> None:
         """Move files whose micro-batch is committed out of the listed folder; a tick is removed."""
+        self.confirm()
         day = self._folder / _DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:
             path = self._folder / name

@@ -7,6 +7,7 @@ was frozen for longer wakes up without knowing: so `confirm` is called before ea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -57,13 +58,13 @@ class Lease:
     def acquire(self, patience: float = _STALE_AFTER) -> None:
         """Take the lease. On a volume, first watch for `patience` seconds whether its holder renews it.
 
-        Raises LeaseHeld.
+        Raises LeaseHeld, and OSError where the lock or the record can't be read or written.
         """
         if self._lock_path is not None:
             self._lock = self._lock_path.open("ab")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 self._lock.close()
                 self._lock = None
                 raise LeaseHeld(_in_use(self._record.parent, self._read())) from None
@@ -86,30 +87,39 @@ class Lease:
         Costs two looks at clocks while the record is fresh. Raises LeaseHeld, and OSError where the record of a lease
         that is not fresh can't be read or written: then nobody can know.
         """
-        self.check()
+        self._refuse_if_lost()
         # The lock of a local disk stays with a process that is frozen.
-        if self._lock is None and self._lock_path is None and not self._released.is_set():
+        if self._lock_path is None and not self._released.is_set():
             if _since(self._renewed) < _FRESH_FOR:
                 return
             with self._renewing:
                 if _since(self._renewed) >= _FRESH_FOR:
                     self._renew_now()
-            self.check()
+            self._refuse_if_lost()
 
     def check(self) -> None:
-        """Raises LeaseHeld when another pipeline has taken the lease: the run must then stop."""
-        if self.lost:
-            root = self._record.parent
-            raise LeaseHeld(f"PIPELINE_STORAGE {root} was taken over by another pipeline: stop one of them")
+        """Raises LeaseHeld when another pipeline has taken the lease: the run must then stop.
+
+        Unlike `confirm` it passes while nobody can know: an outage of the volume ends no run.
+        """
+        with contextlib.suppress(OSError):
+            self.confirm()
 
     def release(self) -> None:
         """Give the lease back, unless another pipeline holds it. Raises OSError."""
         self._released.set()
-        if self._read().get("owner") == self._owner:
-            self._record.unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        try:
+            if self._read().get("owner") == self._owner:
+                self._record.unlink(missing_ok=True)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+
+    def _refuse_if_lost(self) -> None:
+        if self.lost:
+            root = self._record.parent
+            raise LeaseHeld(f"PIPELINE_STORAGE {root} was taken over by another pipeline: stop one of them")
 
     def _wait_until_abandoned(self, patience: float) -> None:
         until = time.monotonic() + patience
@@ -169,7 +179,7 @@ class Lease:
     def _read(self) -> dict[str, Any]:
         try:
             holder = json.loads(self._record.read_text())
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return {}
         return holder if isinstance(holder, dict) and isinstance(holder.get("renewed_at"), (int, float)) else {}
 
@@ -181,7 +191,7 @@ def _now() -> tuple[float, float]:
 
 
 def _since(moment: tuple[float, float]) -> float:
-    """Seconds since a moment, by the clock that shows more. A wall clock that was set back shows nothing: endless."""
+    """Seconds since a moment, by the clock that shows more; not fresh if the wall clock was set back."""
     wall, steady = (now - then for now, then in zip(_now(), moment, strict=True))
     return max(wall, steady) if wall >= -1.0 else max(_FRESH_FOR, steady)
 

@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import OperatorError
+from pipeline.errors import OperatorError, RunFailed
 from pipeline.storage.durable import write_durably
+from pipeline.storage.modes import close_to_others, make_folder, umask_of
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
 
 OWNER_FILE = "bot.json"
 """Says which bot a storage belongs to."""
 
 
+_FIXES = {
+    errno.ENOSPC: "free some space on its disk",
+    errno.EDQUOT: "free some of its quota, or raise that",
+    errno.EROFS: "mount its disk writable, or give another folder",
+    errno.EACCES: "give a folder or a volume path that this user may write to",
+    errno.EPERM: "give a folder or a volume path that this user may write to",
+    errno.ENOTDIR: "give a folder or a volume path that this user may write to",
+    errno.EEXIST: "give a folder or a volume path that this user may write to",
+    errno.ENAMETOOLONG: "give a shorter path",
+    errno.EFBIG: "raise the limit on the size of files",
+}
+"""What an operator must do, by the error of the operating system."""
+
+
 class StorageError(OperatorError):
     """The storage can't be used as it is."""
+
+
+@contextlib.contextmanager
+def storage_errors(root: Path) -> Iterator[None]:
+    """Make one line of an OSError in the block, which uses the storage.
+
+    Raises StorageError where the operator must change something, else RunFailed: another run may succeed.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        line = f"PIPELINE_STORAGE {root} is not writable ({reason})"
+        if error.errno in _FIXES:
+            raise StorageError(f"{line}: {_FIXES[error.errno]}") from None
+        raise RunFailed(f"{line}: check its disk, then start again") from None
 
 
 @dataclass(frozen=True)
@@ -36,18 +70,18 @@ class Storage:
         return {BRONZE.name: self.bronze, SILVER.name: self.silver, QUARANTINE.name: self.quarantine}[table.name]
 
     def prepare(self) -> None:
-        """Create the folders that are missing. Raises StorageError if they can't be created or written to."""
-        try:
+        """Create the folders that are missing. Raises what `storage_errors` raises."""
+        with storage_errors(self.root):
             for folder in (self.root, self.landing, self.journal, self.checkpoints):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder, 0o777 & ~umask_of(self.root))
             test_file = self.root / f".writable-{os.getpid()}"
             write_durably(test_file, b"")
             test_file.unlink()
-        except OSError as error:
-            raise StorageError(
-                f"PIPELINE_STORAGE {self.root} is not writable ({error.strerror or error}): "
-                "give a folder or a volume path that this user may write to"
-            ) from None
+
+    def close_to_others(self) -> bool:
+        """Take from other users what the root gives them; whether that was needed. Raises OSError."""
+        prepared = {folder.name for folder in (self.landing, self.journal, self.checkpoints)}
+        return close_to_others(self.root, is_storage=self._owner_file.exists(), prepared=prepared)
 
     def claim(self, bot_id: int) -> None:
         """Record that the storage belongs to this bot. Raises StorageError if it belongs to another one."""

@@ -85,6 +85,8 @@ class Intake:
 
         `wait`: seconds of the long poll; by default `poll_seconds`.
         """
+        # An offset deletes, so a run that was frozen first makes sure that the bot is still its own.
+        self._landing.confirm()
         updates = self._api.get_updates(self._offset, self._poll_seconds if wait is None else wait, KINDS)
         new = self._landing.unseen(updates) if self._may_be_landed else updates
         self._landing.land(new)

@@ -10,6 +10,7 @@ from pipeline.messages.origin import Probe, Replay
 from pipeline.replies.delivery import Effect, Sender, Sending, after_fault, after_sent, parts_of, send
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.reply import OnUnknown, Part, PartState, Reply
+from pipeline.storage.lease import LeaseHeld
 from pipeline.telegram.client import BotApiError, Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeApi, Sent
 from tests.support.replies import NOON, answer, answered
@@ -175,6 +176,28 @@ def test_a_request_that_may_have_left_is_recorded_as_unknown(
     run.api.script["hi"].append(error)
     sending = run.sender.send(under_way("hi"), 0)
     assert (sending.effect, sending.reason, run.recorded) == (effect, reason, [UNKNOWN])
+
+
+def taken_over() -> None:
+    raise LeaseHeld("taken over")
+
+
+def test_a_run_that_lost_its_storage_between_the_journal_and_the_request_sends_nothing(run: Run) -> None:
+    record = run.journal.record
+
+    def record_and_lose(*replies: Reply) -> None:
+        record(*replies)
+        run.journal.confirm = taken_over
+
+    run.journal.record = record_and_lose  # type: ignore[method-assign]
+    sending = run.sender.send(under_way("hi"), 0)
+    assert (sending.effect, sending.reason, run.api.requests) == (Effect.NOT_RECORDED, "taken over", [])
+
+
+def test_a_lost_storage_ends_the_attempts_to_save(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.replies.delivery._LONGEST_PAUSE", 0.001)
+    run.journal.confirm = taken_over
+    assert not run.sender.save(answered("hi"))
 
 
 def test_what_came_of_a_request_is_recorded_for_as_long_as_that_takes(run: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,18 +11,23 @@ import openai
 import pytest
 from pydantic import SecretStr
 
-from pipeline.errors import OperatorError, SettingsError
+from pipeline.errors import OperatorError, RunFailed, SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.platform.credentials import Credential, CredentialError, CredentialUnavailable, ModelAccess
+from pipeline.replies.journal import Journal
 from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, require_model, resolve_secrets
 from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.settings import RunSettings, read_run_settings
+from pipeline.storage.durable import write_durably
+from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease, LeaseHeld
+from pipeline.storage.places import StorageError, storage_errors
 from pipeline.storage.record import Record, Recorder, read_record
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, Interrupted, Refused, Unreachable
 from tests.pipeline.conftest import ModelServer
+from tests.support.replies import accepted
 from tests.support.run_parts import SteppedEnd
 
 TOKEN = SecretStr("42:" + "x" * 35)
@@ -222,6 +229,64 @@ def test_a_storage_that_another_run_holds_is_left_as_it_is(settings: RunSettings
         with pytest.raises(LeaseHeld), held_storage(settings.places):
             pass
         assert record_of(settings) == before
+
+
+class FullDisk:
+    """Every write from the `number`-th on fails."""
+
+    def __init__(self, number: int, code: int) -> None:
+        self.number, self.code = number, code
+        self.writes = 0
+
+    def __call__(self, path: Path, content: bytes, modified_at: float | None = None) -> None:
+        self.writes += 1
+        if self.writes >= self.number:
+            raise OSError(self.code, os.strerror(self.code))
+        write_durably(path, content, modified_at)
+
+
+def start_storage(settings: RunSettings) -> None:
+    """What a run writes at its start."""
+    with held_storage(settings.places) as (lease, _), storage_errors(settings.places.root):
+        settings.places.claim(42)
+        Journal(settings.places.journal, lease.confirm).record(accepted())
+        Landing(settings.places.landing, 42, confirm=lease.confirm).tick()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (errno.ENOSPC, StorageError),
+        (errno.EDQUOT, StorageError),
+        (errno.EROFS, StorageError),
+        (errno.EACCES, StorageError),
+        (errno.EIO, RunFailed),
+    ],
+)
+@pytest.mark.parametrize("number", range(2, 7))
+def test_a_disk_that_cannot_be_written_at_the_start_is_one_line(
+    settings: RunSettings, monkeypatch: pytest.MonkeyPatch, number: int, code: int, error: type[Exception]
+) -> None:
+    disk = FullDisk(number, code)
+    with monkeypatch.context() as patched:
+        for module in ("storage.places", "storage.lease", "storage.record", "replies.journal", "storage.landing"):
+            patched.setattr(f"pipeline.{module}.write_durably", disk)
+        with pytest.raises(error) as caught:
+            start_storage(settings)
+    line = str(caught.value)
+    assert line.startswith(f"PIPELINE_STORAGE {settings.places.root} is not writable (")
+    assert os.strerror(code) in line
+    assert "\n" not in line
+    assert disk.writes >= number
+    start_storage(settings)
+
+
+def test_a_run_that_lost_its_storage_leaves_the_record_to_the_other(settings: RunSettings) -> None:
+    with held_storage(settings.places) as (lease, recorder):
+        recorder.set(state="serving")
+        recorder.save()
+        lease.lost = True
+    assert record_of(settings).state == "serving"
 
 
 # The bot

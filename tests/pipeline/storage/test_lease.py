@@ -2,10 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,133 @@ def test_on_a_volume_the_last_to_write_of_two_holds_the_lease(volume: Volume) ->
         lease.acquire()
     lease.release()
     assert record(volume.folder)["owner"] == "other", "another's record is not ours to remove"
+
+
+@pytest.fixture
+def held(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lease]:
+    """A lease of a run whose own renewals the test leaves out: the process was frozen."""
+    monkeypatch.setattr("pipeline.storage.lease._RENEW_EVERY", 3600.0)
+    lease = Lease(volume.folder)
+    lease.acquire()
+    yield lease
+    lease._released.set()
+
+
+def test_while_the_record_is_fresh_it_is_not_even_read(volume: Volume, held: Lease) -> None:
+    (volume.folder / "lease.json").unlink()
+    volume.now += 25
+    held.confirm()
+
+
+@pytest.mark.parametrize("gap", [31.0, 75.0, 3600.0, -3600.0])
+def test_a_run_that_wakes_up_after_its_lease_was_taken_is_refused(volume: Volume, held: Lease, gap: float) -> None:
+    volume.now += gap
+    volume.renewed_by_another()
+    for _ in range(2):
+        with pytest.raises(LeaseHeld, match="was taken over by another pipeline"):
+            held.confirm()
+    assert held.lost
+    assert record(volume.folder)["owner"] == "other"
+
+
+def test_a_run_that_wakes_up_after_its_successor_has_finished_is_refused(volume: Volume, held: Lease) -> None:
+    volume.now += 75
+    (volume.folder / "lease.json").unlink()
+    with pytest.raises(LeaseHeld):
+        held.confirm()
+    assert not (volume.folder / "lease.json").exists()
+
+
+@pytest.mark.parametrize("gap", [40.0, 75.0])
+def test_a_run_whose_lease_nobody_took_renews_it_and_goes_on(volume: Volume, held: Lease, gap: float) -> None:
+    volume.now += gap
+    held.confirm()
+    assert volume.now - float(str(record(volume.folder)["renewed_at"])) <= 1.0
+
+
+def test_of_two_that_find_a_stale_lease_the_last_to_write_holds_it(volume: Volume, held: Lease) -> None:
+    volume.now += 75
+    volume.on_sleep = volume.renewed_by_another
+    with pytest.raises(LeaseHeld):
+        held.confirm()
+    assert record(volume.folder)["owner"] == "other"
+
+
+def test_a_run_that_was_frozen_between_reading_and_writing_its_record_gives_up(
+    volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = held._write
+
+    def frozen_before() -> None:
+        volume.now += 75
+        write()
+
+    monkeypatch.setattr(held, "_write", frozen_before)
+    volume.now += 40
+    with pytest.raises(LeaseHeld):
+        held.confirm()
+
+
+def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
+    volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    volume.now += 75
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", unreadable)
+        with pytest.raises(OSError, match="Input/output error"):
+            held.confirm()
+    held.confirm()
+
+
+def test_on_a_local_disk_the_lock_confirms(tmp_path: Path) -> None:
+    lease = Lease(tmp_path)
+    lease.acquire()
+    write_record(tmp_path, renewed_at=0)
+    lease.confirm()
+    lease.release()
+
+
+FROZEN = """
+import sys, threading; from pathlib import Path
+import pipeline.storage.lease as lease_module
+from pipeline.replies.delivery import Sender
+from pipeline.replies.journal import Journal
+from tests.support.fakes import FakeApi
+from tests.support.replies import PartState, answered, part
+lease_module.on_volume = lambda _: True
+lease_module._RENEW_EVERY, lease_module._FRESH_FOR, lease_module._STALE_AFTER = 0.2, 0.5, 1.0
+root = Path(sys.argv[1])
+lease = lease_module.Lease(root)
+lease.acquire()
+sender = Sender(Journal(root / "journal", lease.confirm), FakeApi(), "hold", threading.Event())
+for seq in range(1, 100_000):
+    sending = sender.send(answered(part("x", PartState.SENDING), seq=seq), 0)
+    print(sending.effect, flush=True)
+    if sending.effect != "none":
+        break
+"""
+
+
+def test_a_real_process_that_was_frozen_sends_nothing_after_its_lease_was_taken(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FROZEN, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as frozen:
+        assert frozen.stdout is not None
+        assert frozen.stdout.readline() == "none\n"
+        frozen.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        write_record(tmp_path, renewed_at=time.time())
+        before = sorted(path.name for path in (tmp_path / "journal").glob("0*"))
+        frozen.send_signal(signal.SIGCONT)
+        effects = frozen.stdout.read().splitlines()
+        frozen.wait(30)
+    assert effects[-1] == "not_recorded"
+    written = sorted(path.name for path in (tmp_path / "journal").glob("0*"))
+    # What was sent before the freeze is read from the pipe after it; at most one write was under way.
+    assert len(written) <= len(before) + 1
+    assert record(tmp_path)["owner"] == "other"
 
 
 def test_a_holder_notices_that_its_lease_was_taken(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
