@@ -1,5 +1,6 @@
 """A storage has one running pipeline."""
 
+import errno
 import json
 import os
 import signal
@@ -217,6 +218,46 @@ def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
         with pytest.raises(OSError, match="Input/output error"):
             held.confirm()
     held.confirm()
+
+
+def test_the_runs_check_notices_the_same_but_an_outage_of_the_volume_ends_no_run(
+    volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    volume.now += 75
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", unreadable)
+        held.check()
+    volume.renewed_by_another()
+    with pytest.raises(LeaseHeld):
+        held.check()
+
+
+def test_a_record_that_cannot_be_read_is_not_taken_for_a_free_storage(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    volume.renewed_by_another()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", unreadable)
+        with pytest.raises(OSError, match="Input/output error"):
+            Lease(volume.folder).acquire()
+    assert record(volume.folder)["owner"] == "other"
+
+
+def test_a_disk_without_locks_is_not_taken_for_one_that_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("pipeline.storage.lease.fcntl.flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"):
+        Lease(tmp_path).acquire()
 
 
 def test_on_a_local_disk_the_lock_confirms(tmp_path: Path) -> None:

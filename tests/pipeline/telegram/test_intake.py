@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.storage.landing import Landing
+from pipeline.storage.lease import LeaseHeld
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
 from pipeline.telegram.intake import Intake, IntakeEnded, Poll, conflict_line, next_offset
 from pipeline.telegram.update import KINDS
@@ -307,3 +308,18 @@ def test_a_failure_at_the_stop_is_not_reported(telegram: Telegram, start: Start)
     telegram.faults = [CONFLICT]
     assert run.intake.attempt(stop) is None
     assert run.reports == []
+
+
+def test_a_run_that_lost_its_storage_neither_polls_nor_lands(tmp_path: Path) -> None:
+    def taken() -> None:
+        raise LeaseHeld("taken over")
+
+    telegram = Telegram(tmp_path)
+    telegram.held = updates(1, 2)
+    landing = Landing(tmp_path, 42)
+    intake = Intake(telegram, landing, poll_seconds=1.0, conflict_patience=10.0)
+    intake.poll()
+    landing.confirm = taken
+    with pytest.raises(LeaseHeld):
+        intake.attempt(threading.Event())
+    assert (telegram.offsets, len(telegram.held)) == ([None], 2)
