@@ -10,6 +10,7 @@ READY := $(VENV)/.ready
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "make ends with 2 if a target fails; scripts/stack.py, scripts/smoke.py and the others have exit codes (--help)"
 
 setup: $(READY)  ## Install everything into .venv, fetch a JRE if there is none, and Delta's jars
 

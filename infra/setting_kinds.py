@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, TypeAdapter, ValidationError
+
+from pipeline.platform.address import check_address
+from pipeline.settings import MODEL_ADDS, TELEGRAM_ADDS
 
 _ENVIRONMENT = re.compile(r"^[a-z][a-z0-9-]{0,19}$")
 _HOST = re.compile(r"^(https://[\w.-]+(:\d+)?|http://(127\.0\.0\.1|localhost)(:\d+)?)$")
@@ -34,13 +38,14 @@ def _host(value: str) -> str:
     return value and _matching(_HOST, value, "give the address alone, as https://dbc-1234.cloud.databricks.com")
 
 
-def _url(value: str) -> str:
+def _url(value: str, leave_out: str) -> str:
     value = value.rstrip("/")
     fix = "give an address that begins with https://, without credentials"
     if value:
         _matching(_URL, value, fix)
+        check_address(value, leave_out=leave_out)  # as the run will
         try:
-            _HTTP_URL.validate_python(value)  # as the run will
+            _HTTP_URL.validate_python(value)
         except ValidationError:
             raise ValueError(fix) from None
     return value
@@ -95,7 +100,8 @@ Environment = Annotated[str, AfterValidator(_environment)]
 Host = Annotated[str, AfterValidator(_host)]
 """Address of a workspace or an account, without a path and without a slash at its end. May be empty."""
 
-Url = Annotated[str, AfterValidator(_url)]
+ModelUrl = Annotated[str, AfterValidator(partial(_url, leave_out=MODEL_ADDS))]
+TelegramUrl = Annotated[str, AfterValidator(partial(_url, leave_out=TELEGRAM_ADDS))]
 """HTTP address without credentials and without a slash at its end. May be empty."""
 
 SqlName = Annotated[str, AfterValidator(_sql_name)]

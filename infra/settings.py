@@ -14,11 +14,12 @@ from infra.setting_kinds import (
     Folder,
     FromText,
     Host,
+    ModelUrl,
     Names,
     Schedule,
     SqlName,
     Tags,
-    Url,
+    TelegramUrl,
 )
 
 PROJECT = "telegram-lakehouse"
@@ -120,7 +121,7 @@ class StackSettings(BaseModel):
     model: str = _setting(
         "databricks-gpt-oss-20b", "Name of a serving endpoint of the workspace, or of a model at `openai_base_url`."
     )
-    openai_base_url: Url = _setting(
+    openai_base_url: ModelUrl = _setting(
         "",
         "Address of a model server that implements OpenAI's chat completions, as https://models.example.org/v1. "
         "Empty: the workspace serves the model.",
@@ -139,7 +140,7 @@ class StackSettings(BaseModel):
         0.0, "Price in USD of a million answer tokens, for the dashboard's cost estimate. 0: unknown.", ge=0
     )
 
-    telegram_api_url: Url = _setting("https://api.telegram.org", "Address of the Bot API server.")
+    telegram_api_url: TelegramUrl = _setting("https://api.telegram.org", "Address of the Bot API server.")
     allowed_chats: Chats = _setting((), "Ids of the chats to answer in, separated by commas. Empty: all chats.")
     on_unknown: Literal["hold", "resend"] = _setting(
         "hold", "When nobody can know whether a reply was sent. hold: do not send it again. resend: send it again."

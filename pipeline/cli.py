@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import sys
+import os
 import traceback
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from pipeline import __version__
+from pipeline.command import ending, run_command
 from pipeline.errors import OperatorError, RunFailed
 from pipeline.options import with_settings
 from pipeline.platform.databricks import on_databricks
 from pipeline.redaction import scrub
-from pipeline.settings import RunSettings
+from pipeline.settings import RunSettings, StorageSettings, unknown_variables
+from pipeline.storage.paths import check_folder
+from pipeline.terminal import say
+
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 
 app = typer.Typer(
     name="pipeline",
@@ -28,7 +34,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -50,21 +56,28 @@ def run(
         float | None,
         typer.Option(help="With --once: stop after this many seconds; the next run continues (exit code 1).", min=0),
     ] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[
+        str, typer.Option(help="The least important events to log.", metavar=f"<{'|'.join(_LOG_LEVELS)}>")
+    ] = "info",
 ) -> None:
     """Serve a bot until it is stopped.
 
     The secrets come from TELEGRAM_BOT_TOKEN and OPENAI_API_KEY, from the files that TELEGRAM_BOT_TOKEN_FILE and
-    OPENAI_API_KEY_FILE name, or from the Databricks secret scope that PIPELINE_SECRET_SCOPE names. Exit code 0: done;
-    1: failed, or cut short by --deadline; 2: you must fix something first.
+    OPENAI_API_KEY_FILE name, or from the Databricks secret scope that PIPELINE_SECRET_SCOPE names.
+
+    Exit code 0: done; 1: failed, or cut short by --deadline; 2: you must fix something first.
     """
     from pipeline.log import configure_logs
     from pipeline.run.composition import Run
     from pipeline.run.signals import stopping_on_signals
 
-    if log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+    if deadline is not None and not once:
+        raise OperatorError("--deadline is given without --once: add --once, or leave --deadline out to serve")
+    if log_level.lower() not in _LOG_LEVELS:
         raise OperatorError(f"--log-level is {log_level!r}: it should be debug, info, warning or error")
     configure_logs(log_level)
+    for variable in unknown_variables(os.environ):
+        structlog.get_logger().warning("ignored a variable that is no setting", variable=variable)
     this_run = Run(settings, once=once, deadline=deadline)
     with stopping_on_signals(this_run.stop):
         if not this_run.run():
@@ -74,10 +87,13 @@ def run(
 @app.command()
 @with_settings
 def status(
-    settings: RunSettings,
+    settings: StorageSettings,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what each stage holds, how far it lags, the last error, and the replies whose outcome is unknown."""
+    """Show what each stage holds, how far it lags, the last error, and the replies whose outcome is unknown.
+
+    Exit code 0: shown; 1: failed; 2: you must fix something first.
+    """
     from pipeline.view.status import print_status, status_of
 
     print_status(status_of(settings.places), as_json=as_json)
@@ -91,10 +107,20 @@ def demo(
             help="A text file: each line is one user's message (an empty line: a photo with an empty caption)."
         ),
     ] = None,
-    storage: Annotated[Path | None, typer.Option(help="Folder for the tables.  [a new folder]")] = None,
+    storage: Annotated[
+        Path | None, typer.Option(help="Folder for everything durable.", show_default="a new folder")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for all messages of the file.", min=1)] = 300.0,
 ) -> None:
-    """Run everything on this machine: Spark, Delta, a small language model, a simulated Telegram. Needs no account."""
+    """Run everything on this machine: Spark, Delta, a small language model, a simulated Telegram. Needs no account.
+
+    Exit code 0: stopped, or all messages are done; 1: messages are left; 2: you must fix something first.
+    """
+    if storage is not None:
+        try:
+            check_folder(str(storage))
+        except ValueError as fault:
+            raise OperatorError(f"--storage is {str(storage)!r}: {fault}") from None
     try:
         from pipeline.demo import run_demo
     except ImportError as error:
@@ -121,18 +147,14 @@ def sandbox(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """The console script. An error that is known becomes one line and an exit code, never a traceback.
+    """The console script. An error becomes one line and an exit code, never a traceback.
 
     On Databricks a wheel task calls this. There it returns or raises: an exit can count as success or as a crash.
     """
     if on_databricks():
         _task()
-        return
-    try:
-        app()
-    except (OperatorError, RunFailed) as error:
-        print(f"pipeline: {scrub(str(error))}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, OperatorError) else 1) from None
+    else:
+        run_command("pipeline", app)
 
 
 def _task() -> None:
@@ -140,19 +162,19 @@ def _task() -> None:
     try:
         # Not `app()`: that installs an exception hook, and the process is the cluster's.
         code = typer.main.get_command(app)(standalone_mode=False)
-    except (OperatorError, RunFailed) as error:
-        line = str(error)
+        line = f"the command ended with {code}" if code else ""
     except Exception as error:
-        if hasattr(error, "format_message"):  # the command line has a mistake
-            line = str(error.format_message())
-        else:
-            print(scrub(traceback.format_exc()), file=sys.stderr)
-            line = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    else:
-        if not code:
-            return
-        line = f"the command ended with {code}"
-    raise RunFailed(scrub(line))
+        line = ending(error, _in_words)
+    if line:
+        raise RunFailed(line)
+
+
+def _in_words(error: Exception) -> str:
+    if hasattr(error, "format_message"):  # the command line has a mistake
+        return str(error.format_message())
+    # Nobody but the cluster's own log can show where it came from.
+    say(scrub("".join(traceback.format_exception(error))), error=True)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.table import Column
 from rich.table import Table as Grid
 
 from pipeline.errors import OperatorError
@@ -31,6 +31,7 @@ from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.storage.modes import make_folder, private_files
 from pipeline.storage.record import read_record
+from pipeline.terminal import plain, terminal
 
 _CHAT = 1
 _READY_WITHIN = 180.0
@@ -43,11 +44,11 @@ class DemoError(OperatorError):
 
 def run_demo(messages: Path | None, storage: Path | None, timeout: float) -> int:
     """Run the demo. Returns the exit code: 0 once every message is in its final state, else 1. Raises DemoError."""
-    console = Console()
+    console = terminal()
     lines = _read_messages(messages) if messages is not None else None
     real_bot = bool(os.environ.get("TELEGRAM_BOT_TOKEN") or os.environ.get("TELEGRAM_BOT_TOKEN_FILE"))
     if real_bot and lines is not None:
-        raise DemoError("TELEGRAM_BOT_TOKEN is set, so people write the messages: unset it, or give no MESSAGES")
+        raise DemoError("TELEGRAM_BOT_TOKEN is set, so people write the messages: unset it, or leave --messages out")
     # Ctrl-C and SIGTERM both stop the demo in order, so that no process is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as running:
@@ -82,9 +83,9 @@ def _read_messages(file: Path) -> list[str]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise DemoError(f"MESSAGES {file} can't be read ({reason}): give a text file, one message a line") from None
+        raise DemoError(f"--messages {file} can't be read ({reason}): give a text file, one message a line") from None
     if not lines:
-        raise DemoError(f"MESSAGES {file} is empty: write one message a line")
+        raise DemoError(f"--messages {file} is empty: write one message a line")
     return lines
 
 
@@ -139,7 +140,7 @@ def _serve(console: Console, job: subprocess.Popen[bytes], folder: Path) -> int:
 
 
 def _chat(console: Console, job: subprocess.Popen[bytes], telegram: Telegram, page: str) -> int:
-    console.print(f"Write to the bot; send an empty line to stop. The same chat in a browser: {page}/", highlight=False)
+    console.print(f"Write to the bot; send an empty line to stop. The same chat in a browser: {page}/")
     seen = 0
     while job.poll() is None:
         try:
@@ -156,7 +157,7 @@ def _chat(console: Console, job: subprocess.Popen[bytes], telegram: Telegram, pa
                 time.sleep(0.05)
                 replies = [sent for sent in telegram.sent(seen) if sent["chat_id"] == _CHAT]
         for reply in replies:
-            console.print(f"[bold green]bot[/] > {escape(reply['text'])}  [dim]{time.monotonic() - began:.1f} s[/]")
+            console.print(f"[bold green]bot[/] > {plain(reply['text'])}  [dim]{time.monotonic() - began:.1f} s[/]")
             seen = reply["n"]
     return 1
 
@@ -191,14 +192,16 @@ def _answer_all(
             if finished == len(outcomes):
                 break
             time.sleep(0.5)
-    grid = Grid("#", "question", "answer", "status", "s", show_lines=True)
+    grid = Grid(
+        "#", Column("question", overflow="fold"), Column("answer", overflow="fold"), "status", "s", show_lines=True
+    )
     for number, outcome in enumerate(outcomes.values(), start=1):
         seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f}"
         grid.add_row(
-            str(number), escape(_short(outcome.question)), escape(_short(outcome.answer)), outcome.status, seconds
+            str(number), plain(_short(outcome.question)), plain(_short(outcome.answer)), outcome.status, seconds
         )
     console.print(grid)
-    console.print(f"Tables: {folder}/{{bronze,silver,quarantine}}", highlight=False, soft_wrap=True)
+    console.print(f"Tables: {folder}/{{bronze,silver,quarantine}}", soft_wrap=True)
     return 0 if all(outcome.seconds is not None for outcome in outcomes.values()) else 1
 
 

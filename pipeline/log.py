@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from pipeline.messages.text import printable
 from pipeline.platform.databricks import on_databricks
 from pipeline.redaction import scrub
 
@@ -31,15 +32,23 @@ def _scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return {key: _scrubbed(value) for key, value in event.items()}
 
 
+def _printable_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # Only texts: the renderer shows everything else by its `repr`.
+    return {printable(key): printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
 def configure_logs(level: str = "info") -> None:
     """Set up logging for the whole process. `level` is debug, info, warning or error. Never called on import."""
     on_terminal = sys.stderr.isatty() and not on_databricks()
+    rendering: tuple[Any, ...] = (structlog.processors.JSONRenderer(),)
+    if on_terminal:
+        rendering = (_printable_event, structlog.dev.ConsoleRenderer())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if on_terminal else "iso", utc=not on_terminal),
             _scrub_event,
-            structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(),
+            *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, ValidationError, field_validator
 from pydantic import SecretStr as Secret
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+from pipeline.platform.address import check_address, shown_address
 from pipeline.platform.credentials import CredentialError, ModelAccess, secret_source
-from pipeline.platform.databricks import endpoint_access, scope_secret
+from pipeline.platform.databricks import endpoint_access, on_databricks, scope_secret
 from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
 from pipeline.redaction import scrub
+from pipeline.storage.paths import check_folder, check_table
 from pipeline.storage.places import Storage
-from pipeline.tables import is_table_name
 
 _KEY = re.compile(r"^[!-~]+$")
 _TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
@@ -25,16 +29,50 @@ _TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
 TOKEN_KEY = "TELEGRAM_BOT_TOKEN"
 MODEL_KEY = "OPENAI_API_KEY"
 
+RENAMED = {"PIPELINE_FORMAT": "PIPELINE_ANSWER_FORMAT"}
+"""Variables of earlier versions, and their names now."""
+
+TELEGRAM_ADDS, MODEL_ADDS = r"/bot(\d+:[^/]*)?", "/chat/completions"
+"""What the clients add to their addresses, as patterns: it must not be a part of them."""
+
+_PREFIX = "PIPELINE_"
+_ALIKE = 0.8
+"""How alike two names must be, from 0 to 1, for one to be taken for the other misspelt."""
+
+
+def _folder(value: object) -> object:
+    check_folder(str(value))
+    return value
+
+
+def _table(value: str) -> str:
+    check_table(value, on_cluster=on_databricks())
+    return value
+
+
+def _address(value: object, leave_out: str = "") -> object:
+    if isinstance(value, str):
+        check_address(value, leave_out=leave_out)
+    return value
+
+
+Folder = Annotated[Path, BeforeValidator(_folder)]
+TablePlace = Annotated[str, AfterValidator(_table)]
+TelegramAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, TELEGRAM_ADDS))]
+ModelAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, MODEL_ADDS))]
+
+_Settings = TypeVar("_Settings", bound="StorageSettings")
+
 
 def _setting(default: Any, help: str, env: str | None = None, **bounds: Any) -> Any:
     return Field(default, description=help, validation_alias=env, **bounds)
 
 
-class RunSettings(BaseSettings):
-    """Everything about a run except its secrets: those are read where they are used, again when they are refused."""
+class StorageSettings(BaseSettings):
+    """Where everything durable is: what `pipeline status` reads, and a part of the settings of a run."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PIPELINE_",
+        env_prefix=_PREFIX,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
@@ -42,10 +80,41 @@ class RunSettings(BaseSettings):
         protected_namespaces=(),
     )
 
-    telegram_api_url: AnyHttpUrl = _setting(
+    storage: Folder = _setting(Path("lakehouse"), "Folder or volume path for everything durable.")
+    bronze: TablePlace | None = _setting(
+        None, "Table of all updates, as a path or as catalog.schema.table.  [storage/bronze]"
+    )
+    silver: TablePlace | None = _setting(
+        None, "Table of questions and answers, as a path or as catalog.schema.table.  [storage/silver]"
+    )
+    quarantine: TablePlace | None = _setting(
+        None, "Table of unreadable lines, as a path or as catalog.schema.table.  [storage/quarantine]"
+    )
+    landing: Folder | None = _setting(None, "Folder of landed updates.  [storage/landing]")
+    journal: Folder | None = _setting(None, "Folder of the reply journal.  [storage/journal]")
+
+    @property
+    def places(self) -> Storage:
+        root = self.storage.absolute()
+        return Storage(
+            root=root,
+            landing=(self.landing or root / "landing").absolute(),
+            journal=(self.journal or root / "journal").absolute(),
+            checkpoints=root / "checkpoints",
+            bronze=self.bronze or str(root / "bronze"),
+            silver=self.silver or str(root / "silver"),
+            quarantine=self.quarantine or str(root / "quarantine"),
+        )
+
+
+class RunSettings(StorageSettings):
+    """Everything about a run except its secrets: those are read where they are used, again when they are refused."""
+
+    checkpoints: Folder | None = _setting(None, "Folder of the stream's checkpoints.  [storage/checkpoints]")
+    telegram_api_url: TelegramAddress = _setting(
         "https://api.telegram.org", "Address of the Bot API server.", "TELEGRAM_API_URL", validate_default=True
     )
-    openai_base_url: AnyHttpUrl = _setting(
+    openai_base_url: ModelAddress = _setting(
         "https://api.openai.com/v1",
         "Address of a model server that implements OpenAI's chat completions.",
         "OPENAI_BASE_URL",
@@ -60,17 +129,6 @@ class RunSettings(BaseSettings):
     secret_scope: str | None = _setting(
         None, "Databricks secret scope with the bot's token and the model's key.  [environment or files]"
     )
-    storage: Path = _setting(Path("lakehouse"), "Folder or volume path for everything durable.")
-    bronze: str | None = _setting(None, "Table of all updates, as a path or as catalog.schema.table.  [storage/bronze]")
-    silver: str | None = _setting(
-        None, "Table of questions and answers, as a path or as catalog.schema.table.  [storage/silver]"
-    )
-    quarantine: str | None = _setting(
-        None, "Table of unreadable lines, as a path or as catalog.schema.table.  [storage/quarantine]"
-    )
-    landing: Path | None = _setting(None, "Folder of landed updates.  [storage/landing]")
-    journal: Path | None = _setting(None, "Folder of the reply journal.  [storage/journal]")
-    checkpoints: Path | None = _setting(None, "Folder of the stream's checkpoints.  [storage/checkpoints]")
     concurrency: int = _setting(64, "Maximum number of model calls at the same time.", ge=1, le=1000)
     send_rate: float = _setting(
         25.0, "Maximum number of messages a second over all chats. Telegram allows about 30.", gt=0, le=10_000
@@ -108,25 +166,10 @@ class RunSettings(BaseSettings):
     def _comma_separated(cls, value: object) -> object:
         return [piece for piece in re.split(r"[,\s]+", value) if piece] if isinstance(value, str) else value
 
-    @field_validator("bronze", "silver", "quarantine")
-    @classmethod
-    def _path_or_name(cls, value: str | None) -> str | None:
-        if value is not None and not is_table_name(value) and "/" not in value:
-            raise ValueError("a table is a path with a slash in it, or catalog.schema.table")
-        return value
-
     @property
     def places(self) -> Storage:
-        root = self.storage.absolute()
-        return Storage(
-            root=root,
-            landing=(self.landing or root / "landing").absolute(),
-            journal=(self.journal or root / "journal").absolute(),
-            checkpoints=(self.checkpoints or root / "checkpoints").absolute(),
-            bronze=self.bronze or str(root / "bronze"),
-            silver=self.silver or str(root / "silver"),
-            quarantine=self.quarantine or str(root / "quarantine"),
-        )
+        places = super().places
+        return dataclasses.replace(places, checkpoints=(self.checkpoints or places.checkpoints).absolute())
 
     @property
     def token_name(self) -> str:
@@ -189,18 +232,46 @@ def env_name(field: str) -> str:
 
 def read_run_settings(overrides: Mapping[str, object] | None = None) -> RunSettings:
     """Settings from the options in `overrides`, then the environment. Raises SettingsError for the first bad one."""
+    return read_settings(RunSettings, overrides)
+
+
+def read_settings(model: type[_Settings], overrides: Mapping[str, object] | None = None) -> _Settings:
+    """The same for a part of the settings. The environment may hold all of a run's, but none that is misspelt."""
+    for variable, meant in unknown_variables(os.environ).items():
+        if variable in RENAMED:
+            raise SettingsError(f"{variable} is now {meant}: rename it")
+        if meant:
+            raise SettingsError(f"{variable} is no setting: did you mean {meant}? Rename it, or unset it")
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    by_alias = {str(RunSettings.model_fields[name].validation_alias or name): value for name, value in given.items()}
+    by_alias = {str(model.model_fields[name].validation_alias or name): value for name, value in given.items()}
     try:
-        return RunSettings(**by_alias)  # type: ignore[arg-type]
+        return model(**by_alias)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = str(first["loc"][0])
-        field = next((name for name in RunSettings.model_fields if where in (name, env_name(name))), where)
-        key = env_name(field) if field in RunSettings.model_fields else where
-        fix = str(first["msg"]).removeprefix("Value error, ")
-        fix = fix.replace("Input should", "it should", 1)
-        raise SettingsError(f"{key} is {_shown(first['input'])}: {fix[:1].lower()}{fix[1:]}") from None
+        raise SettingsError(_line(error)) from None
+
+
+def unknown_variables(variables: Iterable[str]) -> dict[str, str]:
+    """The variables with our prefix that are no settings, and which one each seems to mean: empty if none is alike."""
+    settings = {env_name(field) for field in RunSettings.model_fields}
+    known = {variable.removeprefix(_PREFIX): variable for variable in (*settings, TOKEN_KEY, MODEL_KEY)}
+    found = {}
+    # Upper case, since the settings are read without regard to it.
+    for variable in sorted(name for name in variables if name.upper().startswith(_PREFIX)):
+        if variable.upper() not in settings:
+            near = difflib.get_close_matches(variable.upper().removeprefix(_PREFIX), known, n=1, cutoff=_ALIKE)
+            found[variable] = RENAMED.get(variable.upper()) or (known[near[0]] if near else "")
+    return found
+
+
+def _line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = str(first["loc"][0])
+    field = next((name for name in RunSettings.model_fields if where in (name, env_name(name))), where)
+    key = env_name(field) if field in RunSettings.model_fields else where
+    fix = str(first["msg"]).removeprefix("Value error, ")
+    fix = fix.replace("Input should", "it should", 1)
+    shown = shown_address(str(first["input"])) if field in ("telegram_api_url", "openai_base_url") else first["input"]
+    return f"{key} is {_shown(shown)}: {fix[:1].lower()}{fix[1:]}"
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
+
+EARLIEST, LATEST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Times from the first on and before the second go into a table: many readers count nanoseconds in 64 bits."""
 
 
 class ColumnError(ValueError):
@@ -100,7 +104,7 @@ BRONZE = Table(
         Column("kind", "string", "The kind of update, for example message or channel_post."),
         Column("disposition", "string", "answer, or the reason why the bot does not answer this update."),
         Column("message_id", "bigint", "Number of the message within its chat; null if the update has no message."),
-        Column("chat_id", "bigint", "The chat; null if the update has none."),
+        Column("chat_id", "bigint", "The chat, which silver calls channel_id; null if the update has none."),
         Column("chat_type", "string", "private, group, supergroup or channel."),
         Column("chat_title", "string", "Title of a group or channel."),
         Column("topic_id", "bigint", "The forum topic (message_thread_id) that the message was written in."),
@@ -134,7 +138,7 @@ SILVER = Table(
         Column("update_id", "bigint", "Telegram's number of the update that contained the question."),
         Column("seq", "bigint", "Order of arrival, as in bronze."),
         Column("message_id", "bigint", "Number of the question's message within its chat."),
-        Column("channel_id", "bigint", "The chat that the question was asked in."),
+        Column("channel_id", "bigint", "The chat that the question was asked in, which bronze calls chat_id."),
         Column("conversation_type", "string", "private, group, supergroup or channel."),
         Column("channel_title", "string", "Title of the group or channel."),
         Column("topic_id", "bigint", "The forum topic that the question was asked in."),

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from pipeline.terminal import terminal
 from tests.support.world import Job, World, wait_until, world
 
 _MODEL_SECONDS = 0.2
@@ -43,7 +43,7 @@ def main(
         grid.add_row(f"{burst - slow} others, {slow} taking 20 s", f"{others:.1f}", "")
         wait_until(lambda: len(surroundings.table("silver")) == single + 2 * burst, 120, lambda: job.log)
         grid.add_row("end after SIGTERM", f"{job.terminate():.1f}", "")
-    Console().print(grid)
+    terminal().print(grid)
 
 
 def _one(surroundings: World, job: Job, number: int) -> float:

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.errors import OperatorError
+from pipeline.terminal import say
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 MESSAGES = IMAGES / "messages.txt"
@@ -119,5 +120,5 @@ if __name__ == "__main__":
     try:
         typer.run(main)
     except OperatorError as error:
-        print(f"pictures: {error}", file=sys.stderr)
+        say(f"pictures: {error}", error=True)
         raise SystemExit(2) from None

@@ -10,11 +10,11 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from infra.settings import StackSettings
+from pipeline.options import choices_of, meaning_of, stands_for
 from pipeline.settings import RunSettings, env_name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,17 +25,12 @@ MODULES = ROOT / "docs" / "modules.md"
 _TREES = ("pipeline", "infra", "secrets", "scripts")
 _HIDDEN = ("__init__.py", "__main__.py")
 
-_DEFAULT = re.compile(r"\s*\[([^\[\]]+)\]$")
-"""The end of a description that says what a setting without a default stands for."""
-
 
 def run_rows() -> Iterator[tuple[str, str, str]]:
     """Variable, default and description of each setting of a run."""
     for name, field in RunSettings.model_fields.items():
-        description = (field.description or "").strip()
-        said = _DEFAULT.search(description)
-        default = said[1] if said else _shown(field.get_default())
-        yield env_name(name), default, _meaning(_DEFAULT.sub("", description), field)
+        default = stands_for(field) or _shown(field.get_default())
+        yield env_name(name), default, _meaning(meaning_of(field), field)
 
 
 def stack_rows() -> Iterator[tuple[str, str, str]]:
@@ -112,7 +107,7 @@ def _replaced(file: Path, page: str, name: str, content: str) -> str:
 
 def _meaning(description: str, field: FieldInfo) -> str:
     """The description, with the values that can be chosen where it does not name them."""
-    values = [str(value) for value in get_args(field.annotation)] if get_origin(field.annotation) is Literal else []
+    values = choices_of(field)
     missing = [value for value in values if value and value not in re.findall(r"\w+", description)]
     if not missing:
         return description

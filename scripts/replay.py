@@ -14,7 +14,7 @@ from pipeline.command import run_command
 from pipeline.errors import OperatorError
 from scripts.replays.choice import planned_from
 from scripts.replays.landing import land
-from scripts.replays.plan import MODES, selection
+from scripts.replays.plan import MODES, STATUSES, selection
 from scripts.replays.table import show
 from scripts.target.choice import view_of
 from scripts.target.explanation import explain
@@ -25,12 +25,19 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(help=__doc__)
 def main(
-    mode: Annotated[str, typer.Option(help="answer: ask the model again. deliver: send the stored answer again.")],
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="answer: ask the model again. deliver: send the stored answer again.", metavar=f"<{'|'.join(MODES)}>"
+        ),
+    ],
     stack: Stack = "",
     outputs: OutputsFile = None,
     local: Local = False,
-    id: Annotated[list[str] | None, typer.Option(help="CHAT/MESSAGE; may be repeated.")] = None,
-    status: Annotated[list[str] | None, typer.Option(help="unknown, dead or fallback; may be repeated.")] = None,
+    id: Annotated[list[str] | None, typer.Option(help="A message; may be repeated.", metavar="CHAT/MESSAGE")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="May be repeated.", metavar=f"<{'|'.join(STATUSES)}>")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Messages received from then on; UTC unless it has a zone.")] = None,
     until: Annotated[str | None, typer.Option(help="Messages received before then, likewise.")] = None,
     limit: Annotated[int, typer.Option(help="The most messages to replay at once.", min=1, max=10_000)] = 50,

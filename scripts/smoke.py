@@ -1,7 +1,8 @@
 """Smoke tests of a deployment or of a local run: what is broken, and how to fix it.
 
-Exit code 0: all checks passed; 1: a check failed; 2: the checks can't run. They change nothing, except that one
-synthetic message stays as a marked row. They remove what else they created, also when interrupted.
+They change nothing, except that one synthetic message stays as a marked row. They remove what else they created, also
+when interrupted. Exit code 0: all checks passed; 1: a check failed; 2: the checks can't run. `make` turns each failure
+into 2.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import typer
 from infra.outputs import read_outputs
 from pipeline.command import run_command
 from pipeline.settings import read_run_settings
+from pipeline.terminal import say, say_json
 from scripts.checks.interruption import Interruption
-from scripts.checks.suite import Check, Explain, Result, chosen, results
+from scripts.checks.suite import NAMES, Check, Explain, Result, chosen, results
 from scripts.checks.verdicts import as_json, passed, print_results, write_junit
 from scripts.target.choice import require_one
 from scripts.target.options import Local, OutputsFile, Stack
@@ -30,10 +32,17 @@ def main(
     stack: Stack = "",
     outputs: OutputsFile = None,
     local: Local = False,
-    only: Annotated[list[str] | None, typer.Option(help="Run only this check; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Run only this check; may be repeated. One of {', '.join(NAMES)}.", metavar="<check>"),
+    ] = None,
     deadline: Annotated[
         float | None,
-        typer.Option(help="Seconds for the message to reach silver.  [local 60, else 120; triggered 1200]", min=1),
+        typer.Option(
+            help="Seconds for the message to reach silver.",
+            show_default="local 60, deployed 120, triggered 1200",
+            min=1,
+        ),
     ] = None,
     startup: Annotated[float, typer.Option(help="Seconds to wait for a run that is starting.", min=0)] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -46,7 +55,7 @@ def main(
         checks, explain = _checks(stack, outputs, local, deadline, startup, interruption)
         found = _run_checks([check for check in checks if check.name in names], interruption, explain)
     if json:
-        print(as_json(found, where))
+        say_json(as_json(found, where))
     else:
         print_results(found, where)
     if junit is not None:
@@ -83,7 +92,7 @@ def _run_checks(checks: Sequence[Check], interruption: Interruption, explain: Ex
     for result in results(checks, interruption, explain):
         found.append(result)
         if sys.stderr.isatty():
-            print(f"{result.name}: {result.verdict}", file=sys.stderr)
+            say(f"{result.name}: {result.verdict}", error=True)
     return found
 
 

@@ -22,7 +22,8 @@ def main(
 ) -> None:
     """Let the engine preview, deploy or remove a stack, after a check of what it needs.
 
-    Exit code 0: done; 1: the engine failed, and printed why; 2: you must fix something first.
+    Exit code 0: done; 1: the engine failed, and the last line says why; 2: you must fix something first. `make` itself
+    turns each failure into 2.
     """
     if not deploy(verb, stack, yes=yes, more=more or []):
         raise typer.Exit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -19,6 +18,7 @@ from pipeline.command import run_command, unforeseen
 from pipeline.errors import OperatorError
 from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
 from pipeline.redaction import scrub
+from pipeline.terminal import say
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -70,10 +70,10 @@ def rotate(
         else:
             calls.rotate(deployment, what, rollback, audit or default_file())
     except RotationFailed as error:
-        print(f"rotate: {scrub(str(error))}", file=sys.stderr)
+        say(f"rotate: {scrub(str(error))}", error=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        print(f"rotate: interrupted; {calls.CONTINUE_OR_UNDO}", file=sys.stderr)
+        say(f"rotate: interrupted; {calls.CONTINUE_OR_UNDO}", error=True)
         raise typer.Exit(1) from None
 
 

@@ -13,13 +13,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, f
 
 from pipeline.messages.answer import Answer
 from pipeline.messages.text import storable
+from pipeline.tables import LATEST
 
 NO_CHAT = 0
 """The chat of probes that are not delivered: no chat of Telegram's has this id, so none waits for them."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
-Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
-"""A time that every table can hold, whatever its time zone."""
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=LATEST)]
+"""A time that every reader of a table can hold, whatever its time zone."""
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError
+from pipeline.platform import jvm
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,10 +36,12 @@ class LocalSparkError(OperatorError):
     """Spark can't run on this machine as it is set up."""
 
 
-def session(spark_master: str, log_folder: Path) -> SparkSession:
+def session(spark_master: str, log_folder: Path, scratch: Path | None = None) -> SparkSession:
     """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
 
-    Raises LocalSparkError where Spark, its Java or Delta's jars are missing, or where it does not start.
+    Everything temporary goes to the scratch folder (by default in that of the logs), which is emptied first: only one
+    run at a time may use it. Raises LocalSparkError where Spark, its Java or Delta's jars are missing, where the
+    folders can't be written, or where Spark does not start; RunFailed where something ended its JVM meanwhile.
     """
     _require_pyspark()
     java = java_home()
@@ -47,20 +51,29 @@ def session(spark_master: str, log_folder: Path) -> SparkSession:
         )
     from pyspark.sql import SparkSession
 
-    os.environ["JAVA_HOME"] = str(java)
+    try:
+        log_folder.mkdir(parents=True, exist_ok=True)
+        scratch = jvm.cleared(scratch or log_folder / "scratch")
+        java = jvm.launcher(java, scratch)
+    except OSError as error:
+        raise LocalSparkError(
+            f"Spark's folders in {log_folder.parent} can't be written ({error.strerror or error}): "
+            "make room, or give the right to write there"
+        ) from None
     # Executors must use this Python and this Spark.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_HOME"] = str(_pyspark_folder())
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    log_folder.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("SPARK_WORKER_DIR", str(log_folder / "executors"))
+    os.environ.setdefault("SPARK_WORKER_DIR", str(scratch / "executors"))
     builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
-    for key, value in _settings().items():
+    for key, value in {**_settings(), "spark.local.dir": str(scratch)}.items():
         builder = builder.config(key, value)
-    with _stderr_to(log_folder / "spark.log"):
+    with _stderr_to(log_folder / "spark.log"), jvm.launch_environment(java, scratch):
         try:
             return builder.getOrCreate()
         except Exception as error:
+            if jvm.is_gone(error) or jvm.was_killed(error):
+                raise jvm.jvm_gone() from None
             raise LocalSparkError(
                 f"Spark does not start ({type(error).__name__}): see {log_folder / 'spark.log'}"
             ) from None
@@ -93,6 +106,8 @@ def _settings() -> dict[str, str]:
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
         # Hadoop gives its files a mode of its own.
         "spark.hadoop.fs.permissions.umask-mode": f"{_umask():03o}",
+        # Readers in Python hold times in 64 bits; Spark's own default is the older format of 96.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "WARN",
@@ -190,9 +205,9 @@ def fetch_jars() -> None:
     version = importlib.metadata.version("delta-spark")
     folder = _jar_folder()
     if any(folder.glob(f"delta-spark_*-{version}.jar")):
-        print(f"Delta {version}: its jars are present")
+        say(f"Delta {version}: its jars are present")
         return
-    print(f"Delta {version}: downloading its jars from Maven (once, about a minute) …", flush=True)
+    say(f"Delta {version}: downloading its jars from Maven (once, about a minute) …")
     os.environ["JAVA_HOME"] = str(java_home())
     with tempfile.TemporaryDirectory() as cache:
         # Spark resolves the packages before it starts its shell, which then ends at once: it gets no input.
@@ -227,7 +242,7 @@ def fetch_jars() -> None:
             unfinished = folder / f".{name}.{os.getpid()}"
             shutil.copyfile(jar, unfinished)
             unfinished.rename(folder / name)
-    print(f"Delta {version}: {len(delta_jars)} jars are present")
+    say(f"Delta {version}: {len(delta_jars)} jars are present")
 
 
 def trust_store(certificates: Iterable[bytes]) -> bytes:
@@ -255,13 +270,11 @@ def trust_store(certificates: Iterable[bytes]) -> bytes:
 
 def main() -> int:
     try:
-        print(f"Java: {java_home()}")
+        say(f"Java: {java_home()}")
         fetch_jars()
     except (LocalSparkError, subprocess.SubprocessError) as error:
-        print(
-            error if isinstance(error, LocalSparkError) else f"Delta's jars can't be downloaded: {error}",
-            file=sys.stderr,
-        )
+        known = isinstance(error, LocalSparkError)
+        say(str(error) if known else f"Delta's jars can't be downloaded: {error}", error=True)
         return 2
     return 0
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pipeline.errors import RunFailed
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.on_driver import DriverAnswering
 from pipeline.model.on_executors import DistributedAnswering
 from pipeline.platform import local_spark
 from pipeline.platform.credentials import Credential, ModelAccess
 from pipeline.platform.databricks import cluster_session, on_databricks
+from pipeline.platform.jvm import jvm_needed
 from pipeline.replies.journal import Journal
 from pipeline.replies.lanes import Lanes
 from pipeline.run.end import End
@@ -51,16 +53,32 @@ class Run:
         self._settings = settings
         self._once = once
         self._end = End(deadline)
+        self._stopped = False
 
     def stop(self) -> None:
         """Ask the run to end."""
+        self._stopped = True
         self._end.request()
 
     def run(self) -> bool:
         """Run to the end. Returns False where a deadline cut it short.
 
-        Raises OperatorError on what the operator must fix, and RunFailed where only a new run can continue.
+        Raises OperatorError on what the operator must fix, and RunFailed where only a new run can continue: also for a
+        run with `once` that was asked to stop first. What fails after that request is the end that was asked for.
         """
+        try:
+            finished = self._run()
+        except Exception as error:
+            if not self._stopped:
+                raise
+            # A service manager may have ended the processes that we still talk to.
+            log.info("stopped before all parts had started or ended", error=type(error).__name__)
+            finished = not self._once
+        if not finished and self._stopped:
+            raise RunFailed("the run was stopped: the next run continues with what is left")
+        return finished
+
+    def _run(self) -> bool:
         settings, end = self._settings, self._end
         token_source = TokenSource(settings)
         token = Credential(token_source)
@@ -73,7 +91,7 @@ class Run:
             api = BotApi(str(settings.telegram_api_url), token, settings.telegram_timeout)
             bot = ask_who_we_are(api, settings, end)
             if bot is None:
-                return not end.has_deadline
+                return not (end.has_deadline or self._once)
             token_source.bot_id = bot.id
             with storage_errors(root):
                 settings.places.claim(bot.id)
@@ -113,6 +131,7 @@ class Composition:
         self._recorder = recorder
         self._end = end
         self._once = once
+        self._scratch = self._storage.root / "scratch"
         self._model_settings = ModelSettings(
             model=settings.model,
             model_timeout=settings.model_timeout,
@@ -168,7 +187,8 @@ class Composition:
         self._query = RestartingQuery(self._stream, self._recorder.report)
         if not self._once:
             if not on_databricks():  # where Spark can't reach a path of this machine
-                warm_up(spark)
+                with jvm_needed():
+                    warm_up(spark, self._scratch)
             # The first micro-batch of a process takes longer: give it a tick, for which nobody waits.
             with storage_errors(self._storage.root):
                 self._landing.tick()
@@ -207,7 +227,7 @@ class Composition:
         if on_databricks():
             return cluster_session()
         with storage_errors(self._storage.root):
-            return local_spark.session(self._settings.spark_master, self._storage.root / "logs")
+            return local_spark.session(self._settings.spark_master, self._storage.root / "logs", self._scratch)
 
     def _build_stream(self, spark: SparkSession) -> SilverStream:
         settings, recorder = self._settings, self._recorder
@@ -224,6 +244,7 @@ class Composition:
             distribute_above=settings.distribute_above,
             distributed=self._distributed,
             committed=lambda batch_id, updates: recorder.set(batch_id=batch_id, batch_at=datetime.now(UTC)),
+            report=recorder.report,
         )
 
     def _log_serving(self) -> None:

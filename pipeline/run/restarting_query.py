@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
-from pipeline.errors import RunFailed
+from pipeline.errors import OperatorError
+from pipeline.platform.jvm import is_gone, jvm_needed
 from pipeline.run.background import Background, StartInBackground, start_thread
 from pipeline.run.backoff import backoff
 
@@ -20,6 +21,8 @@ _LONGEST_WAIT = 60.0
 _STEADY_AFTER = 60.0
 """Seconds that a restarted query must run before its failures are forgotten."""
 _FINISH_WITHIN = 10.0
+_BEGIN_ANEW_AFTER = 2
+"""Failures of Spark's own in a row, without a micro-batch between them, after which the checkpoint is given up."""
 
 
 class SparkQuery(Protocol):
@@ -40,6 +43,8 @@ class Stream(Protocol):
 
     busy: threading.Event
     begun: int
+    processed: int
+    callback_failed: bool
 
     @property
     def oversized(self) -> bool: ...
@@ -48,9 +53,14 @@ class Stream(Protocol):
 
     def start(self) -> SparkQuery: ...
 
+    def begin_anew(self, reason: str) -> None: ...
+
 
 class RestartingQuery:
     """Keeps one query of the stream running: restarts it, later each time it fails.
+
+    A query that Spark itself fails twice before a micro-batch is through has a checkpoint that can't be continued: it
+    gets a new one. A micro-batch that fails in our own callback (a full disk, a table) says nothing about that.
 
     Threads: all methods are for the supervisor's thread. Threads named "catch-up" wait for Spark; they read `_query`
     and set `_caught_up`, and write nothing else.
@@ -70,6 +80,8 @@ class RestartingQuery:
         self._query: SparkQuery | None = None
         self._started_at = 0.0
         self._failures = 0
+        self._failures_of_spark = 0
+        self._processed_at_failure = 0
         self._restart_at = 0.0
         self._catching_up: Background | None = None
         self._caught_up = False
@@ -90,16 +102,20 @@ class RestartingQuery:
         return self._stream.oversized
 
     def start(self, now: float) -> None:
-        """Create the tables and start the first query. Raises TableError, and what Spark raises."""
-        self._stream.prepare()
-        self._start_query(now)
+        """Create the tables and start the first query. A query that does not start is tried again by `check`.
+
+        Raises TableError, OSError, what Spark raises for a table, and RunFailed when Spark's JVM is gone.
+        """
+        with jvm_needed():
+            self._stream.prepare()
+            self._start_query(now)
 
     def check(self, now: float) -> None:
         """Restart the query if it has ended and its wait is over at `now`.
 
         Raises RunFailed when Spark's JVM is gone: no query can be started in it.
         """
-        with _jvm_needed():
+        with jvm_needed():
             if self._query is None:
                 if now >= self._restart_at:
                     self._start_query(now)
@@ -126,10 +142,21 @@ class RestartingQuery:
         return self._caught_up
 
     def renew(self) -> None:
-        """End the query, between two micro-batches, so that the next `check` starts one with a new checkpoint."""
-        query, self._query = self._query, None
-        if query is not None:
-            query.stop()
+        """End the query, between two micro-batches, so that the next `check` starts one with a new checkpoint.
+
+        One that does not end in time is left to end; `check` restarts it then. Raises RunFailed without a JVM.
+        """
+        if self._query is None:
+            return
+        with jvm_needed():
+            try:
+                self._query.stop()
+            except Exception as error:
+                if is_gone(error):
+                    raise
+                log.warning("the query does not stop yet", reason=_first_line(error))
+                return
+        self._query = None
 
     def stop(self) -> None:
         """End the query. Never raises: a JVM that is gone has no query left."""
@@ -138,7 +165,13 @@ class RestartingQuery:
                 self._query.stop()
 
     def _start_query(self, now: float) -> None:
-        self._query = self._stream.start()
+        try:
+            self._query = self._stream.start()
+        except Exception as error:
+            if isinstance(error, OperatorError) or is_gone(error):
+                raise
+            self._note_failure(error, now)
+            return
         self._started_at = now
 
     def _note_failure(self, error: BaseException | None, now: float) -> None:
@@ -148,6 +181,24 @@ class RestartingQuery:
         reason = _first_line(error)
         log.error("the stream failed; it will be restarted", reason=reason, failures=self._failures)
         self._report("stream", reason)
+        if self._checkpoint_is_given_up():
+            try:
+                self._stream.begin_anew(f"Spark can't continue the last one ({reason})")
+            except OSError as failure:
+                log.error("the checkpoint can't be set aside", reason=failure.strerror or str(failure))
+
+    def _checkpoint_is_given_up(self) -> bool:
+        processed = self._stream.processed
+        if self._stream.callback_failed or processed != self._processed_at_failure:
+            self._failures_of_spark = 0
+        self._processed_at_failure = processed
+        if self._stream.callback_failed:
+            return False
+        self._failures_of_spark += 1
+        if self._failures_of_spark < _BEGIN_ANEW_AFTER:
+            return False
+        self._failures_of_spark = 0
+        return True
 
     def _catch_up(self) -> None:
         query = self._query
@@ -155,16 +206,6 @@ class RestartingQuery:
             with contextlib.suppress(Exception):  # a query that fails meanwhile is restarted, and then asked again
                 query.processAllAvailable()
                 self._caught_up = True
-
-
-@contextlib.contextmanager
-def _jvm_needed() -> Iterator[None]:
-    from py4j.protocol import Py4JNetworkError
-
-    try:
-        yield
-    except (Py4JNetworkError, ConnectionError):
-        raise RunFailed("Spark's JVM is gone: see logs/spark.log in the storage; a new run continues") from None
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -9,7 +9,6 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from pipeline.sandbox.models.embedded import EmbeddedModel
@@ -18,6 +17,7 @@ from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
+from pipeline.terminal import Terminal, say, terminal
 
 
 class SandboxModel(StrEnum):
@@ -40,7 +40,6 @@ def sandbox(
     model_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the model server; 0 for a free one.")] = 0,
 ) -> None:
     """Serve a simulated Telegram with a chat page, and a model: develop a bot without any account."""
-    errors = Console(stderr=True)
     with ExitStack() as running, _stop_signal() as stopped:
         try:
             url = running.enter_context(serve(create_app(Telegram(token)), host, port)).url
@@ -48,9 +47,9 @@ def sandbox(
             settings |= _start_model(running, model, model_port)
         except (ImportError, OSError, RuntimeError, ValueError) as error:
             # Each of these the user can fix: a taken port, a missing extra, a token of the wrong form.
-            errors.print(f"sandbox: {_in_one_line(error)}", soft_wrap=True, markup=False, highlight=False)
+            say(f"sandbox: {_in_one_line(error)}", error=True)
             raise typer.Exit(2) from None
-        _show(Console(), url, settings)
+        _show(terminal(), url, settings)
         stopped.wait()
 
 
@@ -77,7 +76,7 @@ def _in_one_line(error: Exception) -> str:
     return " ".join((error.strerror or str(error) if isinstance(error, OSError) else str(error)).split())
 
 
-def _show(console: Console, url: str, settings: dict[str, str]) -> None:
+def _show(console: Terminal, url: str, settings: dict[str, str]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_row("Chat page", f"{url}/", style="bold")
     table.add_row("Bot API", f"{url}/bot<token>/<method>")
@@ -86,7 +85,7 @@ def _show(console: Console, url: str, settings: dict[str, str]) -> None:
     console.print("\nSet in the bot's environment:", style="dim")
     for name, value in settings.items():
         # Without line breaks, to be copied.
-        console.print(f"export {name}={value}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"export {name}={value}", soft_wrap=True, markup=False)
     console.print("\nCtrl-C stops it.", style="dim")
 
 

@@ -38,3 +38,26 @@ def write_durably(path: Path, content: bytes, modified_at: float | None = None) 
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def sync_file(path: Path, *, missing_ok: bool = False) -> None:
+    """Make the content of a file that another program wrote durable. Raises OSError."""
+    _sync(path, missing_ok)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    _sync(path, missing_ok=False)
+
+
+def _sync(path: Path, missing_ok: bool) -> None:
+    try:
+        opened = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        if missing_ok:
+            return
+        raise
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

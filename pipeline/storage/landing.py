@@ -1,8 +1,9 @@
 """The landing: raw updates, one durable file per poll. Once they are durable here, Telegram may delete them.
 
 A file is named `{first seq}-{lowest update_id}-{highest update_id}.jsonl` and has one envelope a line,
-`{"seq", "bot_id", "received_at", "update"}`. The stream lists this folder; finished files move to `_done/{day}/`, which
-Spark's listing ignores.
+`{"seq", "bot_id", "received_at", "update"}`. An update that can't be read as JSON is kept as its `text`, with the
+reason as `unreadable`. The ids in the name are 0 for updates without an id that could be confirmed. The stream lists
+this folder; finished files move to `_done/{day}/`, which Spark's listing ignores.
 
 A check's probe and an operator's replay are processed like messages but do not come from Telegram: they are injected,
 also while the pipeline runs. `injected_file` gives such a file; its lines have an `origin` too. Its writer puts it into
@@ -27,17 +28,16 @@ from typing import Any, NamedTuple
 
 from pipeline.messages.origin import Origin
 from pipeline.storage.durable import write_durably
+from pipeline.storage.landed import DONE, LandedFiles, Unreadable, usable_id
 
 REPOLL_WINDOW = timedelta(hours=48)
 """How far back a re-polled update is recognised; Telegram keeps an unconfirmed one for 24 hours."""
 
-KEEP_DONE = timedelta(days=7)
+KEEPDONE = timedelta(days=7)
 """How long finished files stay; bronze has their content."""
 
-_DONE = "_done"
 _INJECTED = "-injected-"
 _TICK = "-tick.jsonl"
-_MOST_ID = 2**63 - 1
 
 
 def file_seq(name: str) -> int:
@@ -82,23 +82,6 @@ def is_tick(name: str) -> bool:
     return name.endswith(_TICK)
 
 
-class _Name(NamedTuple):
-    """What a landing file's name says: it saves opening most files in a search for an update."""
-
-    seq: int
-    lowest: int
-    highest: int
-
-    @classmethod
-    def parse(cls, path: Path) -> _Name | None:
-        try:
-            # Only our own files have exactly three numbers.
-            seq, lowest, highest = (int(piece) for piece in path.stem.split("-"))
-        except ValueError:
-            return None
-        return cls(seq, lowest, highest)
-
-
 class Landing:
     """The landing folder of the one running pipeline.
 
@@ -111,21 +94,25 @@ class Landing:
         folder: Path,
         bot_id: int,
         now: Callable[[], float] = time.time,
+        *,
         confirm: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create the folder if it is missing, and read the names in it. Raises OSError. `now`: seconds since 1970.
+        """Create the folder if it is missing, and read the names in it. Raises OSError.
 
-        `confirm` is called by any thread before each change. It raises what `Lease.confirm` raises.
+        `now`: seconds since 1970. `clock`: seconds of a steady clock. `confirm` is called before each write, and raises
+        what `Lease.confirm` raises if the storage is no longer this run's: then nothing is written.
         """
-        self.confirm = confirm
         self._folder = folder
         self._bot_id = bot_id
         self._now = now
+        self.confirm = confirm
+        """Any thread: raises if the landing is no longer this run's."""
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
-        self._earlier = list(self._recent())
-        self._seq = max((name.seq for name, _ in self._earlier), default=0) + 100
-        self._read: dict[Path, set[str]] = {}
+        window = REPOLL_WINDOW.total_seconds()
+        self._earlier = LandedFiles(folder, (now() - window) * 1e6, window, clock)
+        self._seq = self._earlier.newest_seq + 100
         self.first_seq = max(self._seq + 1, int(now() * 1e6))
         """Files that this run lands have a first seq of at least this."""
         self.newest_seq = 0
@@ -136,8 +123,7 @@ class Landing:
         if not updates:
             return None
         self.confirm()
-        ids = [u["update_id"] for u in updates if isinstance(u, dict) and isinstance(u.get("update_id"), int)]
-        ids = [min(max(update_id, 0), _MOST_ID) for update_id in ids]
+        ids = [update_id for update_id in map(usable_id, updates) if update_id is not None]
         lowest, highest = min(ids, default=0), max(ids, default=0)
         received_at = datetime.fromtimestamp(self._now(), UTC).isoformat()
         with self._lock:
@@ -162,8 +148,8 @@ class Landing:
             self.newest_seq = seq
 
     def unseen(self, updates: Sequence[Any]) -> list[Any]:
-        """The updates of a poll after a restart that no former run landed within the last 48 hours."""
-        return [update for update in updates if not self._landed(update)]
+        """The updates that no former run landed within the 48 hours before this run. Raises OSError."""
+        return [update for update in updates if update not in self._earlier]
 
     def waiting(self) -> list[Path]:
         """Files that are not finished: the stream may still have to read them."""
@@ -172,7 +158,7 @@ class Landing:
     def finish(self, names: Iterable[str]) -> None:
         """Move files whose micro-batch is committed out of the listed folder; a tick is removed."""
         self.confirm()
-        day = self._folder / _DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
+        day = self._folder / DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:
             path = self._folder / name
             if is_tick(name):
@@ -184,9 +170,9 @@ class Landing:
                     path.rename(day / name)
 
     def expire(self) -> None:
-        """Remove finished files older than KEEP_DONE."""
-        oldest = datetime.fromtimestamp(self._now(), UTC).date() - KEEP_DONE
-        for day in (self._folder / _DONE).glob("????-??-??"):
+        """Remove finished files older than KEEPDONE."""
+        oldest = datetime.fromtimestamp(self._now(), UTC).date() - KEEPDONE
+        for day in (self._folder / DONE).glob("????-??-??"):
             if day.name < oldest.isoformat():
                 shutil.rmtree(day, ignore_errors=True)
 
@@ -197,46 +183,10 @@ class Landing:
         self._seq = first + count - 1
         return first
 
-    def _recent(self) -> Iterable[tuple[_Name, Path]]:
-        since = (self._now() - REPOLL_WINDOW.total_seconds()) * 1e6
-        for path in (*self._folder.glob("*.jsonl"), *self._folder.glob(f"{_DONE}/*/*.jsonl")):
-            name = _Name.parse(path)
-            if name is not None and name.seq >= since:
-                yield name, path
-
-    def _landed(self, update: Any) -> bool:
-        update_id = update.get("update_id") if isinstance(update, dict) else None
-        if not isinstance(update_id, int):
-            return False
-        wanted = json.dumps(update, sort_keys=True)
-        return any(
-            wanted in self._updates_in(path) for name, path in self._earlier if name.lowest <= update_id <= name.highest
-        )
-
-    def _updates_in(self, path: Path) -> set[str]:
-        """The updates of one file of a former run, as comparable text: a re-polled update is the same as a whole."""
-        if path not in self._read:
-            if not path.exists():
-                moved = next(self._folder.glob(f"{_DONE}/*/{path.name}"), None)
-                text = moved.read_text() if moved else ""
-            else:
-                text = path.read_text()
-            self._read[path] = set(map(_update_in, text.splitlines()))
-        return self._read[path]
-
 
 def _line(envelope: dict[str, Any]) -> str:
-    try:
-        return json.dumps(envelope)
-    except RecursionError:
-        # Telegram sends nothing like this; the line goes to quarantine.
-        return json.dumps({**envelope, "update": None, "unreadable": "nested too deeply"})
-
-
-def _update_in(line: str) -> str:
-    try:
-        envelope = json.loads(line)
-        # Telegram does not deliver an injected update again.
-        return json.dumps(envelope["update"], sort_keys=True) if "origin" not in envelope else ""
-    except (ValueError, KeyError, TypeError):
-        return ""
+    update = envelope["update"]
+    if isinstance(update, Unreadable):
+        # It goes to quarantine.
+        return json.dumps({**envelope, "update": None, "unreadable": update.reason, "text": update.text})
+    return json.dumps(envelope)

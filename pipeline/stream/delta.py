@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError
 from pipeline.messages.identity import Identity
+from pipeline.stream.delta_log import DeltaLog
 from pipeline.stream.rows import Row
 from pipeline.tables import QUARANTINE, Column, Table, is_table_name
 
@@ -27,10 +29,12 @@ class DeltaTable:
     Only the thread that the session belongs to may call: in a micro-batch that is Spark's callback thread.
     """
 
-    def __init__(self, table: Table, place: str, spark: SparkSession) -> None:
+    def __init__(self, table: Table, place: str, spark: SparkSession, log: DeltaLog | None = None) -> None:
+        """`log`: the table's, if it is on a local disk. What is appended is then durable."""
         self.table = table
         self.place = place
         self._spark = spark
+        self._log = log
         self._named = is_table_name(place)
 
     def ensure(self) -> None:
@@ -64,9 +68,10 @@ class DeltaTable:
     def append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
         """Append rows once for (query, batch): Delta skips what it has already. No rows make no commit.
 
-        Raises ColumnError for a row that has not exactly the table's columns. The query's id is part of the app id
-        because Delta skips every version at or below the highest it knows of an app id: a new checkpoint counts from
-        zero again, and under the old app id its first batches would be lost.
+        When this returns, the rows survive a power cut. Raises OSError where they can't be made durable, and
+        ColumnError for a row that has not exactly the table's columns. The query's id is part of the app id because
+        Delta skips every version at or below the highest it knows of an app id: a new checkpoint counts from zero
+        again, and under the old app id its first batches would be lost.
         """
         if not rows:
             return
@@ -83,6 +88,8 @@ class DeltaTable:
             writer.saveAsTable(self.place)
         else:
             writer.save(self.place)
+        if self._log is not None:
+            self._log.sync()
 
     def known(self, identities: Iterable[Identity]) -> set[Identity]:
         """Those of these messages that the table has a row of."""
@@ -118,9 +125,9 @@ class DeltaTable:
         return f"delta.`{self.place}`"
 
 
-def warm_up(spark: SparkSession) -> None:
+def warm_up(spark: SparkSession, scratch: Path) -> None:
     """Write and read a temporary table: the first time takes a JVM seconds, for which no message should wait."""
-    with tempfile.TemporaryDirectory(prefix="warm-up-") as folder:
+    with tempfile.TemporaryDirectory(prefix="warm-up-", dir=scratch) as folder:
         table = DeltaTable(QUARANTINE, folder, spark)
         table.ensure()
         table.append([dict.fromkeys(QUARANTINE.column_names)], "warm-up", 0)

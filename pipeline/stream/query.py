@@ -17,8 +17,9 @@ import structlog
 from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal
 from pipeline.storage.landing import Landing
-from pipeline.stream.checkpoint import Checkpoint
+from pipeline.stream.checkpoint import Checkpoint, Mark, MarkFile, absolute
 from pipeline.stream.delta import DeltaTable
+from pipeline.stream.delta_log import DeltaLog
 from pipeline.stream.micro_batch import EarlierWork, files_of_earlier_queries
 from pipeline.stream.processor import BatchProcessor, ReplyLanes, Stopped
 from pipeline.stream.table_writer import Tables
@@ -40,9 +41,10 @@ _MOST_FILES = 50
 class SilverStream:
     """The query and its sink. One to a run; `start` may be called again after the query has ended.
 
-    Threads: the supervisor's thread calls `prepare`, `start` and `stop`, and reads `oversized`, `busy` and `begun`.
-    Spark's callback thread calls `_process`, one micro-batch at a time, and alone writes `busy` and `begun`. `start` is
-    called only while no query runs, so what it sets up is not read at the same time.
+    Threads: the supervisor's thread calls `prepare`, `start`, `begin_anew` and `stop`, and reads the attributes.
+    Spark's callback thread calls `_process`, one micro-batch at a time, and alone writes `busy`, `begun` and
+    `processed`. `start` and `begin_anew` are called only while no query runs, so what they set up is not read at the
+    same time.
     """
 
     def __init__(
@@ -60,16 +62,21 @@ class SilverStream:
         distribute_above: int | None = None,
         distributed: Answering | None = None,
         committed: Callable[[int, int], None] = lambda batch_id, updates: None,
+        report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
         """`patience` is how many seconds a batch waits for its answers, `max_open` how many replies may be open.
 
         `distributed` is asked if a batch has more than `distribute_above` questions. `committed` is called at the end
-        of each batch, on Spark's callback thread, with the batch's id and its number of updates.
+        of each batch, on Spark's callback thread, with the batch's id and its number of updates. `report` is called
+        with "stream" and what was found damaged and repaired.
         """
         self._spark = spark
         self._storage = storage
         self._landing = landing
         self._checkpoint = Checkpoint(storage.checkpoints / "silver")
+        self._mark = MarkFile(storage.root / "query.json")
+        self._report = report
+        self._logs = {table.name: DeltaLog.of(storage.table(table)) for table in TABLES}
         self._processor = BatchProcessor(
             bot,
             landing,
@@ -81,23 +88,47 @@ class SilverStream:
             distribute_above=distribute_above,
             distributed=distributed,
             committed=committed,
+            appending=self._write_mark,
         )
         self._started_before = False
         self.busy = threading.Event()
         """Set while a micro-batch is being processed."""
         self.begun = 0
         """How many micro-batches have begun."""
+        self.processed = 0
+        """How many micro-batches were processed, each counted once however often Spark called it."""
+        self.callback_failed = False
+        """Whether the last thing that ended in this query was a micro-batch that failed here, and not in Spark."""
+        self._last_processed: tuple[str, int] = ("", -1)
 
     def prepare(self) -> None:
-        """Create the tables that are missing. Raises TableError."""
+        """Create the tables that are missing, and make durable what they hold. Raises TableError, OSError."""
         for table in TABLES:
+            delta_log = self._logs[table.name]
+            removed = delta_log.repair() if delta_log else []
+            if removed:
+                log.warning("the newest commits of a table were cut and are removed", table=table.name, files=removed)
+                self._report("stream", f"the newest commits of {table.name} were cut: what they had is appended again")
             self._table(table, self._spark).ensure()
+            # A run that was killed may have left its last commit in memory only, and this one lets go what it holds.
+            if delta_log:
+                delta_log.sync()
+
+    def begin_anew(self, reason: str) -> None:
+        """Set the checkpoint aside, so that `start` begins a new one. Nothing is lost by that. Raises OSError."""
+        self._checkpoint.set_aside()
+        log.warning("a new checkpoint is begun", reason=reason, set_aside=str(self._checkpoint.aside))
+        self._report("stream", f"a new checkpoint is begun: {reason}")
 
     def start(self) -> StreamingQuery:
-        """Start the query, or continue from its checkpoint."""
-        if self.oversized:
+        """Start the query, or continue from its checkpoint if it can be. Raises OSError, and what Spark raises."""
+        fault = self._checkpoint.fault(self._mark.read(), self._storage.landing)
+        if fault is not None:
+            self.begin_anew(fault)
+        elif self.oversized:
             log.info("a new checkpoint is begun", reason="the log of files that were read has become large")
             self._checkpoint.discard()
+        self.callback_failed = False
         # Files that this run has landed can't be in the tables before its first query.
         own_from = math.inf if self._started_before else self._landing.first_seq
         earlier = EarlierWork(
@@ -140,7 +171,12 @@ class SilverStream:
         self.busy.set()
         self.begun += 1
         try:
+            self.callback_failed = True
             self._process_batch(frame, str(query_id), batch_id)
+            self.callback_failed = False
+            if (str(query_id), batch_id) != self._last_processed:
+                self._last_processed = (str(query_id), batch_id)
+                self.processed += 1
         except Stopped:
             raise RuntimeError("stopped") from None
         except Exception as error:
@@ -161,7 +197,10 @@ class SilverStream:
         self._processor.process(_lines(frame), tables, query_id, batch_id)
 
     def _table(self, table: Table, spark: SparkSession) -> DeltaTable:
-        return DeltaTable(table, self._storage.table(table), spark)
+        return DeltaTable(table, self._storage.table(table), spark, self._logs[table.name])
+
+    def _write_mark(self, query_id: str, batch_id: int) -> None:
+        self._mark.write(Mark(query_id=query_id, landing=absolute(self._storage.landing), batch_id=batch_id))
 
 
 def _lines(frame: DataFrame) -> Iterator[tuple[str, str]]:

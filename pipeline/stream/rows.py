@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pipeline.replies.reply import Reply
+from pipeline.tables import EARLIEST, LATEST
 from pipeline.telegram.routing import Disposition
 from pipeline.telegram.update import Malformed, Update
 
@@ -95,8 +96,9 @@ def quarantine_row(malformed: Malformed, *, source_file: str, ingested_at: datet
 
 
 def _time(seconds: int | None) -> datetime | None:
-    """A time that a table can hold. One outside the years 1 to 9999 is left out; `raw` keeps it."""
+    """A time that every reader of a table can hold. One outside these is left out; `raw` keeps it."""
     try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+        time = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
     except (OverflowError, ValueError, OSError):
         return None
+    return time if time is not None and EARLIEST <= time < LATEST else None

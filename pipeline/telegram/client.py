@@ -24,6 +24,7 @@ from pipeline.platform.credentials import Credential
 from pipeline.redaction import quoted
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.connections import NeverConnected, Sessions
+from pipeline.telegram.poll import read_poll
 
 _CONNECT_TIMEOUT = 10.0
 """Seconds."""
@@ -101,7 +102,7 @@ class BotApi:
         body = {"timeout": int(wait), "limit": 100, "allowed_updates": list(kinds)}
         if offset is not None:
             body["offset"] = offset
-        updates = self._call("getUpdates", body, wait, _MOST_BYTES_OF_UPDATES, read=json.loads)
+        updates = self._call("getUpdates", body, wait, _MOST_BYTES_OF_UPDATES, read=read_poll)
         if not isinstance(updates, list):
             raise Interrupted("getUpdates answered without a list")
         return updates

@@ -3,12 +3,16 @@
 `getUpdates(offset=n)` makes Telegram delete every update below n. So an offset is passed only for updates that are
 durable here, and only while there is something to confirm: after a week of silence the next update_id is random
 (https://core.telegram.org/bots/api#update), and an old offset above it would delete an update that nobody has seen.
+
+What comes again is recognised: updates that a former run landed, and those without a usable id, which can't be
+confirmed and come with each poll.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +20,17 @@ from typing import Any
 import structlog
 
 from pipeline.errors import OperatorError
+from pipeline.storage.landed import digest, usable_id
 from pipeline.storage.landing import Landing
 from pipeline.telegram.client import BotApi, BotApiError, Refused
 from pipeline.telegram.update import KINDS
 
 log = structlog.get_logger(__name__)
+
+_REMEMBERED = 10_000
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+"""Seconds between polls that bring only what can't be confirmed. Telegram answers them at once."""
 
 
 class IntakeEnded(OperatorError):
@@ -34,14 +44,14 @@ class Poll:
     landed: int
     """How many updates were landed."""
     confirmed: bool
-    """Whether everything that this run has landed is confirmed: the poll came back empty."""
+    """Whether Telegram holds nothing more that could be landed or confirmed."""
+    repeated: bool = False
+    """Whether all that came is landed and can't be confirmed: the next poll would bring it again at once."""
 
 
 def next_offset(updates: Sequence[Any], offset: int | None) -> int | None:
     """The offset that confirms the updates of a poll; None when there is nothing left to confirm."""
-    ids: list[int] = [
-        update["update_id"] for update in updates if isinstance(update, dict) and type(update.get("update_id")) is int
-    ]
+    ids = [update_id for update_id in map(usable_id, updates) if update_id is not None]
     if ids:
         return max(ids) + 1
     return offset if updates else None
@@ -74,8 +84,10 @@ class Intake:
         self._report = report
         self._clock = clock
         self._offset: int | None = None
-        self._may_be_landed = True
-        """Whether a poll may bring updates that a former run has landed."""
+        self._landed_last: OrderedDict[bytes, None] = OrderedDict()
+        """Digests of the updates that came last, those of this run without a usable id among them."""
+        self._repeats = 0
+        """How many polls in a row brought only what is landed and can't be confirmed."""
         self._conflict_since: float | None = None
         self._conflict_last = 0.0
         self._failures = 0
@@ -88,16 +100,32 @@ class Intake:
         # An offset deletes, so a run that was frozen first makes sure that the bot is still its own.
         self._landing.confirm()
         updates = self._api.get_updates(self._offset, self._poll_seconds if wait is None else wait, KINDS)
-        new = self._landing.unseen(updates) if self._may_be_landed else updates
-        self._landing.land(new)
-        # The updates are durable: only now may the next poll confirm them.
-        confirmed = not updates
-        self._offset = next_offset(updates, self._offset)
-        # Updates that a former run landed come first: after a poll without any, everything is new.
-        self._may_be_landed = self._may_be_landed and len(new) < len(updates)
+        others = [update for update in updates if digest(update) not in self._landed_last]
+        new = self._landing.unseen(others)
+        for readable in (True, False):
+            # Those without a usable id get a file of their own, whose name says so: they are looked up by it.
+            self._landing.land([update for update in new if (usable_id(update) is not None) is readable])
+        self._remember(updates)
+        # The updates are durable: only now may the next poll confirm them. What came although it was confirmed by
+        # this poll, or can't be confirmed, is not waited for.
+        new_ones = set(map(id, new))
+        left = [update for update in updates if id(update) in new_ones or self._is_to_confirm(update)]
+        if left or not any(usable_id(update) is not None for update in updates):
+            self._offset = next_offset(left, self._offset)
         if new:
             self._landed(len(new))
-        return Poll(len(new), confirmed)
+        return Poll(len(new), not left, bool(updates) and not left)
+
+    def _is_to_confirm(self, update: Any) -> bool:
+        update_id = usable_id(update)
+        return update_id is not None and (self._offset is None or update_id >= self._offset)
+
+    def _remember(self, updates: Sequence[Any]) -> None:
+        for known in map(digest, updates):
+            self._landed_last[known] = None
+            self._landed_last.move_to_end(known)
+        while len(self._landed_last) > _REMEMBERED:
+            self._landed_last.popitem(last=False)
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set. Raises what `attempt` raises."""
@@ -122,6 +150,11 @@ class Intake:
         self._failures = 0
         if self._conflict_since is not None and self._clock() - self._conflict_last > self._patience:
             self._conflict_since = None
+        self._repeats = self._repeats + 1 if poll.repeated else 0
+        if self._repeats == 1:
+            log.warning("updates come again that can't be confirmed")
+        if poll.repeated:
+            stop.wait(min(_FIRST_PAUSE * 2.0 ** min(self._repeats - 1, 10), _LONGEST_PAUSE))
         return poll
 
     def _seconds_to_wait(self, error: BotApiError | OSError) -> float:

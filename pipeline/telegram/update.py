@@ -171,6 +171,8 @@ def read_line(line: str, bot_id: int) -> Update | Malformed | Tick:
 
 def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update | Malformed:
     raw = envelope.get("update")
+    if raw is None and isinstance(envelope.get("unreadable"), str) and isinstance(envelope.get("text"), str):
+        return Malformed(f"update: {envelope['unreadable']}"[:300], _without_lone_surrogates(envelope["text"]))
     if not isinstance(raw, dict):
         return Malformed("update: missing or not an object", line)
     if envelope.get("bot_id") != bot_id:

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from pipeline.messages.origin import Probe
@@ -19,6 +17,7 @@ from pipeline.storage.landing import file_seq
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
+from pipeline.terminal import plain, say_json, terminal
 from pipeline.view.ages import ago, duration
 from pipeline.view.data import NotReadableHere, is_running
 from pipeline.view.local import LocalView
@@ -80,14 +79,14 @@ def status_of(storage: Storage) -> Status:
 
 def print_status(status: Status, *, as_json: bool = False) -> None:
     if as_json:
-        print(status.model_dump_json(indent=2))
+        say_json(status.model_dump_json(indent=2))
         return
     grid = Grid.grid(padding=(0, 2))
     run = status.run
     who = f"@{run.bot_username}" if run and run.bot_username else "no bot yet"
-    grid.add_row("storage", f"{status.storage}  ({who})")
+    grid.add_row("storage", plain(f"{status.storage}  ({who})"))
     state = f"running, process {run.pid} on {run.host}" if status.running and run else "not running"
-    grid.add_row("run", state if not run or not run.said_at else f"{state}; last said {ago(run.said_at)}")
+    grid.add_row("run", plain(state if not run or not run.said_at else f"{state}; last said {ago(run.said_at)}"))
     lag = "unknown" if status.lag_seconds is None else duration(status.lag_seconds)
     grid.add_row("landing", f"{status.landing_files} files to read, lag {lag}")
     grid.add_row("bronze", _counts(status.bronze))
@@ -98,16 +97,17 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
     if run and run.batch_at:
         grid.add_row("last batch", f"{run.batch_id}, {ago(run.batch_at)}")
     for service, problem in (run.problems if run and status.running else {}).items():
-        grid.add_row("[red]out", f"[red]{service}: {escape(problem.reason)}, since {ago(problem.since)}")
+        grid.add_row("[red]out", f"[red]{plain(f'{service}: {problem.reason}')}, since {ago(problem.since)}")
     if run and run.last_error:
-        grid.add_row("last error", f"{escape(run.last_error.reason)}, {ago(run.last_error.since)}")
+        grid.add_row("last error", f"{plain(run.last_error.reason)}, {ago(run.last_error.since)}")
     where = " in the journal; silver is not readable here" if status.silver is None else ""
     grid.add_row("unknown", f"{status.unknown_count or 'none'}{where}")
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal(soft_wrap=True)
     console.print(grid)
     for reply in status.unknown:
-        asked = f"chat {reply.chat_id} message {reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
-        console.print(f"  {asked}: {reply.reason}", markup=False)
+        # The name that `replay.py --id` takes.
+        asked = f"{reply.chat_id}/{reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
+        console.print(f"  {asked}: {reply.reason or 'no reason was kept'}", markup=False)
 
 
 def _unsettled(storage: Storage) -> list[Reply]:
@@ -150,4 +150,4 @@ def _counts(counts: dict[str, int] | None) -> str:
     if counts is None:
         return "not readable here"
     total = sum(counts.values())
-    return f"{total}  ({', '.join(f'{count} {name}' for name, count in counts.items())})" if counts else "0"
+    return f"{total}  ({', '.join(f'{count} {plain(name)}' for name, count in counts.items())})" if counts else "0"

@@ -8,24 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.errors import OperatorError
+from pipeline.terminal import plain, terminal
 from scripts.checks.suite import CheckVerdict, Result
 
 _COLOURS = {CheckVerdict.PASSED: "green", CheckVerdict.FAILED: "red", CheckVerdict.SKIPPED: "yellow"}
 
 
 def print_results(results: Sequence[Result], where: str) -> None:
-    grid = Table("check", "verdict", "seconds", "finding", title=f"smoke tests of {where}", title_justify="left")
+    # Folded, not cut: a finding may hold a path or an address, to be copied.
+    finding = Column("finding", overflow="fold")
+    grid = Table("check", "verdict", "seconds", finding, title=f"smoke tests of {where}", title_justify="left")
     for result in results:
-        fix = f"\n→ {escape(result.fix)}" if result.fix else ""
+        fix = f"\n→ {plain(result.fix)}" if result.fix else ""
         colour = _COLOURS[result.verdict]
         verdict = f"[{colour}]{result.verdict}[/{colour}]"
-        grid.add_row(result.name, verdict, f"{result.seconds:.1f}", escape(result.finding) + fix)
-    console = Console(highlight=False)
+        grid.add_row(result.name, verdict, f"{result.seconds:.1f}", plain(result.finding) + fix)
+    console = terminal()
     console.print(grid)
     counts = Counter(result.verdict for result in results)
     console.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in CheckVerdict if counts[verdict]))

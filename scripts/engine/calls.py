@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 
 from infra import engine
 from pipeline.errors import OperatorError
@@ -49,11 +51,13 @@ def ask(*arguments: str) -> tuple[str, str]:
         raise StackError(f"{finding}: check the network and the engine's backend") from None
 
 
-def run(command: Sequence[str]) -> bool:
-    """Run the engine to its end, with this terminal. True if it succeeded."""
+def run(command: Sequence[str], event_log: Path) -> bool:
+    """Run the engine to its end, with this terminal. True if it succeeded. `event_log`: the file for its events."""
     # At Ctrl-C the terminal signals the engine too, which then ends in order. If we left first, we would orphan it.
     interrupt = signal.signal(signal.SIGINT, lambda *_: None)
-    process = subprocess.Popen(command, cwd=PROJECT)
+    # The environment, since an engine that has no such option then passes it over.
+    options = {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_OPTION_EVENT_LOG": str(event_log)}
+    process = subprocess.Popen(command, cwd=PROJECT, env=os.environ | options)
     terminate = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         return process.wait() == 0

@@ -19,6 +19,7 @@ MODES: tuple[Mode, ...] = ("answer", "deliver")
 
 _DELIVERY = ("unknown", "dead")
 _ANSWER = ("fallback",)
+STATUSES = (*_DELIVERY, *_ANSWER)
 _ID = re.compile(r"^(-?\d{1,19})/(\d{1,19})$", re.ASCII)
 
 
@@ -38,9 +39,9 @@ def selection(ids: Sequence[str], statuses: Sequence[str], since: str | None, un
         raise OperatorError("--id names the messages: leave out --status, --since and --until")
     if not (ids or statuses or since or until):
         raise OperatorError("no messages are chosen: give --id, --status, --since or --until")
-    unknown = next((status for status in statuses if status not in (*_DELIVERY, *_ANSWER)), None)
+    unknown = next((status for status in statuses if status not in STATUSES), None)
     if unknown is not None:
-        raise OperatorError(f"--status is {unknown!r}: give {', '.join((*_DELIVERY, *_ANSWER))}")
+        raise OperatorError(f"--status is {unknown!r}: give {', '.join(STATUSES)}")
     begin, end = _time("--since", since), _time("--until", until)
     if begin and end and begin >= end:
         raise OperatorError(f"--since {begin.isoformat()} is not before --until {end.isoformat()}: swap them")

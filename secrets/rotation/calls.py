@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from pipeline.errors import OperatorError
 from pipeline.redaction import scrub
+from pipeline.terminal import say, say_json
 from rotation.audit import Audit
 from rotation.deployment import Deployment
 from rotation.lock import LIFETIME, Holder, Lock, caller, holder_of
@@ -25,7 +26,7 @@ def rotate(deployment: Deployment, secret: str, rollback: bool, log: Path) -> No
     """Rotate a secret, or roll it back. Raises RotationFailed and OperatorError."""
     store = deployment.store(secret)
     found = store.read()
-    print(f"{secret} of {deployment.outputs.environment}: {store.name}", flush=True)
+    say(f"{secret} of {deployment.outputs.environment}: {store.name}")
     given = None if rollback else new_value(secret, found)
     if given is None and not rollback and not found.unfinished:
         raise OperatorError(f"no new {secret} was given: write it to standard input, or run this at a terminal")
@@ -35,7 +36,7 @@ def rotate(deployment: Deployment, secret: str, rollback: bool, log: Path) -> No
     def record(step: str, outcome: str, detail: str) -> None:
         audit.write(step, outcome, detail)
         if outcome != "begun":
-            print(f"  {step:<8} {outcome:<9} {scrub(detail)}", flush=True)
+            say(f"  {step:<8} {outcome:<9} {scrub(detail)}")
 
     rotation = Rotation(store, deployment.proof(secret, found), check_lock=lock.check, record=record)
     audit.write("call", "begun", "rollback" if rollback else "rotation")
@@ -45,7 +46,7 @@ def rotate(deployment: Deployment, secret: str, rollback: bool, log: Path) -> No
         with lock.held(_LOCK_PATIENCE):
             result = _under_lock(rotation, given, rollback)
         audit.write("call", "done", result)
-        print(result)
+        say(result)
     except BaseException as error:
         known = isinstance(error, (RotationFailed, OperatorError))
         audit.write("call", "failed", str(error) if known else "cut off")
@@ -53,7 +54,7 @@ def rotate(deployment: Deployment, secret: str, rollback: bool, log: Path) -> No
     finally:
         shared = audit.share(deployment.workspace, deployment.outputs.storage)
         audit.close()
-        print(f"audit log: {log}" + (f", {shared}" if shared else "; the state volume could not be written"))
+        say(f"audit log: {log}" + (f", {shared}" if shared else "; the state volume could not be written"))
 
 
 def _under_lock(rotation: Rotation, given: SecretStr | None, rollback: bool) -> str:
@@ -80,29 +81,29 @@ def dry_run(deployment: Deployment, secret: str, rollback: bool) -> None:
     store = deployment.store(secret)
     found = store.read()
     given = None if rollback else piped_value()
-    print(f"{secret} of {deployment.outputs.environment}: {store.name}")
+    say(f"{secret} of {deployment.outputs.environment}: {store.name}")
     for name, version in (("current", found.current), ("pending", found.pending), ("previous", found.previous)):
         known = (version.id or "of unknown id")[:8] if version else "none"
-        print(f"  {name:<8} {known}")
+        say(f"  {name:<8} {known}")
     if found.lags:
-        print("  the job does not read the current version yet")
+        say("  the job does not read the current version yet")
     if rollback:
         steps, wanted = rollback_plan(found)
     else:
         wanted = given or (None if found.unfinished else SecretStr("a value that is given later"))
         steps = plan(found, wanted)
     tested = given or (wanted if rollback else None)
-    print("plan, of which nothing is done now:")
+    say("plan, of which nothing is done now:")
     if wanted is not None:
-        print(f"  {'check':<8} {MEANING[Step.TEST]}; if that fails, nothing is written")
+        say(f"  {'check':<8} {MEANING[Step.TEST]}; if that fails, nothing is written")
     for step in steps:
-        print(f"  {step:<8} {MEANING[step]}")
+        say(f"  {step:<8} {MEANING[step]}")
         if step is Step.CREATE:
-            print(f"  {'set':<8} nothing: its issuer has made it valid already")
+            say(f"  {'set':<8} nothing: its issuer has made it valid already")
     if tested is not None:
         rotation = Rotation(store, deployment.proof(secret, found), check_lock=lambda: None, record=lambda *_: None)
         rotation.check(tested)
-        print("the value passes its test")
+        say("the value passes its test")
 
 
 def status(deployment: Deployment, in_json: bool) -> None:
@@ -110,11 +111,11 @@ def status(deployment: Deployment, in_json: bool) -> None:
     standings = {secret: deployment.store(secret).standing() for secret in deployment.secrets}
     holder = holder_of(deployment.scope)
     if in_json:
-        print(as_json(deployment.outputs.environment, standings, holder))
+        say_json(as_json(deployment.outputs.environment, standings, holder))
     else:
         show(deployment.outputs.environment, standings, holder)
 
 
 def _waiting(holder: Holder) -> None:
     until = f"{holder.expires_at:%H:%M:%S} UTC"
-    print(f"  waiting  {holder.owner} is rotating {holder.secret}, until {until} at the latest", flush=True)
+    say(f"  waiting  {holder.owner} is rotating {holder.secret}, until {until} at the latest")

@@ -11,6 +11,7 @@ import time
 from pydantic import SecretStr
 
 from pipeline.errors import OperatorError
+from pipeline.terminal import say
 from rotation.steps import Found
 
 _MAX_BYTES = 8192
@@ -23,7 +24,7 @@ def new_value(secret: str, found: Found) -> SecretStr | None:
     if not _at_a_terminal():
         return piped_value()
     if found.staged is not None:
-        print("  a rotation is unfinished: it is continued")
+        say("  a rotation is unfinished: it is continued")
         return None
     # The current version may have become invalid before the job ever read it: then only a new value helps.
     hint = "; give none to continue the unfinished rotation" if found.unfinished else ""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from pipeline.terminal import terminal
 from rotation.ledger import Noted, Standing
 from rotation.lock import Holder
 
@@ -29,7 +29,7 @@ def show(environment: str, standings: Mapping[str, Standing], holder: Holder | N
             _id(previous),
             _state(standing),
         )
-    console = Console()
+    console = terminal()
     console.print(table)
     if holder is not None:
         console.print(

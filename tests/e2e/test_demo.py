@@ -65,6 +65,6 @@ def test_a_file_that_is_not_there_is_one_line_and_exit_code_2(tmp_path: Path) ->
     )
     assert done.returncode == 2
     assert done.stderr == (
-        f"pipeline: MESSAGES {tmp_path}/none.txt can't be read (No such file or directory): "
+        f"pipeline: --messages {tmp_path}/none.txt can't be read (No such file or directory): "
         "give a text file, one message a line\n"
     )

@@ -35,18 +35,18 @@ def test_a_token_that_telegram_rejects(world: World) -> None:
 
 @pytest.mark.parametrize("url", ["not a url", "ftp://example.org"])
 def test_an_address_that_is_none(world: World, url: str) -> None:
-    assert f"TELEGRAM_API_URL is {url!r}" in _refusal(world, "--telegram-api-url", url)
+    assert f"--telegram-api-url is {url!r}" in _refusal(world, "--telegram-api-url", url)
 
 
 def test_a_bot_api_that_can_not_be_reached(world: World) -> None:
     line = _refusal(world, "--telegram-api-url", "http://127.0.0.1:9", "--startup-patience", "1")
-    assert "TELEGRAM_API_URL http://127.0.0.1:9/ can't be used (connection refused" in line
+    assert "--telegram-api-url http://127.0.0.1:9/ can't be used (connection refused" in line
 
 
 def test_a_storage_that_is_not_writable(world: World, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
-    assert f"PIPELINE_STORAGE {file}/in/it is not writable" in _refusal(world, "--storage", f"{file}/in/it")
+    assert f"--storage {file}/in/it is not writable" in _refusal(world, "--storage", f"{file}/in/it")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_conflict_that_lasts(world: World, description: str, fix: str) -> None
 def test_a_model_that_its_server_does_not_know(world: World) -> None:
     world.model.models = ["scripted", "other"]
     line = _refusal(world, "--model", "unheard-of")
-    assert "PIPELINE_MODEL 'unheard-of' is not known" in line
+    assert "--model 'unheard-of' is not known" in line
     assert "other, scripted" in line
 
 

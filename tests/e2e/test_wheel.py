@@ -160,9 +160,9 @@ def test_a_message_is_answered_there_with_all_that_the_workspace_gives(
     (row,) = said["silver"]
     assert (row["user_message"], row["llm_response"], row["delivery_status"]) == ("Hello there", "Good day.", "sent")
     assert said["bronze"] == 1
-    assert bad_setting["text"].startswith("PIPELINE_SEND_RATE is '0': ")
-    assert no_scope["text"].startswith("PIPELINE_SECRET_SCOPE 'elsewhere' has no secret telegram-token: ")
-    assert no_model["text"].startswith("PIPELINE_MODEL 'unheard-of' is no serving endpoint ")
+    assert bad_setting["text"].startswith("--send-rate is '0': ")
+    assert no_scope["text"].startswith("--secret-scope 'elsewhere' has no secret telegram-token: ")
+    assert no_model["text"].startswith("--model 'unheard-of' is no serving endpoint ")
     for failure in (bad_setting, no_scope, no_model):
         assert (failure["raised"], failure["context"]) == ("RunFailed", "None")
 

@@ -61,3 +61,15 @@ def test_credentials_in_an_address_are_refused_and_not_shown() -> None:
         line = refused(**{key: "https://ada:hunter22@models.example.org"})
         assert line.startswith(f"{key} is ")
         assert "hunter22" not in line
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fix"),
+    [
+        ("openai_base_url", "https://models.example.org/v1/chat/completions", "leave out /chat/completions"),
+        ("openai_base_url", "https://models.example.org/v1?version=1", "leave out what begins with ? or #"),
+        ("telegram_api_url", "https://api.telegram.org/bot", "leave out /bot"),
+    ],
+)
+def test_an_address_that_the_run_would_refuse_is_refused_before_it_is_deployed(key: str, value: str, fix: str) -> None:
+    assert fix in refused(**{key: value})

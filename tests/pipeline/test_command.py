@@ -49,6 +49,14 @@ def test_an_error_that_nobody_foresaw_shows_its_place_and_not_its_text(capsys: p
     assert "hunter2" not in said
 
 
+@pytest.mark.parametrize("kind", [OperatorError, RunFailed])
+def test_the_line_stays_one_line_and_steers_no_terminal(
+    kind: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended(kind("--x is \x1b[2J\u202e\nand more: give y"))
+    assert capsys.readouterr().err == "smoke: --x is \\x1b[2J\\u202e\\x0aand more: give y\n"
+
+
 def test_an_exit_of_the_command_line_itself_stays_as_it_is() -> None:
     with pytest.raises(SystemExit, match="5"):
         run_command("smoke", lambda: (_ for _ in ()).throw(SystemExit(5)).__next__())

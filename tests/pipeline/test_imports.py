@@ -29,7 +29,9 @@ FLOORS = (
     {"storage"},
     {"log"},
     {"platform"},
-    {"command", "messages"},
+    {"command"},
+    {"terminal"},
+    {"messages"},
     {"redaction", "errors", "tables", "peers"},
     {"__init__"},
 )

@@ -79,6 +79,27 @@ def test_on_a_cluster_an_event_is_json_even_if_standard_error_is_a_terminal(
     assert logged(chat=7)["chat"] == 7
 
 
+def test_on_a_terminal_no_value_and_no_name_of_an_event_steers_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    configure_logs("info")
+    hostile = "\x1b]0;owned\x07\x9b2J\u202e\nsecond"
+    structlog.get_logger("test").info(hostile, text=hostile, items=[hostile], of={hostile: hostile})
+    said = capsys.readouterr().err
+    assert said.count("owned") >= 4
+    assert not any(steering in said for steering in ("\x1b]", "\x07", "\x9b", "\u202e"))
+    assert said.count("\n") == 1
+
+
+def test_in_json_the_same_is_an_escape(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info")
+    structlog.get_logger("test").info("event", text="\x1b\x9b\u202e\u2028")
+    line = capsys.readouterr().err
+    assert json.loads(line)["text"] == "\x1b\x9b\u202e\u2028"
+    assert line.removesuffix("\n").isprintable()
+
+
 def test_events_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("WARNING")
     structlog.get_logger("test").info("quiet")

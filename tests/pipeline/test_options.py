@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.errors import SettingsError
-from pipeline.options import with_settings
+from pipeline.errors import OperatorError, RunFailed, SettingsError
+from pipeline.options import as_typed, choices_of, default_of, range_of, with_settings
 from pipeline.settings import RunSettings, env_name
 
 seen: list[tuple[RunSettings, bool]] = []
@@ -64,4 +64,61 @@ def test_no_secret_can_be_given_on_the_command_line() -> None:
 def test_a_bad_value_is_reported_by_the_settings_model() -> None:
     result = CliRunner().invoke(app, ["--max-open", "0"])
     assert isinstance(result.exception, SettingsError)
+    assert str(result.exception) == "--max-open is '0': it should be greater than or equal to 1"
+
+
+def test_from_the_environment_a_bad_value_is_reported_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_MAX_OPEN", "0")
+    result = CliRunner().invoke(app, ["--patience", "2"])
     assert str(result.exception) == "PIPELINE_MAX_OPEN is '0': it should be greater than or equal to 1"
+
+
+@pytest.mark.parametrize("kind", [OperatorError, RunFailed])
+def test_an_error_that_comes_later_names_the_options_that_were_typed_too(kind: type[Exception]) -> None:
+    later = typer.Typer()
+
+    @later.command()
+    @with_settings
+    def fail(settings: RunSettings) -> None:
+        raise kind("PIPELINE_MODEL 'm' is not known at OPENAI_BASE_URL: see PIPELINE_MODEL_SOURCE")
+
+    result = CliRunner().invoke(later, ["--model", "m"])
+    assert type(result.exception) is kind
+    assert str(result.exception) == "--model 'm' is not known at OPENAI_BASE_URL: see PIPELINE_MODEL_SOURCE"
+
+
+def test_only_a_whole_name_of_an_option_that_was_typed_is_replaced() -> None:
+    line = "OPENAI_BASE_URL_X, PIPELINE_MODEL, PIPELINE_STORAGE"
+    assert as_typed(line, {"openai_base_url": "x", "model": None, "storage": "y"}) == (
+        "OPENAI_BASE_URL_X, PIPELINE_MODEL, --storage"
+    )
+
+
+def _help(option: str) -> str:
+    (found,) = [each for each in typer.main.get_command(app).params if option in each.opts]
+    return str(getattr(found, "help", "")).replace("\\[", "[")
+
+
+@pytest.mark.parametrize(
+    ("option", "end"),
+    [
+        ("--model-source", " <openai|databricks> [default: openai]"),
+        ("--on-unknown", " <hold|resend> [default: hold]"),
+        ("--answer-format", " <plain|html> [default: plain]"),
+        ("--concurrency", " [1<=x<=1000] [default: 64]"),
+        ("--send-rate", " [0<x<=10000] [default: 25]"),
+        ("--max-open", " [x>=1] [default: 2000]"),
+        ("--temperature", " [0<=x<=2] [default: (the server's)]"),
+        ("--landing", "Folder of landed updates. [default: (storage/landing)]"),
+        ("--allowed-chats", " [default: (all)]"),
+        ("--model", " Required to run."),
+    ],
+)
+def test_the_help_shows_choices_range_and_default_in_one_form(option: str, end: str) -> None:
+    assert _help(option).endswith(end)
+
+
+def test_the_help_leaves_out_no_choice_and_no_bound() -> None:
+    for name, field in RunSettings.model_fields.items():
+        shown = _help(f"--{name.replace('_', '-')}")
+        assert all(each in shown for each in (*choices_of(field), range_of(field), default_of(field))), name

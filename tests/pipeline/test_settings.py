@@ -8,12 +8,16 @@ from pydantic import SecretStr
 from pipeline.errors import SettingsError
 from pipeline.platform.credentials import CredentialError, ModelAccess
 from pipeline.settings import (
+    RENAMED,
     RunSettings,
+    StorageSettings,
     bot_id_of,
     bot_token,
     env_name,
     model_access,
     read_run_settings,
+    read_settings,
+    unknown_variables,
 )
 from pipeline.tables import is_table_name
 
@@ -114,6 +118,101 @@ def test_a_bad_value_is_one_line_that_names_the_key_and_the_value(
     assert "\n" not in line
     assert "Input" not in line
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("field", ["storage", "landing", "journal", "checkpoints"])
+@pytest.mark.parametrize("by_option", [False, True], ids=["environment", "option"])
+def test_an_address_of_a_store_is_no_folder(monkeypatch: pytest.MonkeyPatch, field: str, by_option: bool) -> None:
+    if not by_option:
+        monkeypatch.setenv(env(field), "s3://bucket/bot")
+    with pytest.raises(SettingsError, match=f"^{env(field)} is 's3://bucket/bot': s3:// is no folder: give "):
+        read_run_settings({field: "s3://bucket/bot"} if by_option else None)
+
+
+@pytest.mark.parametrize("field", ["bronze", "silver", "quarantine"])
+def test_a_table_in_a_store_needs_a_cluster(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{env(field)} is 's3://b/t': s3:// is no folder: a local run keeps "):
+        read_run_settings({field: "s3://b/t"})
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    assert getattr(read_run_settings({field: "s3://b/t"}), field) == "s3://b/t"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "line"),
+    [
+        (
+            "openai_base_url",
+            "localhost:8000",
+            "is 'localhost:8000': http:// or https:// is missing: give http://localho",
+        ),
+        (
+            "telegram_api_url",
+            "127.0.0.1:8081",
+            "is '127.0.0.1:8081': http:// or https:// is missing: give http://127.0",
+        ),
+        (
+            "openai_base_url",
+            "http://h/v1/chat/completions",
+            "is 'http://h/v1/chat/completions': leave out /chat/comple",
+        ),
+        ("telegram_api_url", "https://api.telegram.org/bot", "is 'https://api.telegram.org/bot': leave out /bot: "),
+        ("telegram_api_url", f"https://h/bot{TOKEN}", "is 'https://h/bot<secret>': leave out /bot<secret>: "),
+        ("openai_base_url", "https://h/v1?key=hunter2", "is 'https://h/v1?…': paths are added to it: "),
+        (
+            "openai_base_url",
+            "user:hunter2@h:80/v1",
+            "is '…@h:80/v1': http:// or https:// is missing: give http://…@h:80",
+        ),
+    ],
+)
+def test_a_mistake_in_an_address_is_named_with_its_fix(field: str, value: str, line: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_run_settings({field: value})
+    assert str(caught.value).startswith(f"{env(field)} {line}")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PIPELINE_CONCURENCY", "PIPELINE_CONCURRENCY"),
+        ("PIPELINE_STORGAE", "PIPELINE_STORAGE"),
+        ("pipeline_max_token", "PIPELINE_MAX_TOKENS"),
+        ("PIPELINE_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
+        ("PIPELINE_TELEGRAM_BOT_TOKEN", "TELEGRAM_BOT_TOKEN"),
+    ],
+)
+@pytest.mark.parametrize("model", [RunSettings, StorageSettings])
+def test_a_misspelt_variable_is_refused_with_the_one_that_exists(
+    monkeypatch: pytest.MonkeyPatch, model: type[StorageSettings], variable: str, meant: str
+) -> None:
+    monkeypatch.setenv(variable, "5")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(model)
+    assert str(caught.value) == f"{variable} is no setting: did you mean {meant}? Rename it, or unset it"
+
+
+def test_a_variable_of_an_earlier_version_is_refused_with_its_name_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_FORMAT", "html")
+    with pytest.raises(SettingsError, match=r"^PIPELINE_FORMAT is now PIPELINE_ANSWER_FORMAT: rename it$"):
+        read_run_settings()
+    assert set(RENAMED.values()) <= {env_name(field) for field in RunSettings.model_fields}
+
+
+FOREIGN = ("PIPELINE_WORKSPACE", "PIPELINE_SERVICE_HOST", "PIPELINE_PORT_80_TCP", "PIPELINE_ID", "MY_PIPELINE_STORGAE")
+"""Variables that others set: a CI, Kubernetes for a service of that name."""
+
+
+@pytest.mark.parametrize("variable", FOREIGN)
+def test_a_variable_that_is_like_no_setting_is_somebody_elses(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "5")
+    assert read_run_settings().max_open == 2000
+    assert set(unknown_variables([variable]).values()) <= {""}
+
+
+def test_every_setting_is_known_by_its_variable_in_either_case() -> None:
+    names = [env_name(field) for field in RunSettings.model_fields]
+    assert unknown_variables([*names, *(name.lower() for name in names)]) == {}
 
 
 @pytest.mark.parametrize("field", ["telegram_api_url", "openai_base_url"])

@@ -17,6 +17,12 @@ def test_every_column_is_named_once_commented_and_typed_as_unity_catalog_returns
     assert set(table.cluster_by) <= set(table.column_names)
 
 
+def test_the_two_names_of_a_chats_id_refer_to_each_other() -> None:
+    comments = {(table.name, column.name): column.comment for table in TABLES for column in table.columns}
+    assert "silver calls channel_id" in comments["bronze", "chat_id"]
+    assert "bronze calls chat_id" in comments["silver", "channel_id"]
+
+
 def test_the_tables_have_different_names() -> None:
     assert [table.name for table in TABLES] == ["bronze", "silver", "quarantine"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.engine.calls import Verb
-from tests.support.fake_engine import FakeEngine
+from tests.support.fake_engine import STACK_URN, FakeEngine, diagnostic
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +32,9 @@ def test_the_exit_code_tells_a_failed_engine_from_a_missing_prerequisite(engine:
     assert engine.calls[-1] == ["up", "--stack", "dev", "--policy-pack", "infra/policy", "--yes", "--diff"]
     engine.answer(up={"code": 5, "err": "error: policy violation\n"})
     assert ended("up", "dev") == (1, ["error: policy violation"])
+    refused = diagnostic("host is not set: set it\n", STACK_URN)
+    engine.answer(up={"code": 255, "err": "error: update failed\n", "events": [refused]})
+    assert ended("up", "dev") == (1, ["error: update failed", "stack: host is not set: set it"])
     code, lines = ended("up", "")
     assert code == 2
     assert lines == ["stack: STACK is not set: say `make up STACK=…` with one of dev, prod, staging"]

@@ -23,9 +23,62 @@ if said.get("waits"):
     print("engine: at work", flush=True)
     time.sleep(60)
 print(said.get("out", ""), flush=True)
+log = os.environ.get("PULUMI_OPTION_EVENT_LOG")
+if log and os.environ.get("PULUMI_DEBUG_COMMANDS") == "true":
+    pathlib.Path(log).write_text("".join(json.dumps(event) + "\\n" for event in said.get("events", [])))
 print(said.get("err", ""), end="", file=sys.stderr)
 sys.exit(said.get("code", 0))
 """
+
+
+STACK_URN = "urn:pulumi:dev::telegram-lakehouse::pulumi:pulumi:Stack::telegram-lakehouse-dev"
+
+TRACEBACK = """Program failed with an unhandled exception:
+Traceback (most recent call last):
+  File "/usr/local/bin/pulumi-language-python-exec", line 192, in <module>
+    loop.run_until_complete(coro)
+  File "/usr/lib/python3.11/asyncio/base_events.py", line 654, in run_until_complete
+    return future.result()
+           ^^^^^^^^^^^^^^^
+  File "/work/.venv/lib/python3.11/site-packages/pulumi/runtime/stack.py", line 155, in run_in_stack
+    await run_pulumi_func(run)
+  File "/work/.venv/lib/python3.11/site-packages/pulumi/runtime/resource.py", line 1129, in do_register
+    raise Exception("invocation failed")
+Exception: invocation of databricks:index/getTables failed:
+  no such host
+"""
+"""What the engine shows of a program that ended because a call of the engine failed, much shortened."""
+
+
+def urn_of(kind: str, name: str) -> str:
+    """The address of a resource, as the engine's events have it."""
+    return f"urn:pulumi:dev::telegram-lakehouse::lakehouse:catalog:Catalog${kind}::{name}"
+
+
+def diagnostic(message: str, urn: str, severity: str = "error") -> dict[str, object]:
+    """The engine's event for a message about a resource, with its marks of colours."""
+    said = {
+        "prefix": f"<{{%fg 1%}}>{severity}: <{{%reset%}}>",
+        "message": f"<{{%reset%}}>{message}<{{%reset%}}>\n",
+        "color": "raw",
+        "severity": severity,
+    }
+    return {"diagnosticEvent": {"urn": urn, **said} if urn else said}
+
+
+def policy_violation(name: str, message: str, urn: str, level: str = "mandatory") -> dict[str, object]:
+    """The engine's event for a resource that a policy refuses."""
+    of = {"policyPackName": "telegram-lakehouse", "policyPackVersion": "0.1.0", "policyPackVersionTag": "0.1.0"}
+    return {
+        "policyEvent": {
+            "resourceUrn": urn,
+            "message": f"<{{%fg 1%}}>{message}<{{%reset%}}>",
+            "color": "raw",
+            "policyName": name,
+            "enforcementLevel": level,
+            **of,
+        }
+    }
 
 
 class WhoAmI:

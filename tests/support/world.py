@@ -58,6 +58,10 @@ class Job:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all that it started, as a service manager does."""
+        os.killpg(self.pid, number)
+
     def terminate(self) -> float:
         """SIGTERM; how many seconds the end took."""
         began = time.monotonic()
@@ -100,6 +104,7 @@ class World:
             stdout=log.open("w"),
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
         job = Job(process, log)
         self._jobs.append(job)

@@ -133,7 +133,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "RestartingQuery": parts.part("query", "start", "stop"),
         "Landing": parts.part("landing", "tick"),
         "cluster_session": open_spark("open the cluster's spark"),
-        "warm_up": lambda spark: parts.note("warm up"),
+        "warm_up": lambda *_: parts.note("warm up"),
         "require_model": lambda *_: parts.note("require the model"),
         "ask_who_we_are": lambda *_: parts.bot,
         "local_spark.session": open_spark("open spark"),
@@ -202,7 +202,8 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     for part, names in expected.items():
         given = parts.built[part][1]
         assert {name: given[name] for name in names} == {name: getattr(changed, name) for name in names}
-    assert parts.built["spark"][0] == ("local[3]", changed.places.root / "logs")
+    root = changed.places.root
+    assert parts.built["spark"][0] == ("local[3]", root / "logs", root / "scratch")
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
 
@@ -397,6 +398,38 @@ def test_a_run_that_ends_before_it_knows_its_bot_was_stopped_or_cut_short(
     assert parts.calls == []
 
 
+def test_what_fails_after_a_stop_was_requested_is_the_end_that_was_asked_for(
+    parts: Parts, settings: RunSettings
+) -> None:
+    for failing in ("open spark", "watch"):
+        run = Run(settings)
+        parts.on_call = {failing: run.stop}
+        parts.fails = {failing: RuntimeError("the JVM was ended too")}
+        assert run.run()
+
+
+def test_what_fails_before_a_stop_is_requested_is_raised(parts: Parts, settings: RunSettings) -> None:
+    parts.outcome = RuntimeError("unforeseen")
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        Run(settings).run()
+
+
+def test_a_run_with_once_that_is_stopped_says_so_and_does_not_name_a_deadline(
+    parts: Parts, settings: RunSettings
+) -> None:
+    run = Run(settings, once=True)
+    parts.on_call["watch"] = run.stop
+    parts.outcome = False
+    with pytest.raises(RunFailed, match=r"^the run was stopped: the next run continues with what is left$"):
+        run.run()
+
+
+def test_a_jvm_that_ends_while_it_warms_up_has_failed_the_run(parts: Parts, settings: RunSettings) -> None:
+    parts.fails["warm up"] = ConnectionRefusedError()
+    with pytest.raises(RunFailed, match=r"^Spark's JVM is gone"):
+        Run(settings).run()
+
+
 def test_a_stop_reaches_the_run(parts: Parts, settings: RunSettings) -> None:
     run = Run(settings)
     run.stop()
@@ -540,7 +573,7 @@ def test_a_real_process_that_may_not_write_ends_with_one_line_and_exit_code_2(
         timeout=60,
         check=False,
     )
-    line = f"pipeline: PIPELINE_STORAGE {settings.places.root} is not writable (File too large): raise the limit on the"
+    line = f"pipeline: --storage {settings.places.root} is not writable (File too large): raise the limit on the"
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
     assert ended.stderr.startswith(line)
     assert not (settings.places.root / "lease.json").exists()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from py4j.protocol import Py4JNetworkError
 
-from pipeline.errors import RunFailed
+from pipeline.errors import OperatorError, RunFailed
 from pipeline.run.restarting_query import RestartingQuery
 from tests.support.run_parts import Works
 
@@ -50,8 +50,12 @@ class FakeStream:
         self.queries: list[FakeQuery] = []
         self.busy = threading.Event()
         self.begun = 0
+        self.processed = 0
+        self.callback_failed = False
         self.oversized = False
         self.calls: list[str] = []
+        self.begun_anew: list[str] = []
+        self.setting_aside_fails_with: OSError | None = None
         self.start_fails_with: Exception | None = None
 
     def prepare(self) -> None:
@@ -63,6 +67,11 @@ class FakeStream:
         self.calls.append("start")
         self.queries.append(FakeQuery())
         return self.queries[-1]
+
+    def begin_anew(self, reason: str) -> None:
+        if self.setting_aside_fails_with is not None:
+            raise self.setting_aside_fails_with
+        self.begun_anew.append(reason)
 
 
 class Reports(list[tuple[str, str | None]]):
@@ -182,6 +191,105 @@ def test_a_restart_without_a_jvm_fails_the_run_too(query: RestartingQuery, strea
     stream.start_fails_with = ConnectionRefusedError()
     with pytest.raises(RunFailed, match=r"^Spark's JVM is gone"):
         query.check(101.0)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("metadata")])
+def test_a_query_that_does_not_start_is_a_failure_and_tried_again_later(
+    stream: FakeStream, reports: Reports, error: Exception
+) -> None:
+    query = RestartingQuery(stream, reports)
+    stream.start_fails_with = error
+    query.start(100.0)
+    assert [service for service, _ in reports] == ["stream"]
+    query.check(101.0)
+    assert len(reports) == 2
+    stream.start_fails_with = None
+    query.check(102.9)
+    assert stream.queries == []
+    query.check(103.0)
+    assert len(stream.queries) == 1
+
+
+def test_what_an_operator_must_fix_ends_the_run_at_a_restart_too(query: RestartingQuery, stream: FakeStream) -> None:
+    _fail(query, stream, 100.0)
+    stream.start_fails_with = OperatorError("fix it")
+    with pytest.raises(OperatorError, match=r"^fix it$"):
+        query.check(101.0)
+
+
+# A checkpoint that can't be continued
+
+
+def test_the_second_failure_of_spark_in_a_row_begins_a_new_checkpoint(
+    query: RestartingQuery, stream: FakeStream
+) -> None:
+    _fail(query, stream, 100.0, RuntimeError("first"))
+    assert stream.begun_anew == []
+    query.check(101.0)
+    _fail(query, stream, 102.0, RuntimeError("wrong basePath"))
+    assert stream.begun_anew == ["Spark can't continue the last one (wrong basePath)"]
+    query.check(104.0)
+    _fail(query, stream, 105.0)
+    assert len(stream.begun_anew) == 1, "the new one gets two attempts too"
+
+
+def test_a_micro_batch_between_two_failures_of_spark_shows_that_the_checkpoint_works(
+    query: RestartingQuery, stream: FakeStream
+) -> None:
+    for now in (100.0, 200.0, 300.0):
+        stream.processed += 1
+        _fail(query, stream, now)
+        query.check(now + 90)
+    assert stream.begun_anew == []
+
+
+def test_failures_of_our_own_callback_never_begin_a_new_checkpoint(query: RestartingQuery, stream: FakeStream) -> None:
+    for number in range(6):
+        # Spark calls the callback in every second query only.
+        stream.callback_failed = number % 2 == 0
+        _fail(query, stream, 100.0 * number)
+        query.check(100.0 * number + 90)
+    assert stream.begun_anew == []
+
+
+def test_a_jvm_that_is_gone_never_begins_a_new_checkpoint(query: RestartingQuery, stream: FakeStream) -> None:
+    _fail(query, stream, 100.0)
+    query.check(101.0)
+    stream.queries[-1].active = Py4JNetworkError("no answer")
+    with pytest.raises(RunFailed):
+        query.check(102.0)
+    assert stream.begun_anew == []
+
+
+def test_a_checkpoint_that_cannot_be_set_aside_is_tried_again(query: RestartingQuery, stream: FakeStream) -> None:
+    stream.setting_aside_fails_with = OSError(5, "Input/output error")
+    now = 100.0
+    for _ in range(4):
+        _fail(query, stream, now)
+        now += 90
+        query.check(now)
+    stream.setting_aside_fails_with = None
+    for _ in range(2):
+        _fail(query, stream, now)
+        now += 90
+        query.check(now)
+    assert len(stream.begun_anew) == 1
+
+
+def test_a_query_that_does_not_stop_in_time_for_its_renewal_is_restarted_once_it_has_ended(
+    query: RestartingQuery, stream: FakeStream
+) -> None:
+    def fails() -> None:
+        raise TimeoutError("the stream thread did not stop")
+
+    stream.queries[0].on_stop = fails
+    query.renew()
+    query.check(101.0)
+    assert len(stream.queries) == 1, "two queries never run at the same time"
+    stream.queries[0].fail()
+    query.check(102.0)
+    query.check(103.0)
+    assert len(stream.queries) == 2
 
 
 def test_it_says_what_the_stream_says(query: RestartingQuery, stream: FakeStream) -> None:

@@ -1,10 +1,13 @@
 """What a checkpoint's folder says."""
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipeline.stream.checkpoint import Checkpoint
+from pipeline.stream.checkpoint import Checkpoint, Mark, MarkFile
 
 
 def _write(path: Path, size: int = 1) -> None:
@@ -44,3 +47,128 @@ def test_discarding_removes_all_of_it(tmp_path: Path) -> None:
     _write(tmp_path / "silver" / "commits" / "0")
     Checkpoint(tmp_path / "silver").discard()
     assert list(tmp_path.iterdir()) == []
+
+
+# Whether it can be continued
+
+
+def _whole(folder: Path, landing: Path, last: int = 5) -> Checkpoint:
+    """A checkpoint as Spark leaves it."""
+    _write(folder / "metadata")
+    (folder / "metadata").write_text(json.dumps({"id": "query-1"}))
+    for number in range(last + 1):
+        for log in ("offsets", "commits", "sources/0"):
+            _write(folder / log / str(number))
+            _write(folder / log / f".{number}.crc")
+        line = {"path": f"file://{landing.as_posix().replace(' ', '%20')}/{number}-1-1.jsonl", "batchId": number}
+        (folder / "sources" / "0" / str(number)).write_text(f"v1\n{json.dumps(line)}\n")
+    return Checkpoint(folder)
+
+
+def _mark(landing: Path, batch_id: int = 5, query_id: str = "query-1") -> Mark:
+    return Mark(query_id=query_id, landing=landing.as_posix(), batch_id=batch_id)
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    return tmp_path / "my lake" / "landing"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, landing: Path) -> Checkpoint:
+    return _whole(tmp_path / "checkpoints" / "silver", landing)
+
+
+def test_the_checkpoint_that_the_storage_used_last_is_continued(checkpoint: Checkpoint, landing: Path) -> None:
+    assert checkpoint.fault(_mark(landing), landing) is None
+    assert checkpoint.fault(_mark(landing, batch_id=4), landing) is None, "the mark comes after Spark's plan"
+
+
+def test_a_whole_checkpoint_from_before_there_were_marks_is_continued(checkpoint: Checkpoint, landing: Path) -> None:
+    assert checkpoint.fault(None, landing) is None
+
+
+@pytest.mark.parametrize("mark_batch", [None, 5])
+def test_no_checkpoint_is_no_fault(tmp_path: Path, landing: Path, mark_batch: int | None) -> None:
+    mark = None if mark_batch is None else _mark(landing, mark_batch)
+    assert Checkpoint(tmp_path / "silver").fault(mark, landing) is None
+    (tmp_path / "silver").mkdir()
+    assert Checkpoint(tmp_path / "silver").fault(mark, landing) is None
+
+
+@pytest.mark.parametrize("killed_in", ["before the offsets", "before the commit"])
+def test_what_a_kill_leaves_behind_is_no_fault(checkpoint: Checkpoint, landing: Path, killed_in: str) -> None:
+    (checkpoint.folder / "commits" / "5").unlink()
+    if killed_in == "before the offsets":
+        (checkpoint.folder / "offsets" / "5").unlink()
+    _write(checkpoint.folder / "offsets" / ".6.0b1a.tmp", 0)
+    assert checkpoint.fault(_mark(landing, batch_id=4), landing) is None
+
+
+def test_a_checkpoint_that_is_not_the_last_one_of_the_storage_is_not_continued(
+    checkpoint: Checkpoint, landing: Path
+) -> None:
+    assert (
+        checkpoint.fault(_mark(landing, query_id="query-0"), landing) == "it is not the one that this storage used last"
+    )
+    assert checkpoint.fault(_mark(landing, 6), landing) == "it ends at micro-batch 5, and 6 had begun"
+    assert checkpoint.fault(_mark(Path("/old/landing")), landing) == "the storage was moved or copied"
+    assert checkpoint.fault(None, Path("/new/landing")) == "the storage was moved or copied"
+
+
+def _replace(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_bytes(b"x")
+
+
+_DAMAGE: list[tuple[Callable[[Path], object], str]] = [
+    (lambda folder: shutil.rmtree(folder / "sources"), "its log of the files that were read is missing"),
+    (lambda folder: shutil.rmtree(folder / "offsets"), "it lacks micro-batches that are committed"),
+    (lambda folder: (folder / "offsets" / "5").write_bytes(b""), "its file 5 in offsets is empty"),
+    (lambda folder: (folder / "commits" / "5").write_bytes(b""), "its file 5 in commits is empty"),
+    (lambda folder: (folder / "sources" / "0" / "5").write_bytes(b""), "its file 5 in 0 is empty"),
+    (lambda folder: (folder / "metadata").write_bytes(b""), "its metadata can't be read"),
+    (lambda folder: (folder / "metadata").write_bytes(b"[]"), "its metadata can't be read"),
+    (lambda folder: (folder / "metadata").unlink(), "its metadata can't be read"),
+    (_replace, "it is not a folder"),
+]
+
+
+@pytest.mark.parametrize(("damage", "fault"), _DAMAGE)
+def test_a_damaged_checkpoint_is_not_continued_and_can_be_set_aside(
+    checkpoint: Checkpoint, landing: Path, damage: Callable[[Path], object], fault: str
+) -> None:
+    damage(checkpoint.folder)
+    assert checkpoint.fault(None, landing) == fault
+    checkpoint.set_aside()
+    assert not checkpoint.folder.exists()
+    assert checkpoint.aside.exists()
+    assert checkpoint.fault(None, landing) is None
+
+
+def test_only_the_last_checkpoint_that_was_set_aside_is_kept(tmp_path: Path, landing: Path) -> None:
+    for last in (3, 4):
+        _whole(tmp_path / "silver", landing, last).set_aside()
+    assert [path.name for path in tmp_path.iterdir()] == ["silver.set-aside"]
+    assert max(path.name for path in (tmp_path / "silver.set-aside" / "offsets").glob("?")) == "4"
+
+
+def test_files_of_the_checkpoint_may_vanish_and_have_any_name(tmp_path: Path) -> None:
+    _write(tmp_path / "offsets" / "not-a-number")
+    _write(tmp_path / "offsets" / "\u0664")
+    (tmp_path / "offsets" / "7").mkdir()
+    (tmp_path / "sources" / "0").mkdir(parents=True)
+    (tmp_path / "sources" / "0" / "3").symlink_to(tmp_path / "gone")
+    checkpoint = Checkpoint(tmp_path)
+    assert (checkpoint.planned, checkpoint.has_commits, checkpoint.oversized) == (-1, False, False)
+
+
+def test_a_mark_is_read_as_it_was_written_and_one_that_cannot_be_read_fits_no_checkpoint(
+    checkpoint: Checkpoint, tmp_path: Path, landing: Path
+) -> None:
+    file = tmp_path / "query.json"
+    assert MarkFile(file).read() is None
+    MarkFile(file).write(_mark(landing, 5))
+    assert MarkFile(file).read() == _mark(landing, 5)
+    file.write_bytes(b"")
+    assert checkpoint.fault(MarkFile(file).read(), landing) is not None

@@ -250,7 +250,7 @@ def test_nothing_is_read_where_nothing_is_asked_for() -> None:
 def test_warming_up_appends_to_a_temporary_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     spark = FakeSpark()
-    warm_up(cast("Any", spark))
+    warm_up(cast("Any", spark), tmp_path)
     [saved] = [args for name, *args in spark.calls if name == "save"]
     assert str(saved[0]).startswith(str(tmp_path))
     assert list(tmp_path.iterdir()) == []

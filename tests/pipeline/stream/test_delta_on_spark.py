@@ -156,7 +156,6 @@ def test_a_named_table_that_does_not_exist_is_not_created(spark: SparkSession) -
         DeltaTable(QUARANTINE, "spark_catalog.default.missing", spark).ensure()
 
 
-def test_warming_up_leaves_nothing_behind(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    warm_up(spark)
+def test_warming_up_leaves_nothing_behind(spark: SparkSession, tmp_path: Path) -> None:
+    warm_up(spark, tmp_path)
     assert list(tmp_path.iterdir()) == []

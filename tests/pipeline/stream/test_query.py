@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,7 +59,13 @@ class World:
         self.ensured: list[str] = []
         self.spark, self.batch_spark = FakeSession(), object()
         self.storage = Storage(
-            folder, folder / "landing", folder / "journal", folder / "checkpoints", "b", "main.bot.silver", "q"
+            folder,
+            folder / "landing",
+            folder / "journal",
+            folder / "checkpoints",
+            "b",
+            "main.bot.silver",
+            "q",
         )
         self.checkpoint = self.storage.checkpoints / "silver"
         monkeypatch.setattr(query, "DeltaTable", self._table)
@@ -66,6 +73,7 @@ class World:
         self.journal = RecordingJournal(self.storage.journal, self.events)
         self.lanes = FakeLanes(self.journal, self.clock, self.events)
         self.committed: list[tuple[int, int]] = []
+        self.reports: list[tuple[str, str | None]] = []
         self.stream = SilverStream(
             cast("Any", self.spark),
             self.storage,
@@ -74,10 +82,11 @@ class World:
             self.journal,
             self.lanes,
             committed=lambda *batch: self.committed.append(batch),
+            report=lambda *said: self.reports.append(said),
         )
         self.starts: list[tuple[EarlierWork, bool]] = []
 
-    def _table(self, table: Any, place: str, spark: object) -> FakeTable:
+    def _table(self, table: Any, place: str, spark: object, _log: object) -> FakeTable:
         self.table_sessions.append(spark)
         found = self.tables.setdefault(place, FakeTable(table, self.events))
         cast("Any", found).ensure = lambda: self.ensured.append(place)
@@ -104,9 +113,21 @@ class World:
         return calls[0]
 
     def log(self, kind: str, batch_id: int) -> None:
-        path = self.checkpoint / kind / str(batch_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("v1")
+        """Write a file of a log of the checkpoint, which then is whole."""
+        landed = {"path": f"{self.landing_address}/1-1-1.jsonl"}
+        texts = {
+            f"{kind}/{batch_id}": "v1",
+            "metadata": json.dumps({"id": "query-1"}),
+            f"sources/0/{batch_id}": f"v1\n{json.dumps(landed)}\n",
+        }
+        for name, text in texts.items():
+            path = self.checkpoint / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    @property
+    def landing_address(self) -> str:
+        return f"file://{self.storage.landing}"
 
 
 @pytest.fixture
@@ -164,14 +185,64 @@ def test_a_second_query_of_a_run_doubts_the_runs_own_files_too(world: World) -> 
 def test_an_oversized_checkpoint_is_discarded_before_it_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("offsets", "commits"):
         world.log(kind, 3)
-    (world.checkpoint / "sources" / "0").mkdir(parents=True)
-    (world.checkpoint / "sources" / "0" / "9.compact").write_text("x")
+    (world.checkpoint / "sources" / "0" / "9.compact").write_text("xx")
     assert not world.stream.oversized
     monkeypatch.setattr(checkpoint, "_OVERSIZED_FROM", 0)
     assert world.stream.oversized
     earlier, files_may_be_left = world.start()
     assert (earlier.planned, files_may_be_left) == (-1, False)
     assert not world.checkpoint.exists()
+
+
+def test_a_checkpoint_that_ends_before_the_storages_last_batch_is_set_aside(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.log("offsets", 6)
+    world.process(MESSAGE, batch_id=6)
+    assert world.start()[0].planned == 6, "as it was left"
+    world.log("offsets", 5)
+    (world.checkpoint / "offsets" / "6").unlink()
+    path = world.landing.land([raw_update()])
+    assert path is not None
+    earlier, files_may_be_left = world.start()
+    assert (earlier.planned, set(earlier.files), files_may_be_left) == (-1, {path.name}, False)
+    assert (world.checkpoint.with_name("silver.set-aside") / "offsets" / "5").exists()
+    reason = "a new checkpoint is begun: it ends at micro-batch 5, and 6 had begun"
+    assert world.reports == [("stream", reason)]
+    assert capsys.readouterr().out.count("a new checkpoint is begun") == 1
+
+
+def test_the_mark_is_durable_before_a_batch_appends(world: World) -> None:
+    world.process(MESSAGE, batch_id=3)
+    world.tables["b"].fails_with = OSError(28, "No space left")
+    more = (envelope(raw_update(2, body=raw_message("b", message_id=2))), "1800000000002000-2-2.jsonl")
+    with pytest.raises(RuntimeError):
+        world.process(more, batch_id=4)
+    mark = json.loads((world.storage.root / "query.json").read_text())
+    assert mark == {"query_id": "query-1", "landing": world.storage.landing.as_posix(), "batch_id": 4}
+
+
+def test_a_stream_says_whether_a_batch_failed_in_its_callback_and_how_many_it_processed(world: World) -> None:
+    world.process(MESSAGE, batch_id=0)
+    world.process(MESSAGE, batch_id=0)
+    assert (world.stream.processed, world.stream.callback_failed) == (1, False)
+    world.stream._processor.process = lambda *_: (_ for _ in ()).throw(ValueError())  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        world.process(MESSAGE, batch_id=1)
+    assert (world.stream.processed, world.stream.callback_failed) == (1, True)
+    world.start()
+    assert not world.stream.callback_failed
+
+
+def test_a_cut_commit_is_removed_before_the_table_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world.storage.root)
+    commits = world.storage.root / "q" / "_delta_log"
+    commits.mkdir(parents=True)
+    (commits / f"{0:020d}.json").write_text("{}")
+    (commits / f"{1:020d}.json").write_text("")
+    world.stream.prepare()
+    assert [path.name for path in commits.iterdir()] == [f"{0:020d}.json"]
+    assert world.reports == [("stream", "the newest commits of quarantine were cut: what they had is appended again")]
 
 
 def test_a_micro_batch_is_processed_under_the_querys_id_and_in_the_session_of_its_frame(world: World) -> None:

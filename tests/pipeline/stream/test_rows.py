@@ -199,3 +199,20 @@ def test_quarantine_has_the_line_and_what_is_wrong_with_it() -> None:
         "ingested_at": INGESTED,
         "batch_id": 8,
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"),
+    [
+        (-62_135_596_800, False),  # the year 1
+        (-9_223_372_037, False),
+        (-9_214_560_000, True),  # 1678
+        (0, True),
+        (9_214_646_399, True),  # the end of 2261
+        (9_214_646_400, False),
+        (253_402_300_799, False),  # the end of 9999
+    ],
+)
+def test_a_messages_date_is_one_that_64_bits_of_nanoseconds_hold(seconds: int, kept: bool) -> None:
+    date = bronze(parsed_message(date=seconds))["date"]
+    assert date == (datetime.fromtimestamp(seconds, UTC) if kept else None)

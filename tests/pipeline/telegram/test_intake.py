@@ -197,6 +197,76 @@ def test_a_restart_that_fails_to_land_still_recognises_later(
     assert landed(tmp_path) == updates(1, 2, 3)
 
 
+def test_an_empty_poll_does_not_end_the_recognition_of_what_a_former_run_landed(
+    tmp_path: Path, telegram: Telegram, start: Start
+) -> None:
+    telegram.held = updates(1, 2)
+    start().intake.poll()
+    held, telegram.held = telegram.held, []
+    run = start()
+    assert run.intake.poll() == Poll(0, True)
+    telegram.held = held
+    assert [run.intake.poll() for _ in range(2)] == [Poll(0, False), Poll(0, True)]
+    assert landed(tmp_path) == updates(1, 2)
+
+
+ODD = ["odd", {"message": {}}, {"update_id": True}, {"update_id": 1.5}, {"update_id": -3}, {"update_id": "9"}]
+ODD += [{"update_id": 2**63}, {"update_id": 10**30}]
+
+
+class StuckTelegram(Telegram):
+    """Delivers updates without a usable id with each poll, since nothing confirms them."""
+
+    def get_updates(self, offset: int | None, wait: float, kinds: tuple[str, ...]) -> list[Any]:
+        assert offset is None or offset > 0
+        return [*ODD, *super().get_updates(offset, wait, kinds)]
+
+
+def test_updates_without_a_usable_id_are_landed_once_also_over_restarts_and_hold_nothing_up(tmp_path: Path) -> None:
+    telegram = StuckTelegram(tmp_path)
+    telegram.held = updates(4)
+    run = Run(tmp_path, telegram, 60.0, Clock())
+    assert run.attempts(3) == [Poll(9, False), Poll(0, True, True), Poll(0, True, True)]
+    run = Run(tmp_path, telegram, 60.0, Clock())
+    telegram.held = updates(5)
+    assert run.attempts(2) == [Poll(1, False), Poll(0, True, True)]
+    assert sorted(map(json.dumps, landed(tmp_path))) == sorted(map(json.dumps, [*ODD, *updates(4, 5)]))
+    assert (telegram.held, telegram.lost) == ([], [])
+
+
+def test_polls_that_bring_only_what_cannot_be_confirmed_are_followed_by_growing_pauses(tmp_path: Path) -> None:
+    run, stop = Run(tmp_path, StuckTelegram(tmp_path), 60.0, Clock()), NoWait()
+    for _ in range(8):
+        run.intake.attempt(stop)
+    assert stop.waited == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+
+
+def test_a_server_that_ignores_offsets_makes_no_busy_loop(tmp_path: Path, telegram: Telegram, start: Start) -> None:
+    run, stop = start(), NoWait()
+    telegram.get_updates = lambda *_: updates(7)  # type: ignore[method-assign]
+    polls = [run.intake.attempt(stop) for _ in range(3)]
+    assert polls == [Poll(1, False), Poll(0, True, True), Poll(0, True, True)]
+    assert landed(tmp_path) == updates(7)
+    assert stop.waited == [0.1, 0.2]
+
+
+def test_a_run_that_lost_its_storage_neither_polls_nor_lands(telegram: Telegram, start: Start) -> None:
+    def taken() -> None:
+        raise LeaseHeld("taken over")
+
+    run = start()
+    telegram.held = updates(1)
+    run.intake.poll()
+    run.landing.confirm = taken
+    with pytest.raises(LeaseHeld):
+        run.attempts(1)
+    assert telegram.offsets == [None]
+    with pytest.raises(LeaseHeld):
+        run.landing.land(updates(2))
+    with pytest.raises(LeaseHeld):
+        run.landing.tick()
+
+
 @pytest.mark.parametrize(
     ("polled", "before", "after"),
     [
@@ -308,18 +378,3 @@ def test_a_failure_at_the_stop_is_not_reported(telegram: Telegram, start: Start)
     telegram.faults = [CONFLICT]
     assert run.intake.attempt(stop) is None
     assert run.reports == []
-
-
-def test_a_run_that_lost_its_storage_neither_polls_nor_lands(tmp_path: Path) -> None:
-    def taken() -> None:
-        raise LeaseHeld("taken over")
-
-    telegram = Telegram(tmp_path)
-    telegram.held = updates(1, 2)
-    landing = Landing(tmp_path, 42)
-    intake = Intake(telegram, landing, poll_seconds=1.0, conflict_patience=10.0)
-    intake.poll()
-    landing.confirm = taken
-    with pytest.raises(LeaseHeld):
-        intake.attempt(threading.Event())
-    assert (telegram.offsets, len(telegram.held)) == ([None], 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,36 @@ def test_a_run_is_shown_with_the_services_that_fail(storage: Storage, capsys: py
     recorder.set(state="stopped")
     recorder.save()
     assert not status_of(storage).running
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e[bold]"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_nothing_that_came_from_outside_steers_the_terminal(
+    storage: Storage, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    recorder = Recorder(storage.root)
+    recorder.set(state="serving", bot_username=f"bot{HOSTILE}")
+    recorder.report("model", f"503 {HOSTILE}")
+    recorder.save()
+    Journal(storage.journal).record(answered(part("x", PartState.UNKNOWN, None, f"no response {HOSTILE}")))
+    append(SILVER, Path(storage.silver), _silver(90, f"sent{HOSTILE}"))
+    status = status_of(storage)
+    print_status(status, as_json=as_json)
+    said = capsys.readouterr().out
+    assert said.count("owned") >= 4
+    assert all(line.isprintable() for line in said.split("\n"))
+    if as_json:
+        assert json.loads(said)["run"]["bot_username"] == f"bot{HOSTILE}"
+    else:
+        assert said.count("[bold]") == said.count("owned")
+
+
+def test_an_unknown_reply_is_named_as_a_replay_takes_it(storage: Storage, capsys: pytest.CaptureFixture[str]) -> None:
+    append(SILVER, Path(storage.silver), _silver(90, "unknown", "the process ended"))
+    print_status(status_of(storage))
+    assert f"  7/90 of {NOON:%Y-%m-%d %H:%M:%S}: the process ended\n" in capsys.readouterr().out
 
 
 def test_tables_of_a_catalog_are_shown_as_not_readable_here(

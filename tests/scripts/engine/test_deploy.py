@@ -13,8 +13,9 @@ from pipeline.platform.databricks import WaitLimits
 from scripts.engine import calls, prerequisites
 from scripts.engine.calls import StackError, Verb, command_line
 from scripts.engine.deploy import deploy
+from scripts.engine.failure import QUERY_HISTORY
 from scripts.engine.prerequisites import needs_passphrase, settings_file
-from tests.support.fake_engine import WHO_AM_I, FakeEngine, WhoAmI
+from tests.support.fake_engine import STACK_URN, TRACEBACK, WHO_AM_I, FakeEngine, WhoAmI, diagnostic, urn_of
 
 ACCOUNT = "2f1c"
 
@@ -60,6 +61,44 @@ def test_a_failed_engine_gives_false_and_shows_its_output(
     shown = capfd.readouterr()
     assert "no such node type" in shown.out
     assert "update failed" in shown.err
+
+
+@pytest.mark.parametrize("verb", [Verb.UP, Verb.PREVIEW, Verb.DESTROY])
+def test_after_a_failed_engines_own_output_comes_the_one_line_that_matters(
+    engine: FakeEngine, capfd: pytest.CaptureFixture[str], verb: Verb
+) -> None:
+    table = urn_of("databricks:index/sqlTable:SqlTable", "silver")
+    failed = "cannot create sql table: statement failed to execute: FAILED: provider=databricks@1.118.0\n"
+    events = [diagnostic(TRACEBACK, STACK_URN), diagnostic(failed, table), diagnostic("update failed\n", "")]
+    engine.answer(**{verb: {"code": 255, "out": TRACEBACK, "err": "error: update failed\n", "events": events}})
+    assert not deploy(verb, "dev")
+    shown = capfd.readouterr()
+    assert "Traceback" in shown.out
+    assert shown.err.splitlines() == [
+        "error: update failed",
+        f"stack: silver (SqlTable): cannot create sql table: statement failed to execute: FAILED: {QUERY_HISTORY}",
+    ]
+
+
+def test_the_line_that_matters_steers_no_terminal_and_shows_no_secret(
+    engine: FakeEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    message = f"cannot create job: \x1b[2J\u202e {123456789}:{'Aa1' * 12}\n"
+    engine.answer(up={"code": 1, "events": [diagnostic(message, urn_of("x:y/job:Job", "job"))]})
+    assert not deploy(Verb.UP, "dev")
+    assert capfd.readouterr().err == "stack: job (Job): cannot create job: \\x1b[2J\\u202e <secret>\n"
+
+
+def test_an_engine_that_succeeds_leaves_nothing_behind_and_gets_no_line(
+    engine: FakeEngine, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    engine.answer(up={"events": [diagnostic("a warning\n", STACK_URN, severity="warning")]})
+    assert deploy(Verb.UP, "dev")
+    assert capfd.readouterr().err == ""
+    assert list(scratch.iterdir()) == []
 
 
 def test_destroy_leaves_what_is_protected_and_says_how_to_give_it_up(

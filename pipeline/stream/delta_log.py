@@ -1,0 +1,150 @@
+"""A Delta table's log on a local disk: its commits are made durable, and what a power cut has cut is removed.
+
+Spark writes a table's files and never syncs them, so for half a minute a commit may exist in memory only. Everything
+that an append lets go (landing files, entries of the journal) is durable at once. So an append waits until the table
+is durable too. On a volume, and in a catalog, one close is one atomic put: there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from pipeline.storage.durable import on_volume, sync_file, sync_folder
+from pipeline.tables import is_table_name
+
+_LAST_CHECKPOINT = "_last_checkpoint"
+_LOOK_BACK = 20
+"""Commits that are synced first. Each append syncs its own, so a run that was killed leaves one or two."""
+
+
+class DeltaLog:
+    """The log of one table. One thread at a time may call; the run must be the table's only writer."""
+
+    def __init__(self, table: Path) -> None:
+        self._table = table
+        self._folder = table / "_delta_log"
+        self._next: int | None = None
+        """The first version that is not known to be durable; None before the first sync."""
+
+    @classmethod
+    def of(cls, place: str) -> DeltaLog | None:
+        """The log of the table at a path on a local disk; None for any other table."""
+        return None if is_table_name(place) or on_volume(Path(place)) else cls(Path(place))
+
+    def sync(self) -> None:
+        """Make the commits since the last call durable, with all that they name. Raises OSError."""
+        first = self._next
+        if first is None:
+            sync_folder(self._table.parent)
+            first = max(0, max(self._versions(), default=-1) - _LOOK_BACK)
+        version = first
+        while (commit := self._commit(version)).exists():
+            files = [self._table / name for name, _ in _added(commit.read_bytes())]
+            checkpoint = _checkpoint_of(commit)
+            if checkpoint.exists():
+                files += [checkpoint, self._folder / _LAST_CHECKPOINT]
+            for file in (*files, commit):
+                sync_file(_checksum_of(file), missing_ok=True)
+                sync_file(file, missing_ok=True)
+            version += 1
+        if version > first:
+            sync_folder(self._table)
+            sync_folder(self._folder)
+        self._next = version
+
+    def repair(self) -> list[str]:
+        """Remove the newest commits if a power cut has cut them, before Spark reads the table; their files' names.
+
+        Only commits that were not yet durable can be cut, so their rows still are in the landing and the journal. An
+        empty commit is deleted. One with content keeps it, under a name that Delta ignores. A table with more of them
+        was damaged in another way: it is left as it is. Raises OSError.
+        """
+        cut = list(itertools.takewhile(lambda version: not self._is_whole(version), sorted(self._versions())[::-1]))
+        self._next = None
+        if len(cut) > _LOOK_BACK:
+            return []
+        for version in cut:
+            self._remove(version)
+        last = self._folder / _LAST_CHECKPOINT
+        if cut or not _is_json(last):
+            # Delta then looks for the newest checkpoint itself.
+            last.unlink(missing_ok=True)
+            _checksum_of(last).unlink(missing_ok=True)
+        if 0 in cut:
+            # The table's creation was cut: it has no rows yet, and Delta creates a table in an empty folder only.
+            shutil.rmtree(self._folder)
+        return [self._commit(version).name for version in cut]
+
+    def _remove(self, version: int) -> None:
+        commit = self._commit(version)
+        for path in (_checkpoint_of(commit), commit.with_suffix(".crc")):
+            path.unlink(missing_ok=True)
+            _checksum_of(path).unlink(missing_ok=True)
+        _checksum_of(commit).unlink(missing_ok=True)
+        if commit.read_bytes().strip(b"\0"):
+            commit.rename(commit.with_name(f"_cut-{commit.name}"))
+        else:
+            commit.unlink()
+
+    def _is_whole(self, version: int) -> bool:
+        try:
+            files = list(_added(self._commit(version).read_bytes(), strict=True))
+        except ValueError:
+            return False
+        return all(_size(self._table / file) == size for file, size in files)
+
+    def _versions(self) -> list[int]:
+        return [int(path.stem) for path in self._folder.glob("*.json") if len(path.stem) == 20 and path.stem.isdigit()]
+
+    def _commit(self, version: int) -> Path:
+        return self._folder / f"{version:020d}.json"
+
+
+def _added(commit: bytes, *, strict: bool = False) -> Iterator[tuple[str, int]]:
+    """The data files that a commit adds, each with its size. `strict`: raises ValueError for one that is cut."""
+    lines = commit.splitlines()
+    if strict and not lines:
+        raise ValueError("empty")
+    for line in lines:
+        try:
+            action: Any = json.loads(line)
+            if isinstance(action, dict) and "add" in action:
+                name = unquote(action["add"]["path"])
+                if ":" not in name and not name.startswith("/"):  # not a file of another table
+                    yield name, action["add"]["size"]
+        except (ValueError, KeyError, TypeError):
+            if strict:
+                raise ValueError("cut") from None
+
+
+def _checkpoint_of(commit: Path) -> Path:
+    """Delta's checkpoint of the version that a commit made, which need not exist."""
+    return commit.with_suffix(".checkpoint.parquet")
+
+
+def _checksum_of(path: Path) -> Path:
+    """Hadoop's checksums of a file."""
+    return path.with_name(f".{path.name}.crc")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1

@@ -1,0 +1,163 @@
+"""A table's log on a local disk: what is made durable, and what is removed after a power cut."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.stream.delta_log import DeltaLog
+
+
+class Table:
+    """A table as Delta writes it, with a record of what was synced."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.commits = folder / "_delta_log"
+        self.commits.mkdir(parents=True)
+        self.synced: list[str] = []
+
+    def commit(self, version: int, *, checkpoint: bool = False) -> Path:
+        data = f"part-{version}.parquet"
+        (self.folder / data).write_bytes(b"rows")
+        commit = self.commits / f"{version:020d}.json"
+        actions = [{"commitInfo": {}}, {"add": {"path": data, "size": 4}}]
+        commit.write_text("\n".join(map(json.dumps, actions)))
+        (self.commits / f".{commit.name}.crc").write_bytes(b"crc")
+        if checkpoint:
+            commit.with_suffix(".checkpoint.parquet").write_bytes(b"PAR1")
+            (self.commits / "_last_checkpoint").write_text("{}")
+        return commit
+
+    def fsync(self, opened: int) -> None:
+        self.synced.append(os.path.relpath(Path(f"/proc/self/fd/{opened}").readlink(), self.folder))
+
+    def names(self) -> set[str]:
+        return {path.name for path in self.commits.iterdir()}
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+    table = Table(tmp_path / "bronze")
+    monkeypatch.setattr(os, "fsync", table.fsync)
+    return table
+
+
+def _file(version: int) -> str:
+    return f"{version:020d}.json"
+
+
+def test_a_commit_is_durable_with_its_data_before_its_name_is(table: Table) -> None:
+    log = DeltaLog(table.folder)
+    table.commit(0)
+    log.sync()
+    table.synced.clear()
+    table.commit(1)
+    log.sync()
+    name = f"_delta_log/{_file(1)}"
+    assert table.synced == ["part-1.parquet", f"_delta_log/.{_file(1)}.crc", name, ".", "_delta_log"]
+    table.synced.clear()
+    log.sync()
+    assert table.synced == []
+
+
+def test_a_checkpoint_of_the_table_is_made_durable_too(table: Table) -> None:
+    table.commit(0, checkpoint=True)
+    DeltaLog(table.folder).sync()
+    assert {f"_delta_log/{0:020d}.checkpoint.parquet", "_delta_log/_last_checkpoint", ".."} <= set(table.synced)
+
+
+def test_a_sync_that_fails_is_done_again(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.commit(0)
+    log = DeltaLog(table.folder)
+
+    def fails(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            log.sync()
+    log.sync()
+    assert "part-0.parquet" in table.synced
+
+
+def test_a_first_sync_looks_at_the_newest_commits_only(table: Table) -> None:
+    for version in range(30):
+        table.commit(version)
+    DeltaLog(table.folder).sync()
+    assert f"_delta_log/{_file(9)}" in table.synced
+    assert f"_delta_log/{_file(8)}" not in table.synced
+
+
+def test_a_log_without_commits_needs_nothing(tmp_path: Path) -> None:
+    log = DeltaLog(tmp_path / "missing")
+    assert log.repair() == []
+    log.sync()
+
+
+@pytest.mark.parametrize("place", ["main.bot.bronze", "/Volumes/main/bot/lake/bronze"])
+def test_a_table_in_a_catalog_or_on_a_volume_has_nothing_to_sync(place: str) -> None:
+    assert DeltaLog.of(place) is None
+
+
+def test_a_whole_table_is_left_as_it_is(table: Table) -> None:
+    for version in range(3):
+        table.commit(version, checkpoint=version == 2)
+    before = table.names()
+    assert DeltaLog(table.folder).repair() == []
+    assert table.names() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100])
+def test_empty_newest_commits_are_removed_with_what_belongs_to_them(table: Table, content: bytes) -> None:
+    table.commit(0, checkpoint=True)
+    whole = table.names() - {"_last_checkpoint"}
+    for version in (1, 2):
+        table.commit(version, checkpoint=version == 1).write_bytes(content)
+    assert DeltaLog(table.folder).repair() == [_file(2), _file(1)]
+    assert table.names() == whole
+
+
+def test_a_newest_commit_with_content_is_kept_under_a_name_that_delta_ignores(table: Table) -> None:
+    table.commit(0)
+    commit = table.commit(1)
+    commit.write_bytes(commit.read_bytes()[:-5])
+    assert DeltaLog(table.folder).repair() == [_file(1)]
+    assert f"_cut-{_file(1)}" in table.names()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"ro"])
+def test_a_newest_commit_whose_rows_were_cut_is_removed(table: Table, content: bytes | None) -> None:
+    table.commit(0)
+    table.commit(1)
+    if content is None:
+        (table.folder / "part-1.parquet").unlink()
+    else:
+        (table.folder / "part-1.parquet").write_bytes(content)
+    assert DeltaLog(table.folder).repair() == [_file(1)]
+
+
+def test_a_table_whose_creation_was_cut_is_created_again(table: Table) -> None:
+    (table.commits / _file(0)).write_bytes(b"")
+    assert DeltaLog(table.folder).repair() == [_file(0)]
+    assert list(table.folder.iterdir()) == []
+
+
+def test_damage_that_no_power_cut_makes_is_left_to_the_operator(table: Table) -> None:
+    for version in range(30):
+        table.commit(version)
+        (table.folder / f"part-{version}.parquet").unlink()
+    before = table.names()
+    assert DeltaLog(table.folder).repair() == []
+    assert table.names() == before
+
+
+def test_a_pointer_to_the_last_checkpoint_that_cannot_be_read_is_removed(table: Table) -> None:
+    table.commit(0, checkpoint=True)
+    (table.commits / "_last_checkpoint").write_bytes(b"")
+    assert DeltaLog(table.folder).repair() == []
+    assert "_last_checkpoint" not in table.names()
