@@ -206,6 +206,53 @@ def test_a_run_that_was_frozen_between_reading_and_writing_its_record_gives_up(
         held.confirm()
 
 
+def frozen_before_writing(lease: Lease, volume: Volume, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    write = lease._write
+
+    def frozen() -> None:
+        volume.now += seconds
+        write()
+
+    monkeypatch.setattr(lease, "_write", frozen)
+
+
+@pytest.mark.parametrize(("age", "gap"), [(75.0, 5.0), (50.0, 25.0)])
+def test_after_a_freeze_before_its_write_a_run_waits_until_another_would_have_noticed(
+    volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch, age: float, gap: float
+) -> None:
+    frozen_before_writing(held, volume, monkeypatch, gap)
+    volume.now += age
+    before = volume.now
+    held.confirm()
+    assert volume.now - before >= gap + 30
+
+
+@pytest.mark.parametrize(("gap", "wait"), [(0.0, 1.0), (5.0, 30.0)])
+def test_a_start_that_was_frozen_before_its_write_waits_until_another_would_have_noticed(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch, gap: float, wait: float
+) -> None:
+    lease = Lease(volume.folder)
+    frozen_before_writing(lease, volume, monkeypatch, gap)
+    before = volume.now
+    lease.acquire()
+    lease._released.set()
+    assert volume.now - before == pytest.approx(gap + wait)
+
+
+@pytest.mark.parametrize("on_a_volume", [False, True])
+def test_after_the_end_of_a_run_a_thread_of_it_is_refused(
+    tmp_path: Path, request: pytest.FixtureRequest, on_a_volume: bool
+) -> None:
+    if on_a_volume:
+        request.getfixturevalue("volume")
+    lease = Lease(tmp_path)
+    lease.acquire()
+    lease.confirm()
+    lease.release()
+    with pytest.raises(LeaseHeld, match=r"^PIPELINE_STORAGE .* was given back: this run has ended$"):
+        lease.confirm()
+
+
 def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
     volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
