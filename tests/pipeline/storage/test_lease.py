@@ -316,7 +316,7 @@ def test_on_a_local_disk_the_lock_confirms(tmp_path: Path) -> None:
 
 
 FROZEN = """
-import sys, threading; from pathlib import Path
+import os, signal, sys, threading; from pathlib import Path
 import pipeline.storage.lease as lease_module
 from pipeline.replies.delivery import Sender
 from pipeline.replies.journal import Journal
@@ -328,11 +328,12 @@ root = Path(sys.argv[1])
 lease = lease_module.Lease(root)
 lease.acquire()
 sender = Sender(Journal(root / "journal", lease.confirm), FakeApi(), "hold", threading.Event())
-for seq in range(1, 100_000):
-    sending = sender.send(answered(part("x", PartState.SENDING), seq=seq), 0)
-    print(sending.effect, flush=True)
-    if sending.effect != "none":
-        break
+for seq in range(1, 5):
+    if seq == 3:
+        # Not in the middle of a renewal, whose write would come after the other's: that has tests of its own.
+        with lease._renewing:
+            os.kill(os.getpid(), signal.SIGSTOP)
+    print(sender.send(answered(part("x", PartState.SENDING), seq=seq), 0).effect, flush=True)
 """
 
 
@@ -340,18 +341,16 @@ def test_a_real_process_that_was_frozen_sends_nothing_after_its_lease_was_taken(
     command = [sys.executable, "-c", FROZEN, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as frozen:
         assert frozen.stdout is not None
-        assert frozen.stdout.readline() == "none\n"
-        frozen.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(frozen.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
         time.sleep(1.5)
         write_record(tmp_path, renewed_at=time.time())
         before = sorted(path.name for path in (tmp_path / "journal").glob("0*"))
         frozen.send_signal(signal.SIGCONT)
         effects = frozen.stdout.read().splitlines()
         frozen.wait(30)
-    assert effects[-1] == "not_recorded"
-    written = sorted(path.name for path in (tmp_path / "journal").glob("0*"))
-    # What was sent before the freeze is read from the pipe after it; at most one write was under way.
-    assert len(written) <= len(before) + 1
+    assert effects == ["none", "none", "not_recorded", "not_recorded"]
+    assert sorted(path.name for path in (tmp_path / "journal").glob("0*")) == before
     assert record(tmp_path)["owner"] == "other"
 
 
