@@ -324,6 +324,7 @@ from tests.support.fakes import FakeApi
 from tests.support.replies import PartState, answered, part
 lease_module.on_volume = lambda _: True
 lease_module._RENEW_EVERY, lease_module._FRESH_FOR, lease_module._STALE_AFTER = 0.2, 0.5, 1.0
+lease_module._SETTLE = 0.1
 root = Path(sys.argv[1])
 lease = lease_module.Lease(root)
 lease.acquire()
