@@ -157,6 +157,7 @@ class Landing:
 
     def finish(self, names: Iterable[str]) -> None:
         """Move files whose micro-batch is committed out of the listed folder; a tick is removed."""
+        self.confirm()
         day = self._folder / DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:
             path = self._folder / name
