@@ -435,7 +435,7 @@ def test_an_id_that_no_offset_can_express_is_landed_once_over_restarts_and_passe
         telegram.offsets.append(offset)
         return [{"update_id": update_id, "message": {}}]
 
-    telegram.get_updates = polled  # type: ignore[method-assign]
+    telegram.get_updates = polled  # type: ignore[method-assign, assignment]
     counts = []
     for polls in (1, 1, 2):
         run = start()
