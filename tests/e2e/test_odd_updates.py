@@ -1,4 +1,4 @@
-"""Updates that can't be confirmed or read, beside good ones, from a Bot API that keeps them until they are confirmed."""
+"""Updates that can't be confirmed or read, beside good ones, from a Bot API that keeps them until confirmed."""
 
 from __future__ import annotations
 
