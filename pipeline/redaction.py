@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import deque
 from urllib.parse import quote
 
 _TOKEN = re.compile(r"(?<!\d)\d{1,20}:[A-Za-z0-9_-]{20,}")
@@ -19,7 +20,7 @@ _SHORTEST, _LONG = 8, 16
 """Characters from which a value counts as a secret, and those from which a word or a number counts as one. Shorter ones
 are placeholders for a server that wants no key (`anything`, `12345678`), and may stand in an ordinary answer."""
 _MOST = 64
-"""How many of the last secrets are known. A bearer is renewed every hour or so."""
+"""How many of the last secrets that expire are known. A bearer is renewed every hour or so."""
 _READ_AT_MOST = 20_000
 """Characters of a text that are looked at if it is cut to a few hundred."""
 
@@ -31,13 +32,18 @@ class _Secrets:
         self._lock = threading.Lock()
         self._forms: dict[str, tuple[str, ...]] = {}
         """The forms of each secret, the longest first. Replaced as a whole, so that it is read without the lock."""
+        self._expiring: deque[str] = deque()
 
-    def learn(self, secret: str) -> None:
+    def learn(self, secret: str, expires: bool) -> None:
         if not _is_secret(secret) or secret in self._forms:
             return
         with self._lock:
             forms = {**self._forms, secret: _forms(secret)}
-            self._forms = dict(list(forms.items())[-_MOST:])
+            if expires:
+                self._expiring.append(secret)
+                if len(self._expiring) > _MOST:
+                    del forms[self._expiring.popleft()]
+            self._forms = forms
 
     def removed(self, text: str) -> str:
         for forms in self._forms.values():
@@ -50,9 +56,12 @@ class _Secrets:
 _secrets = _Secrets()
 
 
-def learn_secret(secret: str) -> None:
-    """From now on, remove this value from texts, as it is and as an address has it. Any thread may call it."""
-    _secrets.learn(secret)
+def learn_secret(secret: str, *, expires: bool = False) -> None:
+    """From now on, remove this value from texts, as it is and as an address has it. Any thread may call it.
+
+    One that expires by itself is forgotten after many more of its kind.
+    """
+    _secrets.learn(secret, expires)
 
 
 def without_secrets(text: str) -> str:

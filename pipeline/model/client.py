@@ -147,7 +147,7 @@ class Model:
             if self._client is None or self._client[0] != access:
                 bearer = access.bearer.get_secret_value()
                 # An executor gets it without resolving it.
-                learn_secret(bearer)
+                learn_secret(bearer, expires=access.expires_at is not None)
                 # The former client is not closed: calls may still use it.
                 client = openai.OpenAI(
                     base_url=access.base_url,

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from pipeline.errors import OperatorError
 from pipeline.messages.question import Question
 from pipeline.model.answering import REFUSALS, Done, ask_once
 from pipeline.model.client import Model
@@ -54,8 +55,18 @@ class DriverAnswering:
     The questions that wait, the calls under way and the flag of the stop are used under the lock of `_changed` only.
     """
 
-    def __init__(self, model: Model, access: Credential[ModelAccess], concurrency: int) -> None:
-        """`concurrency`: calls at once, stragglers not counted."""
+    def __init__(
+        self,
+        model: Model,
+        access: Credential[ModelAccess],
+        concurrency: int,
+        confirm: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`concurrency`: calls at once, stragglers not counted.
+
+        `confirm` is called by any thread before a call, which costs money. It raises what `Lease.confirm` raises.
+        """
+        self._confirm = confirm
         self._model = model
         self._access = access
         self._stragglers = Stragglers(concurrency)
@@ -113,6 +124,10 @@ class DriverAnswering:
         done(question, outcome)
 
     def _ask_with_current_access(self, text: str) -> Outcome:
+        try:
+            self._confirm()
+        except (OperatorError, OSError) as error:
+            return Outcome(verdict=Verdict.UNREACHABLE, reason=f"not asked: {error}")
         try:
             access = self._access.current()
             outcome = ask_once(self._model, access, text)

@@ -82,7 +82,7 @@ class ModelAccess:
     """Seconds since 1970; None if it does not expire. The same bearer with a later expiry counts as equal."""
 
     def __post_init__(self) -> None:
-        learn_secret(self.bearer.get_secret_value())
+        learn_secret(self.bearer.get_secret_value(), expires=self.expires_at is not None)
 
 
 _T = TypeVar("_T")

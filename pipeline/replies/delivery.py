@@ -48,7 +48,7 @@ class Effect(StrEnum):
     TOKEN_REJECTED = "token_rejected"
     """Telegram refuses the bot's token: nothing more may be sent until it takes it again."""
     NOT_RECORDED = "not_recorded"
-    """The journal can't be written: nothing was sent, and nothing of it is in the journal."""
+    """The journal can't be written, or the storage is not ours now: nothing was sent."""
 
 
 @dataclass(frozen=True)

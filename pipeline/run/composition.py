@@ -143,7 +143,7 @@ class Composition:
         with storage_errors(self._storage.root):
             self._journal = Journal(self._storage.journal, lease.confirm)
             self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
-        self._answering = DriverAnswering(model, access, settings.concurrency)
+        self._answering = DriverAnswering(model, access, settings.concurrency, confirm=lease.confirm)
         self._lanes = Lanes(
             self._journal,
             self._answering,

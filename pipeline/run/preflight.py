@@ -20,7 +20,7 @@ from pipeline.redaction import scrub
 from pipeline.run.backoff import backoff
 from pipeline.run.end import End
 from pipeline.settings import RunSettings, bot_id_of, bot_token
-from pipeline.storage.lease import Lease
+from pipeline.storage.lease import Lease, LeaseHeld
 from pipeline.storage.places import Storage, storage_errors
 from pipeline.storage.record import Recorder
 from pipeline.telegram.bot import Bot
@@ -102,9 +102,9 @@ def held_storage(storage: Storage) -> Iterator[tuple[Lease, Recorder]]:
         raise
     finally:
         recorder.set(state="stopped")
-        if not lease.lost:  # otherwise the record is the other run's
-            with contextlib.suppress(OSError):
-                recorder.save()
+        with contextlib.suppress(OSError, LeaseHeld):  # the record may be another run's now
+            lease.confirm()
+            recorder.save()
         with contextlib.suppress(OSError):
             lease.release()
 

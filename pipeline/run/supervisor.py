@@ -83,10 +83,11 @@ class Supervisor:
 
         Raises OperatorError (LeaseHeld when another pipeline took the storage) and RunFailed on what no restart fixes.
         """
+        # First: the checks below may restart what would write.
+        self._lease.check()
         self._intake.check(now)
         self._query.check(now)
         self._lanes.check()
-        self._lease.check()
         self._notice_serving()
         self._settle_replies(now)
         self._save_record(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -23,8 +24,9 @@ def write_durably(path: Path, content: bytes, modified_at: float | None = None) 
     unfinished = path.with_name(f".{path.name}.tmp")
     # For the owner alone; a storage whose group may read it gives that by the mode of the folder.
     mode = 0o600 | (path.parent.stat().st_mode & 0o060)
-    with unfinished.open("wb") as file:
-        os.fchmod(file.fileno(), mode)
+    with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        with contextlib.suppress(OSError):  # a file system without modes
+            os.fchmod(file.fileno(), mode)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -33,7 +33,7 @@ from pipeline.storage.landed import DONE, LandedFiles, Unreadable, usable_id
 REPOLL_WINDOW = timedelta(hours=48)
 """How far back a re-polled update is recognised; Telegram keeps an unconfirmed one for 24 hours."""
 
-KEEPDONE = timedelta(days=7)
+KEEP_DONE = timedelta(days=7)
 """How long finished files stay; bronze has their content."""
 
 _INJECTED = "-injected-"
@@ -157,6 +157,7 @@ class Landing:
 
     def finish(self, names: Iterable[str]) -> None:
         """Move files whose micro-batch is committed out of the listed folder; a tick is removed."""
+        self.confirm()
         day = self._folder / DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:
             path = self._folder / name
@@ -169,8 +170,8 @@ class Landing:
                     path.rename(day / name)
 
     def expire(self) -> None:
-        """Remove finished files older than KEEPDONE."""
-        oldest = datetime.fromtimestamp(self._now(), UTC).date() - KEEPDONE
+        """Remove finished files older than KEEP_DONE."""
+        oldest = datetime.fromtimestamp(self._now(), UTC).date() - KEEP_DONE
         for day in (self._folder / DONE).glob("????-??-??"):
             if day.name < oldest.isoformat():
                 shutil.rmtree(day, ignore_errors=True)

@@ -7,6 +7,7 @@ was frozen for longer wakes up without knowing: so `confirm` is called before ea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -57,24 +58,20 @@ class Lease:
     def acquire(self, patience: float = _STALE_AFTER) -> None:
         """Take the lease. On a volume, first watch for `patience` seconds whether its holder renews it.
 
-        Raises LeaseHeld.
+        Raises LeaseHeld, and OSError where the lock or the record can't be read or written.
         """
         if self._lock_path is not None:
             self._lock = self._lock_path.open("ab")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 self._lock.close()
                 self._lock = None
                 raise LeaseHeld(_in_use(self._record.parent, self._read())) from None
-        else:
-            self._wait_until_abandoned(patience)
-        began = _now()
+        began = _now() if self._lock is not None else self._wait_until_abandoned(patience)
         self._write()
         if self._lock is None:
-            # If two find the record abandoned at the same moment, the last to write holds the lease. After a freeze
-            # before the write, the other has gone on already: it notices when it renews.
-            time.sleep(_SETTLE if _since(began) < _FRESH_FOR else _FRESH_FOR)
+            time.sleep(_seconds_to_settle(began))
             if self._read().get("owner") != self._owner:
                 raise LeaseHeld(_in_use(self._record.parent, self._read()))
             self._renewed = began
@@ -86,41 +83,55 @@ class Lease:
         Costs two looks at clocks while the record is fresh. Raises LeaseHeld, and OSError where the record of a lease
         that is not fresh can't be read or written: then nobody can know.
         """
-        self.check()
+        self._refuse_if_lost()
         # The lock of a local disk stays with a process that is frozen.
-        if self._lock_path is None and not self._released.is_set():
+        if self._lock_path is None:
             if _since(self._renewed) < _FRESH_FOR:
                 return
             with self._renewing:
                 if _since(self._renewed) >= _FRESH_FOR:
                     self._renew_now()
-            self.check()
+            self._refuse_if_lost()
 
     def check(self) -> None:
-        """Raises LeaseHeld when another pipeline has taken the lease: the run must then stop."""
-        if self.lost:
-            root = self._record.parent
-            raise LeaseHeld(f"PIPELINE_STORAGE {root} was taken over by another pipeline: stop one of them")
+        """Raises LeaseHeld when another pipeline has taken the lease: the run must then stop.
+
+        Unlike `confirm` it passes while nobody can know: an outage of the volume ends no run.
+        """
+        with contextlib.suppress(OSError):
+            self.confirm()
 
     def release(self) -> None:
         """Give the lease back, unless another pipeline holds it. Raises OSError."""
         self._released.set()
-        if self._read().get("owner") == self._owner:
-            self._record.unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        try:
+            if self._read().get("owner") == self._owner:
+                self._record.unlink(missing_ok=True)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
 
-    def _wait_until_abandoned(self, patience: float) -> None:
+    def _refuse_if_lost(self) -> None:
+        if self.lost:
+            root = self._record.parent
+            raise LeaseHeld(f"PIPELINE_STORAGE {root} was taken over by another pipeline: stop one of them")
+        # A thread that outlives the run's end, as in a cluster's process.
+        if self._released.is_set():
+            raise LeaseHeld(f"PIPELINE_STORAGE {self._record.parent} was given back: this run has ended")
+
+    def _wait_until_abandoned(self, patience: float) -> tuple[float, float]:
+        """Returns the moment just before the reading of the record that showed it abandoned, or gone."""
         until = time.monotonic() + patience
-        seen = self._read()
-        while seen and time.time() - float(seen.get("renewed_at", 0)) < _STALE_AFTER:
-            now = self._read()
-            if (now and now.get("renewed_at") != seen.get("renewed_at")) or time.monotonic() >= until:
-                raise LeaseHeld(_in_use(self._record.parent, now))
-            if not now:
-                return
+        began, seen = _now(), self._read()
+        now = seen
+        while now and _is_kept(seen):
             time.sleep(1.0)
+            began, now = _now(), self._read()
+            renewed = now and now.get("renewed_at") != seen.get("renewed_at")
+            if renewed or (now and _is_kept(seen) and time.monotonic() >= until):
+                raise LeaseHeld(_in_use(self._record.parent, now))
+        return began
 
     def _renew(self) -> None:
         while not self._released.wait(_RENEW_EVERY):
@@ -148,8 +159,8 @@ class Lease:
         if _since(began) >= _FRESH_FOR:
             # Frozen between the reading and the writing: we may have replaced another's record.
             self.lost = True
-        elif age >= _STALE_AFTER:
-            time.sleep(_SETTLE)
+        elif _since(self._renewed) >= _STALE_AFTER:
+            time.sleep(_seconds_to_settle(began))
             self.lost = self._owner_of_record() != self._owner
         if not self.lost:
             self._renewed = began
@@ -169,7 +180,7 @@ class Lease:
     def _read(self) -> dict[str, Any]:
         try:
             holder = json.loads(self._record.read_text())
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return {}
         return holder if isinstance(holder, dict) and isinstance(holder.get("renewed_at"), (int, float)) else {}
 
@@ -184,6 +195,19 @@ def _since(moment: tuple[float, float]) -> float:
     """Seconds since a moment, by the clock that shows more; not fresh if the wall clock was set back."""
     wall, steady = (now - then for now, then in zip(_now(), moment, strict=True))
     return max(wall, steady) if wall >= -1.0 else max(_FRESH_FOR, steady)
+
+
+def _is_kept(record: dict[str, Any]) -> bool:
+    return time.time() - float(record.get("renewed_at", 0)) < _STALE_AFTER
+
+
+def _seconds_to_settle(read: tuple[float, float]) -> float:
+    """How long to wait after a write of a record that was read at a moment, before a look at who wrote last.
+
+    Of two that find it abandoned at the same moment, the last to write holds the lease, and the other sees that. After
+    a freeze between the reading and the writing, the other may have gone on already: it notices when it isn't fresh.
+    """
+    return _SETTLE if _since(read) < _SETTLE else _FRESH_FOR
 
 
 def _in_use(root: Path, holder: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from pipeline.storage.durable import on_volume
@@ -49,16 +49,16 @@ def private_files(root: Path) -> Iterator[None]:
         os.umask(before)
 
 
-def close_to_others(root: Path, *, is_storage: bool) -> bool:
+def close_to_others(root: Path, *, is_storage: bool, prepared: Container[str] = ()) -> bool:
     """Take from others what a storage's root gives them; the group keeps what it has. Returns whether that was needed.
 
     A folder that is shared for other reasons is left as it is: one with the sticky bit, and one that has other content
-    and is no storage yet. What a run creates in it is closed all the same. Raises OSError.
+    beside the `prepared` names and is no storage yet. What a run creates in it is closed all the same. Raises OSError.
     """
     if on_volume(root):
         return False
     mode = stat.S_IMODE(root.stat().st_mode)
-    shared = mode & stat.S_ISVTX or not (is_storage or not any(root.iterdir()))
+    shared = mode & stat.S_ISVTX or not (is_storage or all(path.name in prepared for path in root.iterdir()))
     if shared or not mode & _OTHERS:
         return False
     root.chmod(mode & ~_OTHERS)

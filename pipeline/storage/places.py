@@ -25,6 +25,9 @@ _FIXES = {
     errno.EROFS: "mount its disk writable, or give another folder",
     errno.EACCES: "give a folder or a volume path that this user may write to",
     errno.EPERM: "give a folder or a volume path that this user may write to",
+    errno.ENOTDIR: "give a folder or a volume path that this user may write to",
+    errno.EEXIST: "give a folder or a volume path that this user may write to",
+    errno.ENAMETOOLONG: "give a shorter path",
     errno.EFBIG: "raise the limit on the size of files",
 }
 """What an operator must do, by the error of the operating system."""
@@ -67,22 +70,18 @@ class Storage:
         return {BRONZE.name: self.bronze, SILVER.name: self.silver, QUARANTINE.name: self.quarantine}[table.name]
 
     def prepare(self) -> None:
-        """Create the folders that are missing. Raises StorageError if they can't be created or written to."""
-        try:
+        """Create the folders that are missing. Raises what `storage_errors` raises."""
+        with storage_errors(self.root):
             for folder in (self.root, self.landing, self.journal, self.checkpoints):
                 make_folder(folder, 0o777 & ~umask_of(self.root))
             test_file = self.root / f".writable-{os.getpid()}"
             write_durably(test_file, b"")
             test_file.unlink()
-        except OSError as error:
-            fix = _FIXES.get(error.errno or 0, _FIXES[errno.EACCES])
-            raise StorageError(
-                f"PIPELINE_STORAGE {self.root} is not writable ({error.strerror or error}): {fix}"
-            ) from None
 
     def close_to_others(self) -> bool:
         """Take from other users what the root gives them; whether that was needed. Raises OSError."""
-        return close_to_others(self.root, is_storage=self._owner_file.exists())
+        prepared = {folder.name for folder in (self.landing, self.journal, self.checkpoints)}
+        return close_to_others(self.root, is_storage=self._owner_file.exists(), prepared=prepared)
 
     def claim(self, bot_id: int) -> None:
         """Record that the storage belongs to this bot. Raises StorageError if it belongs to another one."""

@@ -83,6 +83,7 @@ class TableWriter:
             bronze_row(item.update, item.disposition, source_file=item.file, ingested_at=now, batch_id=batch_id)
             for item in new
         ]
+        self._journal.confirm()
         tables.bronze.append(rows, query_id, batch_id)
 
     def append_malformed(self, tables: Tables, lines: Iterable[MalformedLine], query_id: str, batch_id: int) -> None:
@@ -91,6 +92,7 @@ class TableWriter:
         rows = [
             quarantine_row(line.malformed, source_file=line.file, ingested_at=now, batch_id=batch_id) for line in lines
         ]
+        self._journal.confirm()
         tables.quarantine.append(rows, query_id, batch_id)
 
     def settle(self, tables: Tables, query_id: str, batch_id: int, *, others_wait: bool) -> int:
@@ -111,6 +113,7 @@ class TableWriter:
             self._journal.settle(settlement)
         now = datetime.now(UTC)
         rows = [silver_row(reply, processed_at=now, batch_id=batch_id) for reply in self._replies_of(settlement)]
+        self._journal.confirm()
         tables.silver.append(rows, query_id, batch_id)
         self._settled_at = self._now()
         return len(rows)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,9 @@ class Intake:
         self._clock = clock
         self._offset: int | None = None
         self._landed_last: OrderedDict[bytes, None] = OrderedDict()
-        """Digests of the updates that came last, those of this run without a usable id among them."""
+        """Digests of updates that this run landed and that no offset confirms."""
+        self._confirmable_last: list[Any] = []
+        """The updates that were landed last, as far as an offset should confirm them."""
         self._repeats = 0
         """How many polls in a row brought only what is landed and can't be confirmed."""
         self._conflict_since: float | None = None
@@ -100,12 +102,13 @@ class Intake:
         # An offset deletes, so a run that was frozen first makes sure that the bot is still its own.
         self._landing.confirm()
         updates = self._api.get_updates(self._offset, self._poll_seconds if wait is None else wait, KINDS)
-        others = [update for update in updates if digest(update) not in self._landed_last]
-        new = self._landing.unseen(others)
-        for readable in (True, False):
-            # Those without a usable id get a file of their own, whose name says so: they are looked up by it.
-            self._landing.land([update for update in new if (usable_id(update) is not None) is readable])
-        self._remember(updates)
+        new = self._landing.unseen(self._not_repeated(updates))
+        for with_id in (False, True):
+            # Those without a usable id get a file of their own, whose name says so: they are looked up by it. They are
+            # first, since they are known from then on, should the rest fail and come again.
+            landed = [update for update in new if (usable_id(update) is not None) is with_id]
+            self._landing.land(landed)
+            self._remember(landed)
         # The updates are durable: only now may the next poll confirm them. What came although it was confirmed by
         # this poll, or can't be confirmed, is not waited for.
         new_ones = set(map(id, new))
@@ -120,8 +123,29 @@ class Intake:
         update_id = usable_id(update)
         return update_id is not None and (self._offset is None or update_id >= self._offset)
 
-    def _remember(self, updates: Sequence[Any]) -> None:
-        for known in map(digest, updates):
+    def _not_repeated(self, updates: Sequence[Any]) -> list[Any]:
+        """Without those that can't be confirmed and that this run has landed, or has twice in this poll."""
+        found, came = [], set[bytes]()
+        for update in updates:
+            if not self._is_to_confirm(update):
+                if not came:
+                    # A server that ignores offsets brings what was just landed.
+                    self._add(map(digest, self._confirmable_last))
+                known = digest(update)
+                repeated = known in came or known in self._landed_last
+                came.add(known)
+                if repeated:
+                    continue
+            found.append(update)
+        self._add(came & self._landed_last.keys())
+        return found
+
+    def _remember(self, landed: Sequence[Any]) -> None:
+        self._add(digest(update) for update in landed if not self._is_to_confirm(update))
+        self._confirmable_last = [update for update in landed if self._is_to_confirm(update)] or self._confirmable_last
+
+    def _add(self, digests: Iterable[bytes]) -> None:
+        for known in digests:
             self._landed_last[known] = None
             self._landed_last.move_to_end(known)
         while len(self._landed_last) > _REMEMBERED:

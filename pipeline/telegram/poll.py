@@ -6,6 +6,7 @@ whole can't be read, its array `result` is split as text, and each update is rea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -36,9 +37,14 @@ def read_poll(body: bytes) -> Any:
         return {"ok": True, "result": [_update(text) for text in _items(members["result"], "[")]}
 
 
+def strict_json(text: str | bytes) -> Any:
+    """A value that can be written as JSON again. Raises ValueError, also for NaN and Infinity, and RecursionError."""
+    return json.loads(text, parse_float=_finite, parse_constant=_refuse)
+
+
 def _parsed(text: str | bytes) -> Any:
     """Raises ValueError or RecursionError for what can't be read here, or not at a later step."""
-    value = json.loads(text, parse_float=_finite, parse_constant=_refuse)
+    value = strict_json(text)
     level, depth = [value], 0
     while level:
         depth += 1
@@ -72,10 +78,11 @@ def _update(text: str) -> Any:
         reason = "nested too deeply"
     except ValueError as error:
         reason = f"not JSON: {error}"[:300]
-    try:
-        shown = dict(_members(text)).get("update_id", "").strip()
-    except ValueError:
-        shown = ""
+    shown = ""
+    # What stands before the first thing that is no member counts.
+    with contextlib.suppress(ValueError):
+        for name, value in _members(text):
+            shown = value.strip() if name == "update_id" else shown
     update_id = usable_id({"update_id": int(shown)}) if re.fullmatch(r"[0-9]{1,19}", shown) else None
     return Unreadable(reason, text.strip(), update_id)
 

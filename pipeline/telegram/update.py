@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import NO_CHAT, ORIGIN, Moment, Origin
+from pipeline.telegram.poll import strict_json
 
 KINDS = (
     "message", "edited_message", "channel_post", "edited_channel_post", "business_connection", "business_message",
@@ -156,7 +157,7 @@ def read_line(line: str, bot_id: int) -> Update | Malformed | Tick:
     Lone surrogates, which no table can hold, become U+FFFD in the parsed columns; `raw` keeps their escapes.
     """
     try:
-        envelope = json.loads(line)
+        envelope = strict_json(line)
     except (ValueError, RecursionError) as error:
         return Malformed(f"not JSON: {error}"[:300], line)
     if not isinstance(envelope, dict):
@@ -172,7 +173,9 @@ def read_line(line: str, bot_id: int) -> Update | Malformed | Tick:
 def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update | Malformed:
     raw = envelope.get("update")
     if raw is None and isinstance(envelope.get("unreadable"), str) and isinstance(envelope.get("text"), str):
-        return Malformed(f"update: {envelope['unreadable']}"[:300], _without_lone_surrogates(envelope["text"]))
+        # Anybody may have injected it: one line, and only what a table can hold.
+        reason = " ".join(f"update: {_without_lone_surrogates(envelope['unreadable'])}".split())
+        return Malformed(reason[:300], _without_lone_surrogates(envelope["text"]))
     if not isinstance(raw, dict):
         return Malformed("update: missing or not an object", line)
     if envelope.get("bot_id") != bot_id:

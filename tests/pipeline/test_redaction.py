@@ -82,3 +82,12 @@ def test_the_latest_secrets_are_known_when_there_are_many() -> None:
     for secret in secrets[100:]:
         learn_secret(secret)
     assert without_secrets(" ".join(secrets[-50:])) == " ".join(["<credential>"] * 50)
+
+
+def test_bearers_that_expire_make_no_room_by_forgetting_a_secret_that_lasts() -> None:
+    bearers = [f"bearer-{number:04d}-" + "Yy8" * 5 for number in range(200)]
+    learn_secret(TOKEN)
+    for bearer in bearers:
+        learn_secret(bearer, expires=True)
+    assert without_secrets(f"{TOKEN} {bearers[-1]}") == "<credential> <credential>"
+    assert without_secrets(bearers[0]) == bearers[0]

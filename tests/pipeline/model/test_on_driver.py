@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 
+from pipeline.errors import OperatorError
 from pipeline.messages.question import Question
 from pipeline.model.client import Model
 from pipeline.model.on_driver import DriverAnswering, Stragglers
@@ -242,3 +243,18 @@ def test_at_most_as_many_stragglers_are_let_go_as_there_are_places() -> None:
     assert stragglers.free == 0
     stragglers.end(0)
     assert stragglers.free == 1
+
+
+@pytest.mark.parametrize("error", [OperatorError("taken over"), OSError(5, "Input/output error")])
+def test_a_run_that_may_have_lost_its_storage_asks_nothing(error: Exception) -> None:
+    def taken() -> None:
+        raise error
+
+    model = FakeModel()
+    outcomes: list[Outcome] = []
+    answering = DriverAnswering(cast("Model", model), Credential(lambda: ACCESS), 2, confirm=taken)
+    answering.submit([question()], lambda _, outcome: outcomes.append(outcome))
+    eventually(lambda: len(outcomes) == 1)
+    assert (outcomes[0].verdict, outcomes[0].reason) == (Verdict.UNREACHABLE, f"not asked: {error}")
+    assert model.asked == []
+    answering.stop()

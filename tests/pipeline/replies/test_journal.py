@@ -2,8 +2,11 @@
 
 import errno
 import functools
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -116,6 +119,39 @@ def test_a_crash_between_compacting_and_removing_the_old_segments_changes_nothin
     assert len(list(tmp_path.glob("*.json"))) > 600
     assert read_journal(tmp_path) == before
     assert "42:0:7:100" not in Journal(tmp_path).replies()
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 4, 5, 300, 605, 606])
+def test_a_crash_at_any_step_of_compacting_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    journal = many_segments(tmp_path)
+    before = read_journal(tmp_path)
+    steps = iter(range(10_000))
+
+    def crashing(do: Callable[..., Any]) -> Callable[..., Any]:
+        def step_of(*arguments: Any, **keywords: Any) -> Any:
+            if next(steps) >= step:
+                raise KeyboardInterrupt
+            return do(*arguments, **keywords)
+
+        return step_of
+
+    with monkeypatch.context() as patched:
+        # The steps: the unfinished file, its rename, and the removal of each old segment.
+        for module, name in ((os, "open"), (os, "fsync"), (os, "rename"), (os, "unlink")):
+            patched.setattr(module, name, crashing(getattr(module, name)))
+        if step < 606:
+            with pytest.raises(KeyboardInterrupt):
+                journal.compact()
+        else:
+            journal.compact()
+    assert read_journal(tmp_path) == before
+    assert read_by_old_release(tmp_path) == before.replies
+    again = Journal(tmp_path)
+    assert (again.replies(), again.settlements()) == (before.replies, list(before.settlements.values()))
+    again.record(accepted(seq=99))
+    assert len(read_journal(tmp_path).replies) == len(before.replies) + 1
 
 
 def test_few_segments_are_left_alone(tmp_path: Path) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import inspect
+import io
+import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +29,7 @@ from pipeline.run.composition import Run
 from pipeline.run.end import End
 from pipeline.run.supervisor import Supervisor
 from pipeline.settings import RunSettings, read_run_settings
+from pipeline.storage.landing import Landing
 from pipeline.storage.places import Storage, StorageError
 from pipeline.storage.record import Record, read_record
 from pipeline.stream.query import SilverStream
@@ -465,3 +473,107 @@ def test_every_setting_has_its_own_name_where_it_is_used() -> None:
     assert USED_BY.keys() & READ_BEFORE == set()
     for name, user in USED_BY.items():
         assert name in inspect.signature(user).parameters, f"{user.__name__} has another name for {name}"
+
+
+# A disk that is full at the start
+
+
+class FullDisk:
+    """Whatever makes a file or a folder, or makes one durable, fails from the `number`-th time on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path, number: float) -> None:
+        self.root, self.number, self.steps = root, number, 0
+        for module, name in ((os, "open"), (os, "mkdir"), (os, "fsync"), (os, "rename"), (io, "open")):
+            monkeypatch.setattr(module, name, functools.partial(self.step, getattr(module, name)))
+
+    def step(self, do: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        if self.is_ours(do, *arguments, **keywords):
+            self.steps += 1
+            if self.steps >= self.number:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return do(*arguments, **keywords)
+
+    def is_ours(self, do: Callable[..., Any], first: Any, *others: Any, **keywords: Any) -> bool:
+        if isinstance(first, int):
+            return True  # fsync
+        mode = others[0] if others else keywords.get("mode", "r")
+        reads = (isinstance(mode, str) and mode.startswith("r")) or (
+            do.__name__ == "open" and isinstance(mode, int) and not mode & (os.O_CREAT | os.O_WRONLY | os.O_RDWR)
+        )
+        return str(first).startswith(str(self.root)) and not reads
+
+
+def start(settings: RunSettings, root: Path, number: float) -> tuple[int, Exception | None]:
+    """Start a run on a disk that is full from its `number`-th write on: how many there were, and what was raised."""
+    with pytest.MonkeyPatch.context() as patched:
+        disk = FullDisk(patched, root, number)
+        try:
+            Run(settings.model_copy(update={"storage": root})).run()
+        except Exception as error:
+            return disk.steps, error
+        return disk.steps, None
+
+
+def test_a_disk_that_is_full_at_any_write_of_a_start_is_one_line(
+    parts: Parts, settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.run.composition.Landing", Landing)
+    began: list[int] = []
+    parts.on_call["lanes.start"] = lambda: None
+    whole = tmp_path / "whole" / "lake"
+    last = {}
+
+    def note_watch() -> None:
+        last["watched"] = True
+
+    parts.on_call["watch"] = note_watch
+    steps, error = start(settings, whole, float("inf"))
+    assert (error, last) == (None, {"watched": True})
+    assert steps > 20
+    for number in range(1, steps + 1):
+        last.clear()
+        root = tmp_path / str(number) / "lake"
+        _, error = start(settings, root, number)
+        if last:  # the start had succeeded, and an end keeps its result
+            assert error is None
+            continue
+        began.append(number)
+        assert isinstance(error, StorageError), (number, error)
+        assert str(error) == (
+            f"PIPELINE_STORAGE {root} is not writable (No space left on device): free some space on its disk"
+        )
+        assert start(settings, root, float("inf"))[1] is None, f"the next start after {number}"
+    assert began == list(range(1, len(began) + 1))
+    assert len(began) > 20
+
+
+@pytest.mark.parametrize("call", ["lanes.start", "open spark", "landing.tick"])
+@pytest.mark.parametrize(("code", "error"), [(errno.ENOSPC, StorageError), (errno.EIO, RunFailed)])
+def test_a_disk_that_fails_a_part_that_starts_is_one_line_too(
+    parts: Parts, settings: RunSettings, call: str, code: int, error: type[Exception]
+) -> None:
+    parts.fails[call] = OSError(code, os.strerror(code))
+    with pytest.raises(error, match=rf"^PIPELINE_STORAGE .* is not writable \({os.strerror(code)}\): [^\n]+$"):
+        Run(settings).run()
+
+
+@pytest.mark.parametrize("bytes_of_a_file", [0, 100])
+def test_a_real_process_that_may_not_write_ends_with_one_line_and_exit_code_2(
+    settings: RunSettings, bytes_of_a_file: int
+) -> None:
+    """A limit on the size of files stands for a full disk: it needs no special rights."""
+    command = [sys.executable, "-m", "pipeline", "run", "--storage", str(settings.places.root), "--model", "m"]
+    secrets = {"TELEGRAM_BOT_TOKEN": "42:" + "x" * 35, "OPENAI_API_KEY": "test-key"}
+    ended = subprocess.run(
+        command,
+        env={**os.environ, **secrets, "TELEGRAM_API_URL": "http://127.0.0.1:2", "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_of_a_file, bytes_of_a_file)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    line = f"pipeline: --storage {settings.places.root} is not writable (File too large): raise the limit on the"
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert ended.stderr.startswith(line)
+    assert not (settings.places.root / "lease.json").exists()

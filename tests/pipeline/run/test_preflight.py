@@ -263,7 +263,7 @@ def start_storage(settings: RunSettings) -> None:
         (errno.EIO, RunFailed),
     ],
 )
-@pytest.mark.parametrize("number", range(2, 7))
+@pytest.mark.parametrize("number", range(1, 7))
 def test_a_disk_that_cannot_be_written_at_the_start_is_one_line(
     settings: RunSettings, monkeypatch: pytest.MonkeyPatch, number: int, code: int, error: type[Exception]
 ) -> None:

@@ -1,11 +1,13 @@
 """The landing folder."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pipeline.errors import OperatorError
 from pipeline.messages.origin import Probe, Replay
 from pipeline.storage.landing import Landing, file_seq, injected_file, is_injected, is_tick
 from pipeline.telegram.update import Update, read_line
@@ -263,3 +265,21 @@ def test_files_of_a_run_are_numbered_from_its_first_seq_above_all_former_ones(
 )
 def test_a_files_seq_is_the_first_part_of_its_name(name: str, seq: int) -> None:
     assert file_seq(name) == seq
+
+
+def test_a_landing_that_is_no_longer_ours_is_not_changed(landing: Landing, tmp_path: Path) -> None:
+    def taken() -> None:
+        raise OperatorError("taken over")
+
+    landed = landing.land([raw_update(1)])
+    assert landed is not None
+    landing.confirm = taken
+    changes: list[Callable[[], object]] = [
+        lambda: landing.land([raw_update(2)]),
+        landing.tick,
+        lambda: landing.finish([landed.name]),
+    ]
+    for change in changes:
+        with pytest.raises(OperatorError, match="taken over"):
+            change()
+    assert list(tmp_path.rglob("*.jsonl")) == [landed]

@@ -1,5 +1,6 @@
 """A storage has one running pipeline."""
 
+import errno
 import json
 import os
 import signal
@@ -205,6 +206,53 @@ def test_a_run_that_was_frozen_between_reading_and_writing_its_record_gives_up(
         held.confirm()
 
 
+def frozen_before_writing(lease: Lease, volume: Volume, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    write = lease._write
+
+    def frozen() -> None:
+        volume.now += seconds
+        write()
+
+    monkeypatch.setattr(lease, "_write", frozen)
+
+
+@pytest.mark.parametrize(("age", "gap"), [(75.0, 5.0), (50.0, 25.0)])
+def test_after_a_freeze_before_its_write_a_run_waits_until_another_would_have_noticed(
+    volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch, age: float, gap: float
+) -> None:
+    frozen_before_writing(held, volume, monkeypatch, gap)
+    volume.now += age
+    before = volume.now
+    held.confirm()
+    assert volume.now - before >= gap + 30
+
+
+@pytest.mark.parametrize(("gap", "wait"), [(0.0, 1.0), (5.0, 30.0)])
+def test_a_start_that_was_frozen_before_its_write_waits_until_another_would_have_noticed(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch, gap: float, wait: float
+) -> None:
+    lease = Lease(volume.folder)
+    frozen_before_writing(lease, volume, monkeypatch, gap)
+    before = volume.now
+    lease.acquire()
+    lease._released.set()
+    assert volume.now - before == pytest.approx(gap + wait)
+
+
+@pytest.mark.parametrize("on_a_volume", [False, True])
+def test_after_the_end_of_a_run_a_thread_of_it_is_refused(
+    tmp_path: Path, request: pytest.FixtureRequest, on_a_volume: bool
+) -> None:
+    if on_a_volume:
+        request.getfixturevalue("volume")
+    lease = Lease(tmp_path)
+    lease.acquire()
+    lease.confirm()
+    lease.release()
+    with pytest.raises(LeaseHeld, match=r"^PIPELINE_STORAGE .* was given back: this run has ended$"):
+        lease.confirm()
+
+
 def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
     volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +267,46 @@ def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
     held.confirm()
 
 
+def test_the_runs_check_notices_the_same_but_an_outage_of_the_volume_ends_no_run(
+    volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    volume.now += 75
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", unreadable)
+        held.check()
+    volume.renewed_by_another()
+    with pytest.raises(LeaseHeld):
+        held.check()
+
+
+def test_a_record_that_cannot_be_read_is_not_taken_for_a_free_storage(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    volume.renewed_by_another()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_text", unreadable)
+        with pytest.raises(OSError, match="Input/output error"):
+            Lease(volume.folder).acquire()
+    assert record(volume.folder)["owner"] == "other"
+
+
+def test_a_disk_without_locks_is_not_taken_for_one_that_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("pipeline.storage.lease.fcntl.flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"):
+        Lease(tmp_path).acquire()
+
+
 def test_on_a_local_disk_the_lock_confirms(tmp_path: Path) -> None:
     lease = Lease(tmp_path)
     lease.acquire()
@@ -228,7 +316,7 @@ def test_on_a_local_disk_the_lock_confirms(tmp_path: Path) -> None:
 
 
 FROZEN = """
-import sys, threading; from pathlib import Path
+import os, signal, sys, threading; from pathlib import Path
 import pipeline.storage.lease as lease_module
 from pipeline.replies.delivery import Sender
 from pipeline.replies.journal import Journal
@@ -236,15 +324,17 @@ from tests.support.fakes import FakeApi
 from tests.support.replies import PartState, answered, part
 lease_module.on_volume = lambda _: True
 lease_module._RENEW_EVERY, lease_module._FRESH_FOR, lease_module._STALE_AFTER = 0.2, 0.5, 1.0
+lease_module._SETTLE = 0.1
 root = Path(sys.argv[1])
 lease = lease_module.Lease(root)
 lease.acquire()
 sender = Sender(Journal(root / "journal", lease.confirm), FakeApi(), "hold", threading.Event())
-for seq in range(1, 100_000):
-    sending = sender.send(answered(part("x", PartState.SENDING), seq=seq), 0)
-    print(sending.effect, flush=True)
-    if sending.effect != "none":
-        break
+for seq in range(1, 5):
+    if seq == 3:
+        # Not in the middle of a renewal, whose write would come after the other's: that has tests of its own.
+        with lease._renewing:
+            os.kill(os.getpid(), signal.SIGSTOP)
+    print(sender.send(answered(part("x", PartState.SENDING), seq=seq), 0).effect, flush=True)
 """
 
 
@@ -252,18 +342,16 @@ def test_a_real_process_that_was_frozen_sends_nothing_after_its_lease_was_taken(
     command = [sys.executable, "-c", FROZEN, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as frozen:
         assert frozen.stdout is not None
-        assert frozen.stdout.readline() == "none\n"
-        frozen.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(frozen.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
         time.sleep(1.5)
         write_record(tmp_path, renewed_at=time.time())
         before = sorted(path.name for path in (tmp_path / "journal").glob("0*"))
         frozen.send_signal(signal.SIGCONT)
         effects = frozen.stdout.read().splitlines()
         frozen.wait(30)
-    assert effects[-1] == "not_recorded"
-    written = sorted(path.name for path in (tmp_path / "journal").glob("0*"))
-    # What was sent before the freeze is read from the pipe after it; at most one write was under way.
-    assert len(written) <= len(before) + 1
+    assert effects == ["none", "none", "not_recorded", "not_recorded"]
+    assert sorted(path.name for path in (tmp_path / "journal").glob("0*")) == before
     assert record(tmp_path)["owner"] == "other"
 
 

@@ -66,6 +66,14 @@ def test_a_storage_that_is_open_is_closed_to_others_and_keeps_what_its_group_has
     assert not storage.close_to_others()
 
 
+def test_a_folder_that_was_made_for_a_storage_is_closed_at_its_first_start(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    storage = storage_at(tmp_path)
+    storage.prepare()
+    assert storage.close_to_others()
+    assert mode(tmp_path) == 0o750
+
+
 @pytest.mark.parametrize(
     ("root", "content", "closed"), [(0o755, False, True), (0o755, True, False), (0o1777, False, False)]
 )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import deltalake
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from pipeline.messages.identity import Identity
 from pipeline.platform import local_spark
 from pipeline.replies.reply import PartState
 from pipeline.stream.delta import DeltaTable, TableError, warm_up
-from pipeline.stream.rows import Row, silver_row
+from pipeline.stream.rows import Row, bronze_row, silver_row
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Column, Table
+from pipeline.telegram.routing import Disposition
 from tests.support.replies import NOON, answered, part
+from tests.support.updates import parsed, raw_message, raw_update
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -159,3 +164,31 @@ def test_a_named_table_that_does_not_exist_is_not_created(spark: SparkSession) -
 def test_warming_up_leaves_nothing_behind(spark: SparkSession, tmp_path: Path) -> None:
     warm_up(spark, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("date", "kept"),
+    [
+        (-62_135_596_800, False),  # the year 1
+        (-9_246_182_400, False),  # 1677
+        (-9_214_560_000, True),  # 1678
+        (-1, True),
+        (9_214_646_399, True),  # the end of 2261
+        (9_214_646_400, False),  # 2262
+        (253_402_300_799, False),  # 9999
+    ],
+)
+def test_bronze_with_a_message_of_any_year_is_readable_in_nanoseconds(
+    spark: SparkSession, tmp_path: Path, date: int, kept: bool
+) -> None:
+    update = parsed(raw_update(body=raw_message(date=date)))
+    row = bronze_row(update, Disposition.ANSWER, source_file="1-1-1.jsonl", ingested_at=NOON, batch_id=0)
+    table = DeltaTable(BRONZE, str(tmp_path / "bronze"), spark)
+    table.ensure()
+    table.append([row], "query", 0)
+    wanted = datetime.fromtimestamp(date, UTC) if kept else None
+    (read,) = _rows(tmp_path / "bronze")
+    assert (read["date"], json.loads(read["raw"])["message"]["date"]) == (wanted, date)
+    (file,) = (tmp_path / "bronze").glob("*.parquet")
+    column = pyarrow.parquet.read_table(file)["date"]
+    assert column.cast(pyarrow.timestamp("ns", "UTC")).cast(column.type) == column

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import OperatorError
 from pipeline.replies.reply import PartState
 from pipeline.stream.micro_batch import Batch, read_batch, routed
 from pipeline.stream.table_writer import TableWriter
@@ -172,3 +173,22 @@ def test_files_of_the_batch_itself_are_not_finished_although_the_tables_have_the
     world.writer.new_query(files_may_be_left=True)
     world.release(file, batch_id=0)
     assert world.waiting == {file}
+
+
+def test_a_run_that_lost_its_storage_appends_to_no_table(world: World) -> None:
+    batch = read_batch([(envelope(raw_update()), "a"), ("{", "b")], BOT.id)
+    world.answered("a", 1)
+    world.settle(batch_id=3)
+    world.tables.silver.rows.clear()
+
+    def taken() -> None:
+        raise OperatorError("taken over")
+
+    world.journal.confirm = taken
+    with pytest.raises(OperatorError):
+        world.writer.append_updates(world.tables, routed(batch, BOT, frozenset()), "query", 3)
+    with pytest.raises(OperatorError):
+        world.writer.append_malformed(world.tables, batch.malformed, "query", 3)
+    with pytest.raises(OperatorError):
+        world.settle(batch_id=3)
+    assert world.tables.bronze.rows == world.tables.quarantine.rows == world.tables.silver.rows == []

@@ -378,3 +378,66 @@ def test_a_failure_at_the_stop_is_not_reported(telegram: Telegram, start: Start)
     telegram.faults = [CONFLICT]
     assert run.intake.attempt(stop) is None
     assert run.reports == []
+
+
+def test_the_same_update_without_an_id_twice_in_one_poll_is_landed_once(
+    tmp_path: Path, telegram: Telegram, start: Start
+) -> None:
+    run = start()
+    telegram.get_updates = lambda *_: [{}, raw_update(4), {}]  # type: ignore[method-assign]
+    assert run.intake.poll() == Poll(2, False)
+    assert landed(tmp_path).count({}) == 1
+
+
+def test_an_update_without_an_id_is_landed_once_although_the_rest_of_its_poll_fails_to_be(
+    tmp_path: Path, telegram: Telegram, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    telegram.get_updates = lambda *_: [{}, raw_update(4)]  # type: ignore[method-assign]
+    land = run.landing.land
+
+    def full_for_the_good(updates: list[Any]) -> Path | None:
+        if raw_update(4) in updates:
+            raise OSError(28, "No space left on device")
+        return land(updates)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run.landing, "land", full_for_the_good)
+        assert run.attempts(1) == [None]
+    assert run.attempts(1) == [Poll(1, False)]
+    assert sorted(map(str, landed(tmp_path))) == sorted(map(str, [{}, raw_update(4)]))
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_two_restarts_in_a_row_with_lost_confirmations_and_an_empty_poll_land_nothing_twice(
+    tmp_path: Path, telegram: Telegram, start: Start, finished: bool
+) -> None:
+    odd = {"update_id": "9", "message": {}}
+    polled = [*updates(1, 2), odd]
+    for expected in (3, 0, 0):
+        run = start()
+        telegram.get_updates = lambda *_: []  # type: ignore[method-assign]
+        assert run.intake.poll() == Poll(0, True)
+        telegram.get_updates = lambda *_: polled  # type: ignore[method-assign]
+        assert run.intake.poll().landed == expected
+        if finished:
+            run.landing.finish([path.name for path in run.landing.waiting()])
+    assert len(landed(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("update_id", [True, 7.0, -1, 2**63 - 1, 2**70, "7", None, [7]])
+def test_an_id_that_no_offset_can_express_is_landed_once_over_restarts_and_passes_no_offset(
+    tmp_path: Path, telegram: Telegram, start: Start, update_id: object
+) -> None:
+    telegram.offsets = []
+
+    def polled(offset: int | None, *_: object) -> list[Any]:
+        telegram.offsets.append(offset)
+        return [{"update_id": update_id, "message": {}}]
+
+    telegram.get_updates = polled  # type: ignore[method-assign, assignment]
+    counts = []
+    for polls in (1, 1, 2):
+        run = start()
+        counts += [run.intake.poll().landed for _ in range(polls)]
+    assert (counts, set(telegram.offsets)) == ([1, 0, 0, 0], {None})

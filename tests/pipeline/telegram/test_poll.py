@@ -89,3 +89,9 @@ def test_a_body_that_is_no_json_at_all_is_no_poll(text: str) -> None:
 def test_a_large_body_without_an_end_takes_no_time_beyond_its_length() -> None:
     with pytest.raises(ValueError, match="no end"):
         read_poll(b'{"ok": true, "result": [NaN, "' + b'\\"' * 1_000_000)
+
+
+def test_an_id_before_what_cannot_be_read_is_found() -> None:
+    read = read_poll(b'{"ok":true,"result":[{"update_id":7,"message":{}, oops},{"update_id":8}]}')
+    unreadable, other = read["result"]
+    assert (unreadable.update_id, other) == (7, {"update_id": 8})

@@ -152,6 +152,10 @@ def test_a_callback_query_belongs_to_the_chat_of_its_message() -> None:
         (envelope(raw_update(body=raw_message(entities=[{"type": "bold"}]))), "message.entities.0.offset: "),
         (envelope(raw_update(kind="poll_answer", body={"user": {"id": "x"}})), "sender.id: "),
         (envelope(raw_update(), received_at="0001-01-01T00:00:00+14:00"), "received_at: "),
+        (envelope(raw_update(), received_at="2262-01-01T00:00:00+00:00"), "received_at: "),
+        (envelope(raw_update(body={"location": float("nan")})), "not JSON: NaN"),
+        (envelope(raw_update(body={"location": float("-inf")})), "not JSON: -Infinity"),
+        (envelope(raw_update(body={"location": "big"})).replace('"big"', "1e999"), "not JSON: "),
     ],
 )  # fmt: skip
 def test_an_unreadable_line_is_malformed_with_a_reason_that_names_the_field(line: str, reason: str) -> None:
@@ -237,6 +241,12 @@ def test_no_parsed_name_holds_a_lone_surrogate() -> None:
     update = parsed({"update_id": 1, "\ud800": {"\ud801": 1}})
     update.kind.encode()
     assert [name.encode(errors="replace") for name in update.fields] == [name.encode() for name in update.fields]
+
+
+def test_an_injected_unreadable_update_brings_no_text_that_a_table_cannot_hold() -> None:
+    read = read_line(envelope(None, unreadable="why\n\ud800" + "x" * 400, text="{\ud800"), BOT.id)
+    assert isinstance(read, Malformed)
+    assert read == Malformed(("update: why \ufffd" + "x" * 400)[:300], "{\ufffd")
 
 
 def test_a_tick_is_no_update() -> None:
