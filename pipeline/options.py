@@ -12,7 +12,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.settings import StorageSettings, env_name, read_settings
+from pipeline.settings import StorageSettings, UnknownVariable, env_name, read_settings
 
 _STANDS_FOR = re.compile(r"\s*\[([^\[\]]+)\]$")
 """The end of a description that says what a setting without a default stands for."""
@@ -42,6 +42,8 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         overrides = {name: values.pop(name) for name in model.model_fields}
         try:
             return command(settings=read_settings(model, overrides), **values)
+        except UnknownVariable:
+            raise  # what is to be renamed is a variable, whatever was typed
         except (OperatorError, RunFailed) as error:
             error.args = (as_typed(str(error), overrides),)
             raise

@@ -16,8 +16,9 @@ _BEARER = re.compile(r"(?i)\b(bearer\s+|sk-|dapi|dose)[A-Za-z0-9._~+/-]{8,}=*")
 _PASSWORD = re.compile(r"//[^/@\s]*@")
 _HEXADECIMAL = re.compile(r"%[0-9A-F]{2}")
 
-_SHORTEST = 8
-"""Characters from which a value counts as a secret; a shorter one is a placeholder for a server that wants none."""
+_SHORTEST, _LONG = 8, 16
+"""Characters from which a value counts as a secret, and those from which a word or a number counts as one. Shorter ones
+are placeholders for a server that wants no key (`anything`, `12345678`), and may stand in an ordinary answer."""
 _MOST = 64
 """How many of the last secrets that expire are known. A bearer is renewed every hour or so."""
 _READ_AT_MOST = 20_000
@@ -34,7 +35,7 @@ class _Secrets:
         self._expiring: deque[str] = deque()
 
     def learn(self, secret: str, expires: bool) -> None:
-        if len(secret) < _SHORTEST or secret in self._forms:
+        if not _is_secret(secret) or secret in self._forms:
             return
         with self._lock:
             forms = {**self._forms, secret: _forms(secret)}
@@ -79,6 +80,11 @@ def quoted(text: str, most: int) -> str:
     It is scrubbed first, since half a secret is no longer recognised.
     """
     return scrub(text[:_READ_AT_MOST])[:most]
+
+
+def _is_secret(value: str) -> bool:
+    simple = value.isalpha() or value.isdigit()
+    return len(value) >= (_LONG if simple else _SHORTEST)
 
 
 def _forms(secret: str) -> tuple[str, ...]:

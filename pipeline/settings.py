@@ -28,6 +28,7 @@ _TOKEN = re.compile(r"^(\d+):\S+$", re.ASCII)
 
 TOKEN_KEY = "TELEGRAM_BOT_TOKEN"
 MODEL_KEY = "OPENAI_API_KEY"
+_SECRETS = (TOKEN_KEY, MODEL_KEY, f"{TOKEN_KEY}_FILE", f"{MODEL_KEY}_FILE")
 
 RENAMED = {"PIPELINE_FORMAT": "PIPELINE_ANSWER_FORMAT"}
 """Variables of earlier versions, and their names now."""
@@ -66,6 +67,10 @@ _Settings = TypeVar("_Settings", bound="StorageSettings")
 
 def _setting(default: Any, help: str, env: str | None = None, **bounds: Any) -> Any:
     return Field(default, description=help, validation_alias=env, **bounds)
+
+
+class UnknownVariable(SettingsError):
+    """A variable of the environment seems to be meant as a setting, and is none."""
 
 
 class StorageSettings(BaseSettings):
@@ -236,12 +241,15 @@ def read_run_settings(overrides: Mapping[str, object] | None = None) -> RunSetti
 
 
 def read_settings(model: type[_Settings], overrides: Mapping[str, object] | None = None) -> _Settings:
-    """The same for a part of the settings. The environment may hold all of a run's, but none that is misspelt."""
+    """The same for a part of the settings. The environment may hold all of a run's, but none that is misspelt.
+
+    Raises UnknownVariable for one that is.
+    """
     for variable, meant in unknown_variables(os.environ).items():
         if variable in RENAMED:
-            raise SettingsError(f"{variable} is now {meant}: rename it")
+            raise UnknownVariable(f"{variable} is now {meant}: rename it")
         if meant:
-            raise SettingsError(f"{variable} is no setting: did you mean {meant}? Rename it, or unset it")
+            raise UnknownVariable(f"{variable} is no setting: did you mean {meant}? Rename it, or unset it")
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     by_alias = {str(model.model_fields[name].validation_alias or name): value for name, value in given.items()}
     try:
@@ -253,7 +261,7 @@ def read_settings(model: type[_Settings], overrides: Mapping[str, object] | None
 def unknown_variables(variables: Iterable[str]) -> dict[str, str]:
     """The variables with our prefix that are no settings, and which one each seems to mean: empty if none is alike."""
     settings = {env_name(field) for field in RunSettings.model_fields}
-    known = {variable.removeprefix(_PREFIX): variable for variable in (*settings, TOKEN_KEY, MODEL_KEY)}
+    known = {variable.removeprefix(_PREFIX): variable for variable in (*settings, *_SECRETS)}
     found = {}
     # Upper case, since the settings are read without regard to it.
     for variable in sorted(name for name in variables if name.upper().startswith(_PREFIX)):

@@ -94,8 +94,9 @@ def _own_catalog(names: Names, opts: pulumi.InvokeOptions) -> Securable | None:
         return None
     if not names.adopt and not is_of(names.deployment, found, CATALOG_COMMENT):
         raise pulumi.RunError(
-            f"catalog is not set, and the catalog {names.catalog} exists and {whose(found)}: set catalog to "
-            f"{names.catalog} to use it as it is, or set adopt to true if this stack has made it"
+            # In this order: a stack that has made the catalog would delete it if it is set as an existing one.
+            f"catalog is not set, and the catalog {names.catalog} exists and {whose(found)}: set adopt to true if this "
+            f"stack has made it, else set catalog to {names.catalog} to use it as it is"
         )
     given, stored = names.catalog_storage.rstrip("/"), found.storage.rstrip("/")
     if given and stored and given != stored:
@@ -112,8 +113,8 @@ def _own_schema(names: Names, opts: pulumi.InvokeOptions) -> Securable | None:
         return found
     setting = f"is {names.schema_setting!r}" if names.schema_setting else "is not set"
     raise pulumi.RunError(
-        f"schema_name {setting}, and the schema {found.full_name} exists and {whose(found)}: set schema_name to the "
-        "name of a schema to create, or set adopt to true if this stack has made it"
+        f"schema_name {setting}, and the schema {found.full_name} exists and {whose(found)}: set adopt to "
+        "true if this stack has made it, else set schema_name to the name of a schema to create"
     )
 
 

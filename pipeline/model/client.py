@@ -15,6 +15,7 @@ import httpx
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
+from pipeline.errors import SettingsError
 from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
@@ -88,6 +89,8 @@ class Model:
             completion = self._complete(access, self._messages(text), self._settings.max_tokens, schema=True, text=text)
         except openai.APIError as error:
             outcome = verdict_of(error)
+        except SettingsError as error:  # on an executor, whose environment may name another proxy
+            outcome = Outcome(verdict=Verdict.UNREACHABLE, reason=str(error))
         except Exception as error:  # the client names no error for a body that is no completion
             outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         else:
@@ -101,7 +104,10 @@ class Model:
                 self._client = None
 
     def served(self, access: ModelAccess) -> list[str] | None:
-        """Names of the models that the server lists; None where it keeps no list. Raises openai.APIError."""
+        """Names of the models that the server lists; None where it keeps no list.
+
+        Raises openai.APIError, and SettingsError for a proxy that can't be used.
+        """
         client = self._connected(access).with_options(timeout=_LIST_TIMEOUT)
         try:
             with bounded(Bounds(_LIST_TIMEOUT, _MOST_BYTES)):
@@ -112,14 +118,14 @@ class Model:
             return None
 
     def probe(self, access: ModelAccess) -> bool:
-        """Ask for one token, to learn whether the server takes model and key. Raises openai.APIError.
+        """Ask for one token, to learn whether the server takes model and key. Raises as `served` does.
 
         Returns whether a completion came, and not something else.
         """
         ping: list[ChatCompletionMessageParam] = [{"role": "user", "content": _PING}]
         try:
             completion = self._complete(access, ping, 1, schema=False, text=_PING)
-        except openai.APIError:
+        except (openai.APIError, SettingsError):
             raise
         except Exception:  # the client names no error for a body that is no completion
             return False
@@ -132,7 +138,7 @@ class Model:
         except (openai.BadRequestError, openai.UnprocessableEntityError):
             # It may be the single token that the server does not like.
             return self.ask(access, _PING).verdict is Verdict.ANSWERED
-        except openai.APIError:
+        except (openai.APIError, SettingsError):
             return False
         return True
 

@@ -18,8 +18,10 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from pipeline.errors import SettingsError
 from pipeline.peers.bounds import TooLarge, TooLate, current_bounds
 from pipeline.peers.encoding import unpacked
+from pipeline.platform.address import shown_address
 
 _POOL: dict[str, Any] = {"max_connections": 1000, "max_keepalive_connections": 100, "keepalive_expiry": 5.0}
 """The limits that the openai client has by default."""
@@ -29,6 +31,7 @@ def bounded_client(base_url: str) -> httpx.Client:
     """A client for the server at `base_url`, through the proxy that the environment names for it.
 
     It needs `peers.bounds.bounded` around each call, and raises TooLarge and NotUnpacked besides the errors of `httpx`.
+    Raises SettingsError for a proxy that can't be used.
     """
     client = httpx.Client(
         transport=_Transport(_proxy_for(base_url)), headers={"Accept-Encoding": "identity"}, follow_redirects=True
@@ -40,7 +43,8 @@ def bounded_client(base_url: str) -> httpx.Client:
 
 def _proxy_for(url: str) -> str | None:
     parts, proxies = urlsplit(url), getproxies()
-    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    # NO_PROXY may have a host with its port, and an IPv6 address without the brackets that it has in an address.
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]) or proxy_bypass(parts.hostname):
         return None
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
@@ -118,12 +122,18 @@ def _pool(proxy: str | None) -> httpcore.ConnectionPool:
     context, backend = httpx.create_ssl_context(), _Backend()
     if proxy is None:
         return httpcore.ConnectionPool(ssl_context=context, network_backend=backend, **_POOL)
-    known = httpx.Proxy(proxy)
-    address = httpcore.URL(
-        scheme=known.url.raw_scheme, host=known.url.raw_host, port=known.url.port, target=known.url.raw_path
-    )
-    kind = httpcore.SOCKSProxy if known.url.scheme.startswith("socks") else httpcore.HTTPProxy
-    return kind(address, proxy_auth=known.raw_auth, ssl_context=context, network_backend=backend, **_POOL)
+    try:
+        known = httpx.Proxy(proxy)
+        address = httpcore.URL(
+            scheme=known.url.raw_scheme, host=known.url.raw_host, port=known.url.port, target=known.url.raw_path
+        )
+        kind = httpcore.SOCKSProxy if known.url.scheme.startswith("socks") else httpcore.HTTPProxy
+        return kind(address, proxy_auth=known.raw_auth, ssl_context=context, network_backend=backend, **_POOL)
+    except (ValueError, httpx.InvalidURL, ImportError, RuntimeError):  # the last two: socksio is not installed
+        raise SettingsError(
+            f"the proxy {shown_address(proxy)} of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY can't be used for the model: "
+            "give one that begins with http:// or https://, or add the model's host to NO_PROXY"
+        ) from None
 
 
 class _Backend(httpcore.NetworkBackend):

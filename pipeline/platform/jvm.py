@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,7 +14,12 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import RunFailed
+from pipeline.errors import OperatorError, RunFailed
+
+_MARK = "launcher-of-telegram-lakehouse"
+"""A file beside the launcher: by it, a scratch folder is known as ours."""
+_SPARKS = re.compile(r"spark-[0-9a-f-]+")
+"""The folders that Spark makes in it."""
 
 
 def jvm_gone() -> RunFailed:
@@ -66,7 +72,18 @@ def was_killed(error: BaseException) -> bool:
 
 
 def cleared(scratch: Path) -> Path:
-    """The scratch folder, without what a killed run has left in it. Raises OSError where it can't be made."""
+    """The scratch folder, without what a killed run has left in it.
+
+    Raises OSError where it can't be made, and OperatorError where it has files that are not a run's: a storage may be
+    somebody's home, with a folder of that name in it.
+    """
+    if scratch.is_dir():
+        left = list(scratch.iterdir())
+        if left and not any(_SPARKS.fullmatch(path.name) or (path / _MARK).exists() for path in left):
+            raise OperatorError(
+                f"{scratch} has files that are not Spark's, and each run empties that folder: move them, or give "
+                "another PIPELINE_STORAGE"
+            )
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     return scratch.absolute()
@@ -89,6 +106,7 @@ def launcher(java_home: Path, scratch: Path) -> Path:
         f'exec {shlex.quote(str(real))} -XX:-UsePerfData {shlex.quote(f"-Djava.io.tmpdir={scratch}")} "$@"\n'
     )
     program.parent.mkdir(parents=True, exist_ok=True)
+    (home / _MARK).touch()
     program.write_text(script)
     program.chmod(0o700)
     # A file system may be mounted without the right to run programs.

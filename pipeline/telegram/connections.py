@@ -8,6 +8,7 @@ that broke under a request. Here the first is a `NeverConnected`. A response is 
 from __future__ import annotations
 
 import contextlib
+import http
 import http.client
 import io
 import queue
@@ -103,6 +104,16 @@ class _BoundedResponse(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         # The file that was made keeps the socket open for as long as the response is read.
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+
+    def begin(self) -> None:
+        """Read the head of the response. A proxy may send interim ones before it; `http.client` knows 100 only.
+
+        If one were taken for the response, the next call on the connection would get this call's.
+        """
+        super().begin()
+        while http.HTTPStatus.PROCESSING <= self.status < http.HTTPStatus.OK:
+            self.headers = self.msg = None  # type: ignore[assignment]  # else nothing is read
+            super().begin()
 
 
 class _Bounded(HTTPConnection):

@@ -19,9 +19,15 @@ class LocalView(DataView):
     """The storage of a run on this machine. A table of a catalog is not readable here; the folders are."""
 
     def __init__(self, storage: Storage) -> None:
-        """Raises ViewError if the storage does not exist."""
+        """Raises ViewError if the storage does not exist, or is in a folder that is closed to this user."""
         self._storage = storage
-        if not storage.root.is_dir():
+        try:
+            exists = storage.root.is_dir()
+        except OSError as error:
+            raise ViewError(
+                f"PIPELINE_STORAGE {storage.root} can't be read ({error.strerror}): run as the storage's owner"
+            ) from None
+        if not exists:
             raise ViewError(f"PIPELINE_STORAGE {storage.root} does not exist: give the storage of a run")
 
     def require_tables(self) -> None:

@@ -73,6 +73,21 @@ def test_from_the_environment_a_bad_value_is_reported_by_its_variable(monkeypatc
     assert str(result.exception) == "PIPELINE_MAX_OPEN is '0': it should be greater than or equal to 1"
 
 
+@pytest.mark.parametrize(
+    ("variable", "line"),
+    [
+        ("PIPELINE_MAX_OPN", "PIPELINE_MAX_OPN is no setting: did you mean PIPELINE_MAX_OPEN? Rename it, or unset it"),
+        ("PIPELINE_FORMAT", "PIPELINE_FORMAT is now PIPELINE_ANSWER_FORMAT: rename it"),
+    ],
+)
+def test_a_variable_that_is_to_be_renamed_keeps_its_name_whatever_was_typed(
+    variable: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    result = CliRunner().invoke(app, ["--max-open", "7", "--answer-format", "html"])
+    assert str(result.exception) == line
+
+
 @pytest.mark.parametrize("kind", [OperatorError, RunFailed])
 def test_an_error_that_comes_later_names_the_options_that_were_typed_too(kind: type[Exception]) -> None:
     later = typer.Typer()

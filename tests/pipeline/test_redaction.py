@@ -46,6 +46,19 @@ def test_a_placeholder_for_no_secret_is_an_ordinary_text(placeholder: str) -> No
     assert without_secrets("nonetheless EMPTY, 7 chars") == "nonetheless EMPTY, 7 chars"
 
 
+@pytest.mark.parametrize("placeholder", ["anything", "password", "placeholder", "12345678"])
+def test_a_word_or_a_number_in_place_of_a_key_does_not_spoil_an_answer(placeholder: str) -> None:
+    learn_secret(placeholder)
+    answer = f"No {placeholder} here, 123456789."
+    assert without_secrets(answer) == answer
+
+
+@pytest.mark.parametrize("key", ["a1b2c3d4", "not-a-word", "aVeryLongWordOfLetters", "1" * 16])
+def test_a_key_that_somebody_chose_is_a_secret(key: str) -> None:
+    learn_secret(key)
+    assert without_secrets(f"the key {key} is wrong") == "the key <credential> is wrong"
+
+
 def test_only_resolved_secrets_are_removed_from_what_a_person_reads() -> None:
     text = f"send {TOKEN} as a bearer certificate to https://me:pw@example.org"
     assert without_secrets(text) == text

@@ -180,6 +180,7 @@ def test_a_mistake_in_an_address_is_named_with_its_fix(field: str, value: str, l
         ("pipeline_max_token", "PIPELINE_MAX_TOKENS"),
         ("PIPELINE_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
         ("PIPELINE_TELEGRAM_BOT_TOKEN", "TELEGRAM_BOT_TOKEN"),
+        ("PIPELINE_OPENAI_API_KEY_FILE", "OPENAI_API_KEY_FILE"),
     ],
 )
 @pytest.mark.parametrize("model", [RunSettings, StorageSettings])

@@ -134,12 +134,12 @@ def test_a_catalog_of_another_deployment_is_refused_before_anything_is_declared(
     other = {"catalogInfo": {"name": CATALOG, "properties": {"deployed_by": "telegram-lakehouse/qa"}}}
     assert refusal(getCatalog=other) == (
         f"catalog is not set, and the catalog {CATALOG} exists and is marked as deployed by telegram-lakehouse/qa: set "
-        f"catalog to {CATALOG} to use it as it is, or set adopt to true if this stack has made it"
+        f"adopt to true if this stack has made it, else set catalog to {CATALOG} to use it as it is"
     )
 
 
 def test_a_catalog_of_that_name_without_a_mark_is_refused_too() -> None:
-    assert "exists and carries no mark of this product: set catalog to" in refusal(
+    assert "exists and carries no mark of this product: set adopt to" in refusal(
         getCatalog={"catalogInfo": {"name": CATALOG, "comment": "x"}}
     )
 

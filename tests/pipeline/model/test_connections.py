@@ -13,6 +13,7 @@ import openai
 import pytest
 from pydantic import SecretStr
 
+from pipeline.errors import SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.connections import bounded_client
 from pipeline.model.outcome import Outcome, Verdict
@@ -156,6 +157,34 @@ def test_the_proxy_of_the_environment_is_used(
             monkeypatch.setenv(name, value.format(proxy=proxy.url, address=proxy.url.removeprefix("http://")))
         outcome = Model(ModelSettings("m")).ask(access(model.url), "hi")
     assert outcome.text == ("from the proxy" if proxied else "from the model")
+
+
+@pytest.mark.parametrize("exempt", ["::1", "example.org,::1", "[::1]"])
+def test_an_ipv6_address_is_exempt_from_the_proxy_with_and_without_its_brackets(
+    exempt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", exempt)
+    with wired(said("from the proxy")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        # Nothing listens there.
+        outcome = Model(ModelSettings("m")).ask(access("http://[::1]:1/v1"), "hi")
+    assert outcome.verdict is Verdict.UNREACHABLE
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:pw@127.0.0.1:1", "ftp://me:pw@127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used_is_named_at_the_start_without_its_password(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    model, there = Model(ModelSettings("m")), access("http://model.invalid/v1")
+    for question in (model.served, model.probe):
+        with pytest.raises(SettingsError, match=r"the proxy \w+://…@127.0.0.1:1 of HTTP_PROXY") as caught:
+            question(there)
+        assert "pw" not in str(caught.value)
+    # On an executor: no message's fault.
+    assert model.ask(there, "hi").verdict is Verdict.UNREACHABLE
+    assert not model.alive(there)
 
 
 def test_a_proxys_tunnel_has_a_deadline_too(monkeypatch: pytest.MonkeyPatch) -> None:

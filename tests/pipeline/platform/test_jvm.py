@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from py4j.protocol import Py4JError, Py4JNetworkError
 
-from pipeline.errors import RunFailed
+from pipeline.errors import OperatorError, RunFailed
 from pipeline.platform import jvm
 
 
@@ -57,6 +57,22 @@ def test_what_a_killed_run_left_in_the_scratch_folder_is_removed(tmp_path: Path)
     left.parent.mkdir(parents=True)
     left.touch()
     assert list(jvm.cleared(tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_folder_of_that_name_with_files_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:
+    theirs = tmp_path / "scratch" / "spark-4.0.1-bin" / "data.csv"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("1")
+    with pytest.raises(OperatorError, match=r"scratch has files that are not Spark's, .*: move them, or give another"):
+        jvm.cleared(tmp_path / "scratch")
+    assert theirs.read_text() == "1"
+
+
+def test_a_scratch_folder_in_which_a_run_has_ended_in_order_is_emptied(java: Path, tmp_path: Path) -> None:
+    scratch = jvm.cleared(tmp_path / "scratch")
+    jvm.launcher(java, scratch)
+    (scratch / "libsnappy.so").touch()
+    assert list(jvm.cleared(scratch).iterdir()) == []
 
 
 def test_what_starts_spark_has_its_temporary_files_in_the_scratch_folder_and_nothing_else_has(

@@ -1,6 +1,7 @@
 """The bounds of a call to the Bot API: how long it takes in all, and how much of a response is read."""
 
 import gzip
+import itertools
 import json
 import socket
 import threading
@@ -154,6 +155,26 @@ def test_a_connection_is_used_again_with_the_whole_time_of_the_new_call() -> Non
     with serving_one_connection(0.3) as url:
         api = client(url, timeout=0.5)
         assert [send(api) for _ in range(4)] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_each_call_gets_its_own_response_where_interim_ones_come_before_it(interim: str) -> None:
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as file:
+            for number in itertools.count(1):
+                headers = list(iter(lambda: file.readline().strip().lower(), b""))
+                if not headers:
+                    return
+                file.read(next(int(line.split(b":")[1]) for line in headers if line.startswith(b"content-length")))
+                connection.sendall(f"HTTP/1.1 {interim}\r\nLink: </x>\r\n\r\n".encode() * 2)
+                time.sleep(0.01)
+                connection.sendall(ok({"message_id": number}).replace(b"Connection: close\r\n", b""))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        api = client(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=5.0)
+        assert [send(api) for _ in range(4)] == [1, 2, 3, 4]
 
 
 def through_a_proxy(proxy: str, monkeypatch: pytest.MonkeyPatch) -> BotApiError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,17 @@ def test_a_new_storage_holds_nothing(storage: Storage) -> None:
 def test_a_missing_storage_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"gone does not exist: give the storage of a run$"):
         status_of(RunSettings(storage=tmp_path / "gone").places)
+
+
+def test_a_storage_in_a_folder_that_is_closed_to_this_user_is_not_said_to_be_missing(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(OperatorError, match=r"can't be read \(Permission denied\): run as the storage's owner$"):
+        status_of(storage)
 
 
 def test_every_stage_is_counted_and_replies_in_silver_do_not_count_as_open(storage: Storage) -> None:
