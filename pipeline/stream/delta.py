@@ -69,8 +69,8 @@ class DeltaTable:
         required = [field.name for field in fields if not field.nullable and field.name not in self.table.column_names]
         if required:
             raise TableError(
-                f"table {self.place} requires a value for {', '.join(required)}, which this release does not write: "
-                f"allow NULL there (ALTER TABLE … ALTER COLUMN … DROP NOT NULL), or run the release that writes it"
+                f"table {self.place} has the column {required[0]}, NOT NULL, which this version does not write: run "
+                f"the version that writes it, or ALTER TABLE {self._sql_name} ALTER COLUMN `{required[0]}` DROP NOT NULL"
             )
         return set(types)
 
