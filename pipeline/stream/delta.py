@@ -68,9 +68,10 @@ class DeltaTable:
             )
         required = [field.name for field in fields if not field.nullable and field.name not in self.table.column_names]
         if required:
+            statement = f"ALTER TABLE {self._sql_name} ALTER COLUMN `{required[0]}` DROP NOT NULL"
             raise TableError(
                 f"table {self.place} has the column {required[0]}, NOT NULL, which this version does not write: run "
-                f"the version that writes it, or ALTER TABLE {self._sql_name} ALTER COLUMN `{required[0]}` DROP NOT NULL"
+                f"the version that writes it, or {statement}"
             )
         return set(types)
 
