@@ -76,6 +76,7 @@ def started(start: Callable[[], T], stop: threading.Event) -> T:
     """What `start` returns or raises, on a thread of its own. Raises RunFailed as soon as `stop` is set.
 
     The start of a JVM can't be interrupted. One that is abandoned ends when our process does, which closes its input.
+    On the main thread, Spark would also put a handler of its own in place of the run's for an interrupt.
     """
     outcome: Future[T] = Future()
 

@@ -112,6 +112,10 @@ def test_a_start_returns_or_raises_what_it_found(tmp_path: Path) -> None:
         jvm.started((tmp_path / "missing").read_bytes, threading.Event())
 
 
+def test_a_start_is_not_on_the_main_thread_where_spark_would_take_over_the_interrupt() -> None:
+    assert jvm.started(threading.current_thread, threading.Event()) is not threading.main_thread()
+
+
 def test_a_start_is_abandoned_as_soon_as_the_run_is_asked_to_stop() -> None:
     stop, never = threading.Event(), threading.Event()
 
