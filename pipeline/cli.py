@@ -79,7 +79,8 @@ def run(
     for variable in unknown_variables(os.environ):
         structlog.get_logger().warning("ignored a variable that is no setting", variable=variable)
     this_run = Run(settings, once=once, deadline=deadline)
-    with stopping_on_signals(this_run.stop):
+    # A server that is stopped has done its work; a run with --once has not.
+    with stopping_on_signals(this_run.stop, code_if_forced=int(once)):
         if not this_run.run():
             raise RunFailed("the deadline came first: the next run continues with what is left")
 

@@ -10,9 +10,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.errors import OperatorError, RunFailed
 
@@ -20,6 +23,10 @@ _MARK = "launcher-of-telegram-lakehouse"
 """A file beside the launcher: by it, a scratch folder is known as ours."""
 _SPARKS = re.compile(r"spark-[0-9a-f-]+")
 """The folders that Spark makes in it."""
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 0.1
 
 
 def jvm_gone() -> RunFailed:
@@ -69,6 +76,27 @@ def was_killed(error: BaseException) -> bool:
             # A shell passes on what a signal did to its child as 128 and the signal's number.
             return code is not None and (code < 0 or code > 128)
     return False
+
+
+def started(start: Callable[[], T], stop: threading.Event) -> T:
+    """What `start` returns or raises, on a thread of its own. Raises RunFailed as soon as `stop` is set.
+
+    The start of a JVM can't be interrupted. One that is abandoned ends when our process does, which closes its input.
+    On the main thread, Spark would also put a handler of its own in place of the run's for an interrupt.
+    """
+    outcome: Future[T] = Future()
+
+    def note_outcome() -> None:
+        try:
+            outcome.set_result(start())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=note_outcome, name="start of Spark", daemon=True).start()
+    while not stop.is_set():
+        if wait([outcome], _LOOK_EVERY).done:
+            return outcome.result()
+    raise RunFailed("the run was stopped while Spark started")
 
 
 def cleared(scratch: Path) -> Path:

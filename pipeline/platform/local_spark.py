@@ -17,11 +17,12 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import OperatorError
+from pipeline.errors import OperatorError, RunFailed
 from pipeline.platform import jvm
 from pipeline.terminal import say
 
@@ -36,12 +37,15 @@ class LocalSparkError(OperatorError):
     """Spark can't run on this machine as it is set up."""
 
 
-def session(spark_master: str, log_folder: Path, scratch: Path | None = None) -> SparkSession:
+def session(
+    spark_master: str, log_folder: Path, scratch: Path | None = None, stop: threading.Event | None = None
+) -> SparkSession:
     """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
 
     Everything temporary goes to the scratch folder (by default in that of the logs), which is emptied first: only one
     run at a time may use it. Raises LocalSparkError where Spark, its Java or Delta's jars are missing, where the
-    folders can't be written, or where Spark does not start; RunFailed where something ended its JVM meanwhile.
+    folders can't be written, or where Spark does not start; RunFailed where something ended its JVM meanwhile, or as
+    soon as `stop` is set.
     """
     _require_pyspark()
     java = java_home()
@@ -70,7 +74,9 @@ def session(spark_master: str, log_folder: Path, scratch: Path | None = None) ->
         builder = builder.config(key, value)
     with _stderr_to(log_folder / "spark.log"), jvm.launch_environment(java, scratch):
         try:
-            return builder.getOrCreate()
+            return jvm.started(builder.getOrCreate, stop or threading.Event())
+        except RunFailed:
+            raise
         except Exception as error:
             if jvm.is_gone(error) or jvm.was_killed(error):
                 raise jvm.jvm_gone() from None

@@ -189,6 +189,7 @@ class Composition:
             if not on_databricks():  # where Spark can't reach a path of this machine
                 with jvm_needed():
                     warm_up(spark, self._scratch)
+            self._end.check()
             # The first micro-batch of a process takes longer: give it a tick, for which nobody waits.
             with storage_errors(self._storage.root):
                 self._landing.tick()
@@ -227,7 +228,8 @@ class Composition:
         if on_databricks():
             return cluster_session()
         with storage_errors(self._storage.root):
-            return local_spark.session(self._settings.spark_master, self._storage.root / "logs", self._scratch)
+            logs, stop = self._storage.root / "logs", self._end.requested
+            return local_spark.session(self._settings.spark_master, logs, self._scratch, stop)
 
     def _build_stream(self, spark: SparkSession) -> SilverStream:
         settings, recorder = self._settings, self._recorder

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from pipeline.errors import RunFailed
+
 
 class End:
     """The end of one run. Any thread may call it; `request` is safe in a signal handler too."""
@@ -20,6 +22,11 @@ class End:
     def request(self) -> None:
         """Ask the run to stop."""
         self.requested.set()
+
+    def check(self) -> None:
+        """Raises RunFailed once the run was asked to stop, for a step that can't be interrupted itself."""
+        if self.requested.is_set():
+            raise RunFailed("the run was stopped while it started")
 
     @property
     def has_deadline(self) -> bool:

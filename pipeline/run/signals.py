@@ -15,11 +15,11 @@ _FORCED_AFTER = 14.0
 
 
 @contextlib.contextmanager
-def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+def stopping_on_signals(stop: Callable[[], None], *, code_if_forced: int = 0) -> Iterator[None]:
     """Call `stop` on SIGTERM or SIGINT, and end the process by force if it still runs 14 seconds later.
 
-    On a cluster the process is never ended by force. Off the main thread, where no handler can be set, this does
-    nothing. `stop` is called in the signal handler, on the main thread.
+    `code_if_forced`: the exit code then. On a cluster the process is never ended by force. Off the main thread, where
+    no handler can be set, this does nothing. `stop` is called in the signal handler, on the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -29,7 +29,7 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         stop()
         if on_databricks():  # the process is the cluster's driver, and not ours to end
             return
-        forced_end = threading.Timer(_FORCED_AFTER, _end_now)
+        forced_end = threading.Timer(_FORCED_AFTER, _end_now, [code_if_forced])
         forced_end.daemon = True
         forced_end.start()
 
@@ -41,7 +41,7 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end_now() -> None:
+def _end_now(code: int) -> None:
     # What counts is durable at every instant, so what still hangs may be abandoned.
     os.write(2, b"stopped by force: something did not stop in time\n")
-    os._exit(0)
+    os._exit(code)

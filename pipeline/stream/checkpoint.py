@@ -3,8 +3,8 @@
 Spark writes the checkpoint and never checks it against anything else. It may be damaged, of another storage, from
 before the storage was moved, or an older one: from a backup, or thrown back by a power cut, as Spark does not sync it.
 An older one is the worst: its batch ids are given out again, and Delta silently skips appends that have a known id. So
-the storage keeps a mark of its own, which is durable before a micro-batch appends. A checkpoint that does not fit is
-set aside, and a new one is begun: tables, journal and landing know all that it knows.
+the storage keeps a mark of its own, which is durable before a micro-batch releases or appends anything. A checkpoint
+that does not fit is set aside, and a new one is begun: tables, journal and landing know all that it knows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Mark(BaseModel):
     landing: str
     """The folder that the query reads."""
     batch_id: int
-    """The highest batch that has begun to append."""
+    """The highest batch that has begun."""
+    synced: dict[str, int] = {}
+    """The version of each table on a local disk that was durable then, before anything that it holds was let go."""
 
 
 class Checkpoint:

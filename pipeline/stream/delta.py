@@ -48,13 +48,8 @@ class DeltaTable:
             self._spark.sql(_create_statement(self.table, self._sql_name))
         elif not self._spark.catalog.tableExists(self.place):
             raise TableError(f"table {self.place} does not exist or may not be read: deploy it, or grant access to it")
-        found = {field.name: field.dataType.simpleString() for field in self.read().schema.fields}
+        found = self.check()
         missing = [column for column in self.table.columns if column.name not in found]
-        wrong = [c.name for c in self.table.columns if c.name in found and found[c.name] != c.type]
-        if wrong:
-            raise TableError(
-                f"table {self.place} has other types than expected for {', '.join(wrong)}: give another table"
-            )
         if missing:
             try:
                 self._spark.sql(f"ALTER TABLE {self._sql_name} ADD COLUMNS ({_declarations(missing)})")
@@ -62,19 +57,42 @@ class DeltaTable:
                 names = ", ".join(column.name for column in missing)
                 raise TableError(f"table {self.place} lacks the columns {names}: deploy its present form") from None
 
+    def check(self) -> set[str]:
+        """The names of the table's columns. Raises TableError where no row of ours can be appended beside them."""
+        fields = self.read().schema.fields
+        types = {field.name: field.dataType.simpleString() for field in fields}
+        wrong = [c.name for c in self.table.columns if types.get(c.name, c.type) != c.type]
+        if wrong:
+            raise TableError(
+                f"table {self.place} has other types than expected for {', '.join(wrong)}: give another table"
+            )
+        required = [field.name for field in fields if not field.nullable and field.name not in self.table.column_names]
+        if required:
+            statement = f"ALTER TABLE {self._sql_name} ALTER COLUMN `{required[0]}` DROP NOT NULL"
+            raise TableError(
+                f"table {self.place} has the column {required[0]}, NOT NULL, which this version does not write: run "
+                f"the version that writes it, or {statement}"
+            )
+        return set(types)
+
     def read(self) -> DataFrame:
         return self._spark.read.table(self.place) if self._named else self._spark.read.format("delta").load(self.place)
 
     def append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
         """Append rows once for (query, batch): Delta skips what it has already. No rows make no commit.
 
-        When this returns, the rows survive a power cut. Raises OSError where they can't be made durable, and
-        ColumnError for a row that has not exactly the table's columns. The query's id is part of the app id because
-        Delta skips every version at or below the highest it knows of an app id: a new checkpoint counts from zero
-        again, and under the old app id its first batches would be lost.
+        When this returns, these rows and earlier ones survive a power cut. Raises OSError where they can't be made
+        durable, and ColumnError for a row that has not exactly the table's columns. The query's id is part of the app
+        id because Delta skips every version at or below the highest it knows of an app id: a new checkpoint counts
+        from zero again, and under the old app id its first batches would be lost.
         """
-        if not rows:
-            return
+        if rows:
+            self._append(rows, query_id, batch_id)
+        if self._log is not None:
+            # Also without rows: an attempt that failed may have appended them, and could not make them durable.
+            self._log.sync()
+
+    def _append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
         values = [self.table.ordered(row) for row in rows]
         writer = (
             self._spark.createDataFrame(values, self.table.ddl, verifySchema=False)
@@ -88,8 +106,6 @@ class DeltaTable:
             writer.saveAsTable(self.place)
         else:
             writer.save(self.place)
-        if self._log is not None:
-            self._log.sync()
 
     def known(self, identities: Iterable[Identity]) -> set[Identity]:
         """Those of these messages that the table has a row of."""

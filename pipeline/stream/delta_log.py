@@ -7,7 +7,6 @@ is durable too. On a volume, and in a catalog, one close is one atomic put: ther
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,12 +14,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from pipeline.errors import OperatorError
 from pipeline.storage.durable import on_volume, sync_file, sync_folder
 from pipeline.tables import is_table_name
 
 _LAST_CHECKPOINT = "_last_checkpoint"
 _LOOK_BACK = 20
 """Commits that are synced first. Each append syncs its own, so a run that was killed leaves one or two."""
+
+
+class DamagedTable(OperatorError):
+    """A table has lost what was durable: nothing else has its rows any more."""
 
 
 class DeltaLog:
@@ -36,6 +40,11 @@ class DeltaLog:
     def of(cls, place: str) -> DeltaLog | None:
         """The log of the table at a path on a local disk; None for any other table."""
         return None if is_table_name(place) or on_volume(Path(place)) else cls(Path(place))
+
+    @property
+    def synced(self) -> int | None:
+        """The newest version that is known to be durable; None where none is."""
+        return self._next - 1 if self._next else None
 
     def sync(self) -> None:
         """Make the commits since the last call durable, with all that they name. Raises OSError."""
@@ -58,17 +67,30 @@ class DeltaLog:
             sync_folder(self._folder)
         self._next = version
 
-    def repair(self) -> list[str]:
+    def repair(self, synced: int | None) -> list[str]:
         """Remove the newest commits if a power cut has cut them, before Spark reads the table; their files' names.
 
-        Only commits that were not yet durable can be cut, so their rows still are in the landing and the journal. An
-        empty commit is deleted. One with content keeps it, under a name that Delta ignores. A table with more of them
-        was damaged in another way: it is left as it is. Raises OSError.
+        `synced`: the newest version that was durable before anything that it holds was let go; None if that is not
+        known. The rows of later versions still are in the landing and the journal. An empty commit is deleted. One
+        with content keeps it, under a name that Delta ignores. Raises DamagedTable, and changes nothing, where one up
+        to `synced` is not whole: its rows are nowhere else. Raises OSError.
         """
-        cut = list(itertools.takewhile(lambda version: not self._is_whole(version), sorted(self._versions())[::-1]))
         self._next = None
-        if len(cut) > _LOOK_BACK:
-            return []
+        versions = sorted(self._versions(), reverse=True)
+        if synced is None:
+            # Only a table's creation is sure to have no rows.
+            synced = -1 if versions == [0] else max(versions, default=-1)
+        cut = []
+        for version in versions:
+            damaged = self._damaged_file(version)
+            if damaged is None:
+                break
+            if version <= synced:
+                raise DamagedTable(
+                    f"{self._table / damaged} is missing or cut, and nothing else has its rows: restore this file, or "
+                    f"move {self._commit(version)} and later ones away to go on without them"
+                )
+            cut.append(version)
         for version in cut:
             self._remove(version)
         last = self._folder / _LAST_CHECKPOINT
@@ -92,12 +114,14 @@ class DeltaLog:
         else:
             commit.unlink()
 
-    def _is_whole(self, version: int) -> bool:
+    def _damaged_file(self, version: int) -> str | None:
+        """The commit's file if it is cut, or a data file that it adds and that is missing or cut; None for neither."""
+        commit = self._commit(version)
         try:
-            files = list(_added(self._commit(version).read_bytes(), strict=True))
+            files = list(_added(commit.read_bytes(), strict=True))
         except ValueError:
-            return False
-        return all(_size(self._table / file) == size for file, size in files)
+            return str(commit.relative_to(self._table))
+        return next((file for file, size in files if _size(self._table / file) != size), None)
 
     def _versions(self) -> list[int]:
         return [int(path.stem) for path in self._folder.glob("*.json") if len(path.stem) == 20 and path.stem.isdigit()]

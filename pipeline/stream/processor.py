@@ -76,10 +76,10 @@ class BatchProcessor:
         distribute_above: int | None = None,
         distributed: Answering | None = None,
         committed: Callable[[int, int], None] = lambda batch_id, updates: None,
-        appending: Callable[[str, int], None] = lambda query_id, batch_id: None,
+        begun: Callable[[str, int], None] = lambda query_id, batch_id: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`appending` is called with the query's id and the batch's before a batch first appends."""
+        """`begun` is called with the query's id and the batch's before a batch releases or appends anything."""
         self._bot = bot
         self._landing = landing
         self._journal = journal
@@ -90,7 +90,7 @@ class BatchProcessor:
         self._distribute_above = distribute_above
         self._distributed = distributed
         self._committed = committed
-        self._appending = appending
+        self._begun = begun
         self._now = now
         self._writer = TableWriter(landing, journal, now)
         self._earlier = EarlierWork()
@@ -116,6 +116,7 @@ class BatchProcessor:
         if self._stopping:
             raise Stopped
         batch = read_batch(lines, self._bot.id)
+        self._begun(query_id, batch_id)
         self._writer.release_committed(tables, batch, query_id, batch_id)
         updates = routed(batch, self._bot, self._allowed_chats)
 
@@ -130,7 +131,6 @@ class BatchProcessor:
         )
         self._accept(asked.new)
 
-        self._appending(query_id, batch_id)
         new = new_updates(updates, in_bronze=in_bronze, recent=self._recent)
         self._writer.append_updates(tables, new, query_id, batch_id)
         malformed = new_malformed(batch, tables.quarantine.known_lines(malformed_files(batch)) if earlier else set())

@@ -68,7 +68,7 @@ class SilverStream:
 
         `distributed` is asked if a batch has more than `distribute_above` questions. `committed` is called at the end
         of each batch, on Spark's callback thread, with the batch's id and its number of updates. `report` is called
-        with "stream" and what was found damaged and repaired.
+        with "stream" and what was found damaged and repaired, and with None once a micro-batch is through after that.
         """
         self._spark = spark
         self._storage = storage
@@ -88,7 +88,7 @@ class SilverStream:
             distribute_above=distribute_above,
             distributed=distributed,
             committed=committed,
-            appending=self._write_mark,
+            begun=self._write_mark,
         )
         self._started_before = False
         self.busy = threading.Event()
@@ -100,15 +100,22 @@ class SilverStream:
         self.callback_failed = False
         """Whether the last thing that ended in this query was a micro-batch that failed here, and not in Spark."""
         self._last_processed: tuple[str, int] = ("", -1)
+        self._said = False
+        """Whether a repair was reported and no micro-batch is through since."""
 
     def prepare(self) -> None:
-        """Create the tables that are missing, and make durable what they hold. Raises TableError, OSError."""
+        """Create the tables that are missing, and make durable what they hold.
+
+        Raises TableError, DamagedTable, and OSError.
+        """
+        mark = self._mark.read()
+        synced = mark.synced if mark is not None else {}
         for table in TABLES:
             delta_log = self._logs[table.name]
-            removed = delta_log.repair() if delta_log else []
+            removed = delta_log.repair(synced.get(table.name)) if delta_log else []
             if removed:
                 log.warning("the newest commits of a table were cut and are removed", table=table.name, files=removed)
-                self._report("stream", f"the newest commits of {table.name} were cut: what they had is appended again")
+                self._say(f"the newest commits of {table.name} were cut: what they had is appended again")
             self._table(table, self._spark).ensure()
             # A run that was killed may have left its last commit in memory only, and this one lets go what it holds.
             if delta_log:
@@ -118,10 +125,16 @@ class SilverStream:
         """Set the checkpoint aside, so that `start` begins a new one. Nothing is lost by that. Raises OSError."""
         self._checkpoint.set_aside()
         log.warning("a new checkpoint is begun", reason=reason, set_aside=str(self._checkpoint.aside))
-        self._report("stream", f"a new checkpoint is begun: {reason}")
+        self._say(f"a new checkpoint is begun: {reason}")
 
     def start(self) -> StreamingQuery:
-        """Start the query, or continue from its checkpoint if it can be. Raises OSError, and what Spark raises."""
+        """Start the query, or continue from its checkpoint if it can be.
+
+        Raises OSError, what Spark raises, and TableError where no micro-batch can succeed: a table was changed.
+        """
+        if self.callback_failed:
+            for table in TABLES:
+                self._table(table, self._spark).check()
         fault = self._checkpoint.fault(self._mark.read(), self._storage.landing)
         if fault is not None:
             self.begin_anew(fault)
@@ -156,6 +169,10 @@ class SilverStream:
             .start()
         )
 
+    def _say(self, repaired: str) -> None:
+        self._said = True
+        self._report("stream", repaired)
+
     @property
     def oversized(self) -> bool:
         """Whether the checkpoint is oversized: `start` then begins a new one."""
@@ -177,6 +194,9 @@ class SilverStream:
             if (str(query_id), batch_id) != self._last_processed:
                 self._last_processed = (str(query_id), batch_id)
                 self.processed += 1
+            if self._said:
+                self._said = False
+                self._report("stream", None)
         except Stopped:
             raise RuntimeError("stopped") from None
         except Exception as error:
@@ -200,7 +220,9 @@ class SilverStream:
         return DeltaTable(table, self._storage.table(table), spark, self._logs[table.name])
 
     def _write_mark(self, query_id: str, batch_id: int) -> None:
-        self._mark.write(Mark(query_id=query_id, landing=absolute(self._storage.landing), batch_id=batch_id))
+        synced = {name: log.synced for name, log in self._logs.items() if log and log.synced is not None}
+        landing = absolute(self._storage.landing)
+        self._mark.write(Mark(query_id=query_id, landing=landing, batch_id=batch_id, synced=synced))
 
 
 def _lines(frame: DataFrame) -> Iterator[tuple[str, str]]:

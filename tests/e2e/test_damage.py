@@ -1,13 +1,18 @@
-"""A checkpoint that is damaged, moved, or an older one: the run begins a new one, and loses and repeats nothing."""
+"""A checkpoint that is damaged, moved, or an older one: the run begins a new one, and loses and repeats nothing.
+
+A table that is damaged stops it.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from pipeline.storage.record import read_record
 from tests.support.world import World, repeated
 
 pytestmark = pytest.mark.e2e
@@ -56,20 +61,24 @@ def _offsets_garbled(checkpoint: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [_sources_removed, _newest_offsets_emptied, _metadata_emptied, _offsets_garbled],
-    ids=lambda damage: damage.__name__.strip("_"),
-)
-def test_a_damaged_checkpoint_is_replaced(world: World, damage: Callable[[Path], None]) -> None:
+@pytest.mark.timeout(600)  # five runs
+def test_a_damaged_checkpoint_is_replaced_whatever_the_damage(world: World) -> None:
     texts = world.burst(5, chats=3)
     world.run_once()
-    damage(world.storage / "checkpoints" / "silver")
-    texts += world.burst(5, chats=3, text="later")
-    job = world.run_once()
-    assert job.log.count("a new checkpoint is begun") == 1
-    assert (world.storage / "checkpoints" / "silver.set-aside").is_dir()
-    _assert_each_once(world, texts)
+    checkpoint = world.storage / "checkpoints" / "silver"
+    for damage in (_sources_removed, _newest_offsets_emptied, _metadata_emptied, _offsets_garbled):
+        kind = damage.__name__
+        last_id = json.loads((checkpoint / "metadata").read_text())["id"]
+        damage(checkpoint)
+        texts += world.burst(5, chats=3, text=kind)
+        job = world.run_once()
+        assert job.log.count("a new checkpoint is begun") == 1, kind
+        assert (world.storage / "checkpoints" / "silver.set-aside").is_dir(), kind
+        assert json.loads((checkpoint / "metadata").read_text())["id"] != last_id, kind
+        _assert_each_once(world, texts)
+    record = read_record(world.storage)
+    assert record is not None
+    assert record.problems == {}, "a repair is no problem any more once a micro-batch is through"
 
 
 def test_an_older_checkpoint_of_the_same_query_loses_no_message(world: World, tmp_path: Path) -> None:
@@ -84,30 +93,46 @@ def test_an_older_checkpoint_of_the_same_query_loses_no_message(world: World, tm
     _assert_each_once(world, texts)
 
 
-@pytest.mark.parametrize("keep_old", [False, True], ids=["moved", "copied"])
-def test_a_storage_can_be_moved_and_copied(world: World, tmp_path: Path, keep_old: bool) -> None:
+@pytest.mark.timeout(600)  # four runs
+def test_a_storage_can_be_copied_and_moved_and_does_not_continue_the_checkpoint_of_another(
+    world: World, tmp_path: Path
+) -> None:
     texts = world.burst(5, chats=3)
     world.run_once()
-    old, new = world.storage, tmp_path / "another place" / "lake"
-    shutil.copytree(old, new, symlinks=True)
-    if not keep_old:
-        shutil.rmtree(old)
-    world.storage = new
-    world.environment["PIPELINE_STORAGE"] = str(new)
-    texts += world.burst(5, chats=3, text="later")
+    copied_from, copy = world.storage, tmp_path / "another place" / "lake"
+    shutil.copytree(copied_from, copy, symlinks=True)
+    _use(world, copy)
+    texts += world.burst(5, chats=3, text="copied")
+    assert "the storage was moved or copied" in world.run_once().log
+    _assert_each_once(world, texts)
+
+    shutil.rmtree(copy / "checkpoints" / "silver")
+    shutil.copytree(copied_from / "checkpoints" / "silver", copy / "checkpoints" / "silver")
+    texts += world.burst(5, chats=3, text="foreign")
+    assert "it is not the one that this storage used last" in world.run_once().log
+    _assert_each_once(world, texts)
+
+    moved = tmp_path / "moved"
+    copy.rename(moved)
+    _use(world, moved)
+    texts += world.burst(5, chats=3, text="moved")
     assert "the storage was moved or copied" in world.run_once().log
     _assert_each_once(world, texts)
 
 
-def test_the_checkpoint_of_another_storage_is_not_continued(world: World, tmp_path: Path) -> None:
-    ours, other = world.storage, tmp_path / "other"
-    world.storage, world.environment["PIPELINE_STORAGE"] = other, str(other)
-    world.run_once()
-    world.storage, world.environment["PIPELINE_STORAGE"] = ours, str(ours)
-    texts = world.burst(5, chats=3)
-    world.run_once()
-    shutil.rmtree(ours / "checkpoints" / "silver")
-    shutil.copytree(other / "checkpoints" / "silver", ours / "checkpoints" / "silver")
-    texts += world.burst(5, chats=3, text="later")
-    world.run_once()
-    _assert_each_once(world, texts)
+def test_a_durable_commit_of_a_table_that_is_damaged_stops_the_run_in_one_line(world: World) -> None:
+    """What it holds was let go: its rows are nowhere else, so it must not be removed without a word."""
+    _batch_by_batch(world, 2, "message")
+    # What the newest commit holds is still in the landing; the one before it was durable when that was let go.
+    *_, commit, newest = sorted((world.storage / "bronze" / "_delta_log").glob("*.json"))
+    for damaged in (commit, newest):
+        damaged.write_bytes(b"")
+    job = world.run("--once")
+    assert job.wait() == 2
+    assert f"pipeline: {commit} is missing or cut, and nothing else has its rows" in job.log
+    assert "Traceback" not in job.log
+    assert newest.exists(), "nothing was changed"
+
+
+def _use(world: World, storage: Path) -> None:
+    world.storage, world.environment["PIPELINE_STORAGE"] = storage, str(storage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,25 @@ def test_a_jvm_that_did_not_start_was_killed_or_had_a_fault(script: str, killed:
     with pytest.raises(RuntimeError) as caught:
         launch()
     assert jvm.was_killed(caught.value) is killed
+
+
+def test_a_start_returns_or_raises_what_it_found(tmp_path: Path) -> None:
+    assert jvm.started(lambda: "spark", threading.Event()) == "spark"
+    with pytest.raises(FileNotFoundError):
+        jvm.started((tmp_path / "missing").read_bytes, threading.Event())
+
+
+def test_a_start_is_not_on_the_main_thread_where_spark_would_take_over_the_interrupt() -> None:
+    assert jvm.started(threading.current_thread, threading.Event()) is not threading.main_thread()
+
+
+def test_a_start_is_abandoned_as_soon_as_the_run_is_asked_to_stop() -> None:
+    stop, never = threading.Event(), threading.Event()
+
+    def start() -> None:
+        stop.set()
+        never.wait()
+
+    with pytest.raises(RunFailed, match="stopped while Spark started"):
+        jvm.started(start, stop)
+    never.set()

@@ -203,7 +203,9 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
         given = parts.built[part][1]
         assert {name: given[name] for name in names} == {name: getattr(changed, name) for name in names}
     root = changed.places.root
-    assert parts.built["spark"][0] == ("local[3]", root / "logs", root / "scratch")
+    *to_spark, stop = parts.built["spark"][0]
+    assert to_spark == ["local[3]", root / "logs", root / "scratch"]
+    assert stop is parts.built["intake thread"][0][1], "Spark's start ends with the run"
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
 
@@ -406,6 +408,14 @@ def test_what_fails_after_a_stop_was_requested_is_the_end_that_was_asked_for(
         parts.on_call = {failing: run.stop}
         parts.fails = {failing: RuntimeError("the JVM was ended too")}
         assert run.run()
+
+
+def test_a_stop_while_spark_warms_up_is_not_kept_waiting_by_the_tables(parts: Parts, settings: RunSettings) -> None:
+    run = Run(settings)
+    parts.on_call["warm up"] = run.stop
+    assert run.run()
+    assert "query.start" not in parts.calls
+    assert parts.calls[-1] == "spark.stop"
 
 
 def test_what_fails_before_a_stop_is_requested_is_raised(parts: Parts, settings: RunSettings) -> None:

@@ -69,14 +69,19 @@ def test_a_run_that_does_not_stop_is_ended_after_fourteen_seconds(
     assert exits == []
 
 
-def test_the_forced_end_says_so_and_is_a_success(
-    stop: threading.Event, exits: list[int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_forced_end_says_so_and_has_the_code_that_was_given(
+    stop: threading.Event,
+    exits: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    code: int,
 ) -> None:
     monkeypatch.setattr("pipeline.run.signals._FORCED_AFTER", 0.0)
-    with stopping_on_signals(stop.set):
+    with stopping_on_signals(stop.set, code_if_forced=code):
         signal.raise_signal(signal.SIGTERM)
         eventually(lambda: exits)
-    assert exits == [0]
+    assert exits == [code]
     assert capfd.readouterr().err == "stopped by force: something did not stop in time\n"
 
 

@@ -24,8 +24,8 @@ class FakeType:
 
 
 class FakeField:
-    def __init__(self, name: str, kind: str) -> None:
-        self.name, self.dataType = name, FakeType(kind)
+    def __init__(self, name: str, kind: str, nullable: bool = True) -> None:
+        self.name, self.dataType, self.nullable = name, FakeType(kind), nullable
 
 
 class FakeColumn:
@@ -52,7 +52,8 @@ class FakeFrame:
 
     @property
     def fields(self) -> list[FakeField]:
-        return [FakeField(column.name, column.type) for column in self.session.columns]
+        fields = [FakeField(column.name, column.type) for column in self.session.columns]
+        return fields + [FakeField(name, "string", nullable=False) for name in self.session.required]
 
     def __getitem__(self, name: str) -> FakeColumn:
         return FakeColumn(name)
@@ -88,6 +89,7 @@ class FakeSpark:
         self.filters: list[list[Any]] = []
         self.tables = {NAME}
         self.refuses_alter = False
+        self.required: tuple[str, ...] = ()
         self.read = self.write = self.catalog = self
 
     def __getattr__(self, name: str) -> Any:
@@ -212,6 +214,29 @@ def test_a_table_with_other_types_is_refused_and_not_changed() -> None:
     with pytest.raises(TableError, match=r"quarantine has other types than expected for reason: give another table"):
         _table(spark, NAME).ensure()
     assert spark.statements == []
+
+
+@pytest.mark.parametrize("place", [PATH, NAME])
+def test_a_table_that_requires_a_value_which_no_row_has_is_refused(place: str) -> None:
+    spark = FakeSpark()
+    spark.required = ("extra", "other")
+    for refuses in (_table(spark, place).ensure, _table(spark, place).check):
+        with pytest.raises(
+            TableError, match=r"quarantine has the column extra, NOT NULL, .* ALTER COLUMN `extra` DROP NOT NULL$"
+        ):
+            refuses()
+
+
+def test_an_append_without_rows_makes_durable_what_an_attempt_that_failed_has_appended() -> None:
+    class Log:
+        syncs = 0
+
+        def sync(self) -> None:
+            self.syncs += 1
+
+    log = Log()
+    DeltaTable(QUARANTINE, PATH, cast("Any", FakeSpark()), cast("Any", log)).append([], "query", 0)
+    assert log.syncs == 1
 
 
 def test_messages_are_looked_up_in_pieces_that_a_filter_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:

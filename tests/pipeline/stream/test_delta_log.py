@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipeline.stream.delta_log import DeltaLog
+from pipeline.stream.delta_log import DamagedTable, DeltaLog
 
 
 class Table:
@@ -95,7 +97,7 @@ def test_a_first_sync_looks_at_the_newest_commits_only(table: Table) -> None:
 
 def test_a_log_without_commits_needs_nothing(tmp_path: Path) -> None:
     log = DeltaLog(tmp_path / "missing")
-    assert log.repair() == []
+    assert log.repair(None) == []
     log.sync()
 
 
@@ -108,7 +110,8 @@ def test_a_whole_table_is_left_as_it_is(table: Table) -> None:
     for version in range(3):
         table.commit(version, checkpoint=version == 2)
     before = table.names()
-    assert DeltaLog(table.folder).repair() == []
+    for synced in (None, 0, 2):
+        assert DeltaLog(table.folder).repair(synced) == []
     assert table.names() == before
 
 
@@ -118,7 +121,7 @@ def test_empty_newest_commits_are_removed_with_what_belongs_to_them(table: Table
     whole = table.names() - {"_last_checkpoint"}
     for version in (1, 2):
         table.commit(version, checkpoint=version == 1).write_bytes(content)
-    assert DeltaLog(table.folder).repair() == [_file(2), _file(1)]
+    assert DeltaLog(table.folder).repair(0) == [_file(2), _file(1)]
     assert table.names() == whole
 
 
@@ -126,7 +129,7 @@ def test_a_newest_commit_with_content_is_kept_under_a_name_that_delta_ignores(ta
     table.commit(0)
     commit = table.commit(1)
     commit.write_bytes(commit.read_bytes()[:-5])
-    assert DeltaLog(table.folder).repair() == [_file(1)]
+    assert DeltaLog(table.folder).repair(0) == [_file(1)]
     assert f"_cut-{_file(1)}" in table.names()
 
 
@@ -138,26 +141,60 @@ def test_a_newest_commit_whose_rows_were_cut_is_removed(table: Table, content: b
         (table.folder / "part-1.parquet").unlink()
     else:
         (table.folder / "part-1.parquet").write_bytes(content)
-    assert DeltaLog(table.folder).repair() == [_file(1)]
+    assert DeltaLog(table.folder).repair(0) == [_file(1)]
 
 
 def test_a_table_whose_creation_was_cut_is_created_again(table: Table) -> None:
     (table.commits / _file(0)).write_bytes(b"")
-    assert DeltaLog(table.folder).repair() == [_file(0)]
+    assert DeltaLog(table.folder).repair(None) == [_file(0)]
     assert list(table.folder.iterdir()) == []
 
 
-def test_damage_that_no_power_cut_makes_is_left_to_the_operator(table: Table) -> None:
-    for version in range(30):
+def _no_rows(table: Table) -> str:
+    (table.folder / "part-2.parquet").unlink()
+    return "part-2.parquet"
+
+
+def _no_commit(table: Table) -> str:
+    (table.commits / _file(2)).write_bytes(b"")
+    return f"_delta_log/{_file(2)}"
+
+
+@pytest.mark.parametrize("damage", [_no_rows, _no_commit])
+@pytest.mark.parametrize("synced", [None, 2, 3])
+def test_damage_to_what_was_durable_stops_the_run_and_names_the_file(
+    table: Table, damage: Callable[[Table], str], synced: int | None
+) -> None:
+    """What it holds was let go: removed without a word, its rows would be lost. `None`: it may have been."""
+    for version in range(4):
         table.commit(version)
-        (table.folder / f"part-{version}.parquet").unlink()
+    damaged = damage(table)
+    (table.commits / _file(3)).write_bytes(b"")
     before = table.names()
-    assert DeltaLog(table.folder).repair() == []
+    first = damaged if synced == 2 else f"_delta_log/{_file(3)}"
+    with pytest.raises(DamagedTable, match=re.escape(f"{table.folder}/{first} is missing or cut")):
+        DeltaLog(table.folder).repair(synced)
     assert table.names() == before
+
+
+def test_a_log_says_up_to_which_version_it_is_durable(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = DeltaLog(table.folder)
+    log.sync()
+    assert log.synced is None
+    table.commit(0)
+    table.commit(1)
+    log.sync()
+    assert log.synced == 1
+    table.commit(2)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(OSError, match="Input/output"):
+            log.sync()
+    assert log.synced == 1
 
 
 def test_a_pointer_to_the_last_checkpoint_that_cannot_be_read_is_removed(table: Table) -> None:
     table.commit(0, checkpoint=True)
     (table.commits / "_last_checkpoint").write_bytes(b"")
-    assert DeltaLog(table.folder).repair() == []
+    assert DeltaLog(table.folder).repair(0) == []
     assert "_last_checkpoint" not in table.names()

@@ -156,6 +156,23 @@ def test_a_table_of_other_types_is_refused_by_name(spark: SparkSession, tmp_path
         DeltaTable(QUARANTINE, place, spark).ensure()
 
 
+def test_a_table_that_requires_a_value_which_is_not_written_is_refused_by_name(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
+    columns = ", ".join(f"`{column.name}` {column.type}" for column in QUARANTINE.columns)
+    spark.sql(f"CREATE TABLE {table._sql_name} ({columns}, `extra` string NOT NULL) USING delta")
+    with pytest.raises(Exception, match="NOT NULL"):
+        table.append([_bad(0)], "query", 0)
+    for refuses in (table.check, table.ensure):
+        with pytest.raises(TableError, match=r"quarantine has the column extra, NOT NULL, .*") as refused:
+            refuses()
+    spark.sql(str(refused.value).partition(" it, or ")[2])  # what the message says
+    table.ensure()
+    table.append([_bad(0)], "query", 0)
+    assert [row["extra"] for row in _rows(tmp_path / "quarantine")] == [None]
+
+
 def test_a_named_table_that_does_not_exist_is_not_created(spark: SparkSession) -> None:
     with pytest.raises(TableError, match=r"table spark_catalog\.default\.missing does not exist"):
         DeltaTable(QUARANTINE, "spark_catalog.default.missing", spark).ensure()

@@ -11,6 +11,7 @@ import pytest
 from pipeline.storage.landing import injected_file
 from pipeline.storage.places import Storage
 from pipeline.stream import checkpoint, query
+from pipeline.stream.delta_log import DamagedTable
 from pipeline.stream.micro_batch import EarlierWork
 from pipeline.stream.processor import Stopped
 from pipeline.stream.query import SilverStream
@@ -57,6 +58,7 @@ class World:
         self.tables: dict[str, FakeTable] = {}
         self.table_sessions: list[object] = []
         self.ensured: list[str] = []
+        self.checked: list[str] = []
         self.spark, self.batch_spark = FakeSession(), object()
         self.storage = Storage(
             folder,
@@ -90,6 +92,7 @@ class World:
         self.table_sessions.append(spark)
         found = self.tables.setdefault(place, FakeTable(table, self.events))
         cast("Any", found).ensure = lambda: self.ensured.append(place)
+        cast("Any", found).check = lambda: self.checked.append(place)
         return found
 
     def process(self, *lines: tuple[str, str], batch_id: int = 0) -> FakeFrame:
@@ -219,7 +222,60 @@ def test_the_mark_is_durable_before_a_batch_appends(world: World) -> None:
     with pytest.raises(RuntimeError):
         world.process(more, batch_id=4)
     mark = json.loads((world.storage.root / "query.json").read_text())
-    assert mark == {"query_id": "query-1", "landing": world.storage.landing.as_posix(), "batch_id": 4}
+    assert mark == {
+        "query_id": "query-1", "landing": world.storage.landing.as_posix(), "batch_id": 4, "synced": {}
+    }  # fmt: skip
+
+
+def test_before_a_batch_lets_anything_go_the_mark_says_which_versions_of_the_tables_are_durable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.storage.root)
+    commits = world.storage.root / "q" / "_delta_log"
+    commits.mkdir(parents=True)
+    for version in range(3):
+        (commits / f"{version:020d}.json").write_text("{}")
+    world.stream.prepare()
+    seen: list[dict[str, int]] = []
+    release = world.stream._processor._writer.release_committed
+
+    def released(*arguments: Any) -> None:
+        seen.append(json.loads((world.storage.root / "query.json").read_text())["synced"])
+        release(*arguments)
+
+    monkeypatch.setattr(world.stream._processor._writer, "release_committed", released)
+    world.process(MESSAGE)
+    assert seen == [{"quarantine": 2}]
+
+
+def test_a_durable_commit_that_is_damaged_stops_the_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world.storage.root)
+    commits = world.storage.root / "q" / "_delta_log"
+    commits.mkdir(parents=True)
+    for version in range(3):
+        (commits / f"{version:020d}.json").write_text("{}")
+    world.stream.prepare()
+    world.process(MESSAGE)
+    (commits / f"{2:020d}.json").write_text("")
+    with pytest.raises(DamagedTable, match=rf"q/_delta_log/{2:020d}\.json is missing or cut"):
+        world.stream.prepare()
+
+
+def test_a_repair_is_a_problem_until_a_micro_batch_is_through(world: World) -> None:
+    world.process(MESSAGE)
+    assert world.reports == []
+    world.stream.begin_anew("it is damaged")
+    world.process(MESSAGE, batch_id=1)
+    world.process(MESSAGE, batch_id=2)
+    assert world.reports == [("stream", "a new checkpoint is begun: it is damaged"), ("stream", None)]
+
+
+def test_after_a_failure_of_the_callback_the_tables_are_checked_before_the_next_query(world: World) -> None:
+    world.start()
+    assert world.checked == []
+    world.stream.callback_failed = True
+    world.start()
+    assert world.checked == ["b", "main.bot.silver", "q"]
 
 
 def test_a_stream_says_whether_a_batch_failed_in_its_callback_and_how_many_it_processed(world: World) -> None:
@@ -239,6 +295,8 @@ def test_a_cut_commit_is_removed_before_the_table_is_read(world: World, monkeypa
     commits = world.storage.root / "q" / "_delta_log"
     commits.mkdir(parents=True)
     (commits / f"{0:020d}.json").write_text("{}")
+    world.stream.prepare()
+    world.process(MESSAGE)
     (commits / f"{1:020d}.json").write_text("")
     world.stream.prepare()
     assert [path.name for path in commits.iterdir()] == [f"{0:020d}.json"]
