@@ -35,7 +35,7 @@ class _Secrets:
         self._expiring: deque[str] = deque()
 
     def learn(self, secret: str, expires: bool) -> None:
-        if not _is_secret(secret) or secret in self._forms:
+        if not is_secret(secret) or secret in self._forms:
             return
         with self._lock:
             forms = {**self._forms, secret: _forms(secret)}
@@ -82,7 +82,7 @@ def quoted(text: str, most: int) -> str:
     return scrub(text[:_READ_AT_MOST])[:most]
 
 
-def _is_secret(value: str) -> bool:
+def is_secret(value: str) -> bool:
     simple = value.isalpha() or value.isdigit()
     return len(value) >= (_LONG if simple else _SHORTEST)
 

@@ -25,7 +25,7 @@ def unpacked(pieces: Iterable[bytes], encoding: str | None, bounds: Bounds) -> I
         return
     if name not in ("gzip", "x-gzip", "deflate"):
         raise NotUnpacked("the response is compressed in a way that was not asked for")
-    # With this number zlib reads both, whichever the server really sends.
+    # With this number zlib tells gzip from deflate by the first bytes.
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
     for piece in pieces:
         packed = piece

@@ -38,14 +38,19 @@ class LocalSparkError(OperatorError):
 
 
 def session(
-    spark_master: str, log_folder: Path, scratch: Path | None = None, stop: threading.Event | None = None
+    spark_master: str,
+    log_folder: Path,
+    scratch: Path | None = None,
+    stop: threading.Event | None = None,
+    umask: int = 0o077,
 ) -> SparkSession:
     """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
 
     Everything temporary goes to the scratch folder (by default in that of the logs), which is emptied first: only one
-    run at a time may use it. Raises LocalSparkError where Spark, its Java or Delta's jars are missing, where the
-    folders can't be written, or where Spark does not start; RunFailed where something ended its JVM meanwhile, or as
-    soon as `stop` is set.
+    run at a time may use it. `umask` is for the files of tables and checkpoints.
+
+    Raises LocalSparkError where Spark, its Java or Delta's jars are missing, where the folders can't be written, or
+    where Spark does not start; RunFailed where something ended its JVM meanwhile, or as soon as `stop` is set.
     """
     _require_pyspark()
     java = java_home()
@@ -70,7 +75,7 @@ def session(
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("SPARK_WORKER_DIR", str(scratch / "executors"))
     builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
-    for key, value in {**_settings(), "spark.local.dir": str(scratch)}.items():
+    for key, value in {**_settings(umask), "spark.local.dir": str(scratch)}.items():
         builder = builder.config(key, value)
     with _stderr_to(log_folder / "spark.log"), jvm.launch_environment(java, scratch):
         try:
@@ -85,14 +90,7 @@ def session(
             ) from None
 
 
-def _umask() -> int:
-    """The umask of this process, which is only told to whoever sets it."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
-
-
-def _settings() -> dict[str, str]:
+def _settings(umask: int) -> dict[str, str]:
     # Delta's snapshots and statistics and Spark's adaptive plans pay off for large tables and queries. A local
     # micro-batch is small: with these settings an append takes about half the time.
     return {
@@ -111,7 +109,7 @@ def _settings() -> dict[str, str]:
         # The JVM's most thorough compiler costs a small machine more time than it saves a local stream.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
         # Hadoop gives its files a mode of its own.
-        "spark.hadoop.fs.permissions.umask-mode": f"{_umask():03o}",
+        "spark.hadoop.fs.permissions.umask-mode": f"{umask:03o}",
         # Readers in Python hold times in 64 bits; Spark's own default is the older format of 96.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.ui.enabled": "false",

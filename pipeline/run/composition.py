@@ -27,7 +27,7 @@ from pipeline.run.supervisor import Supervisor
 from pipeline.settings import RunSettings, model_access
 from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease
-from pipeline.storage.modes import private_files
+from pipeline.storage.modes import private_files, umask_of
 from pipeline.storage.places import storage_errors
 from pipeline.storage.record import Recorder
 from pipeline.stream.delta import warm_up
@@ -229,7 +229,8 @@ class Composition:
             return cluster_session()
         with storage_errors(self._storage.root):
             logs, stop = self._storage.root / "logs", self._end.requested
-            return local_spark.session(self._settings.spark_master, logs, self._scratch, stop)
+            umask = umask_of(self._storage.root)
+            return local_spark.session(self._settings.spark_master, logs, self._scratch, stop, umask)
 
     def _build_stream(self, spark: SparkSession) -> SilverStream:
         settings, recorder = self._settings, self._recorder

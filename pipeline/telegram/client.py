@@ -21,7 +21,7 @@ from pipeline.peers.bounds import MIB, Bounds, bounded
 from pipeline.peers.encoding import NotUnpacked, unpacked
 from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import Credential
-from pipeline.redaction import quoted
+from pipeline.redaction import is_secret, quoted
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.connections import NeverConnected, Sessions
 from pipeline.telegram.poll import read_poll
@@ -169,7 +169,7 @@ class BotApi:
                     response.status_code,
                     response.reason or "",
                     response.headers.get("Retry-After"),
-                    content.replace(secret.encode(), b"<credential>"),
+                    content.replace(secret.encode(), b"<credential>") if is_secret(secret) else content,
                 )
         except Exception as error:  # a response can break more than `requests` foresees
             failure = Interrupted(bounds.broken) if bounds.broken is not None else _failure(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ import deltalake
 import pytest
 
 from pipeline.messages.identity import Identity
-from pipeline.platform import local_spark
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.rows import Row, silver_row
 from pipeline.tables import QUARANTINE, SILVER
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.spark
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
-    yield session
-    session.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ import pyarrow.parquet
 import pytest
 
 from pipeline.messages.identity import Identity
-from pipeline.platform import local_spark
 from pipeline.replies.reply import PartState
 from pipeline.stream.delta import DeltaTable, TableError, warm_up
 from pipeline.stream.rows import Row, bronze_row, silver_row
@@ -27,13 +25,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
-    yield session
-    session.stop()
 
 
 def _rows(place: Path) -> list[dict[str, Any]]:
