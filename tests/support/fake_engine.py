@@ -40,9 +40,9 @@ Traceback (most recent call last):
   File "/usr/lib/python3.11/asyncio/base_events.py", line 654, in run_until_complete
     return future.result()
            ^^^^^^^^^^^^^^^
-  File "/work/.venv/lib/python3.11/site-packages/pulumi/runtime/stack.py", line 155, in run_in_stack
+  File "/srv/app/.venv/lib/python3.11/site-packages/pulumi/runtime/stack.py", line 155, in run_in_stack
     await run_pulumi_func(run)
-  File "/work/.venv/lib/python3.11/site-packages/pulumi/runtime/resource.py", line 1129, in do_register
+  File "/srv/app/.venv/lib/python3.11/site-packages/pulumi/runtime/resource.py", line 1129, in do_register
     raise Exception("invocation failed")
 Exception: invocation of databricks:index/getTables failed:
   no such host
