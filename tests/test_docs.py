@@ -252,6 +252,13 @@ def test_each_message_that_troubleshooting_quotes_is_one_of_the_code() -> None:
     assert not _in_the_code("the moon is in use by …")
 
 
+def test_each_message_that_the_table_of_faults_quotes_is_one_of_the_code() -> None:
+    rows = [line.split(" | ") for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if line[:2] == "| "]
+    quoted = [message for row in rows for message in re.findall(r"`([^`]+)`", row[1])]
+    assert len(quoted) > 25
+    assert [message for message in quoted if not _in_the_code(message)] == []
+
+
 SHOWN = {
     "operate": (
         "nothing waits",
