@@ -33,7 +33,10 @@ def test_every_file_and_folder_of_a_run_is_for_its_owner_alone(world: World) -> 
         world.run_once()
     finally:
         os.umask(before)
-    modes = {path: mode for path in (world.storage, *world.storage.rglob("*")) if (mode := mode_of(path)) is not None}
+    # Unlike `rglob`, `walk` bears with a folder that is removed meanwhile.
+    walked = os.walk(world.storage)
+    inside = [Path(parent) / name for parent, folders, files in walked for name in (*folders, *files)]
+    modes = {path: mode for path in (world.storage, *inside) if (mode := mode_of(path)) is not None}
     open_ones = {
         str(path.relative_to(world.storage)): oct(mode) for path, mode in modes.items() if not is_closed(path, mode)
     }

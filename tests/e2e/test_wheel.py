@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.platform.local_spark import java_home
+from tests.support.files import contents
 from tests.support.serving import serving
 from tests.support.workspace.server import CALLER
 from tests.support.workspace.server import TOKEN as WORKSPACE_TOKEN
@@ -192,7 +193,7 @@ def _task(
         timeout=300,
         check=False,
     )
-    written = "".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
+    written = "".join(content.decode(errors="replace") for _, content in contents(folder))
     for secret in (TOKEN, WORKSPACE_TOKEN):
         assert secret not in done.stdout + done.stderr + written
     assert done.returncode == 0, done.stderr[-4000:]
