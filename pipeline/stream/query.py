@@ -100,7 +100,7 @@ class SilverStream:
         self.callback_failed = False
         """Whether the last thing that ended in this query was a micro-batch that failed here, and not in Spark."""
         self._last_processed: tuple[str, int] = ("", -1)
-        self._said = False
+        self._repair_reported = False
         """Whether a repair was reported and no micro-batch is through since."""
 
     def prepare(self) -> None:
@@ -115,7 +115,7 @@ class SilverStream:
             removed = delta_log.repair(synced.get(table.name)) if delta_log else []
             if removed:
                 log.warning("the newest commits of a table were cut and are removed", table=table.name, files=removed)
-                self._say(f"the newest commits of {table.name} were cut: what they had is appended again")
+                self._report_repair(f"the newest commits of {table.name} were cut: what they had is appended again")
             self._table(table, self._spark).ensure()
             # A run that was killed may have left its last commit in memory only, and this one lets go what it holds.
             if delta_log:
@@ -125,7 +125,7 @@ class SilverStream:
         """Set the checkpoint aside, so that `start` begins a new one. Nothing is lost by that. Raises OSError."""
         self._checkpoint.set_aside()
         log.warning("a new checkpoint is begun", reason=reason, set_aside=str(self._checkpoint.aside))
-        self._say(f"a new checkpoint is begun: {reason}")
+        self._report_repair(f"a new checkpoint is begun: {reason}")
 
     def start(self) -> StreamingQuery:
         """Start the query, or continue from its checkpoint if it can be.
@@ -169,8 +169,8 @@ class SilverStream:
             .start()
         )
 
-    def _say(self, repaired: str) -> None:
-        self._said = True
+    def _report_repair(self, repaired: str) -> None:
+        self._repair_reported = True
         self._report("stream", repaired)
 
     @property
@@ -194,8 +194,8 @@ class SilverStream:
             if (str(query_id), batch_id) != self._last_processed:
                 self._last_processed = (str(query_id), batch_id)
                 self.processed += 1
-            if self._said:
-                self._said = False
+            if self._repair_reported:
+                self._repair_reported = False
                 self._report("stream", None)
         except Stopped:
             raise RuntimeError("stopped") from None

@@ -225,12 +225,12 @@ def _result(response: _Response, read: Callable[[bytes], Any]) -> Any:
     if isinstance(payload, dict) and payload.get("ok") is False:
         error_code, parameters = payload.get("error_code"), payload.get("parameters")
         code = error_code if type(error_code) is int and 100 <= error_code <= 999 else code
-        description = _told(payload.get("description") or response.reason)
+        description = _reason_of(payload.get("description") or response.reason)
         if code < 500:
             raise _refusal(code, description, parameters if isinstance(parameters, dict) else {}, response)
         raise Interrupted(f"{code} {description}")
     if code in (401, 429):
-        raise _refusal(code, _told(response.reason or "no reason given"), {}, response)
+        raise _refusal(code, _reason_of(response.reason or "no reason given"), {}, response)
     if 300 <= code < 500:
         # A proxy or another server answered: Telegram has not seen the request.
         raise Unreachable(f"answered {code} without a body of the Bot API")
@@ -247,7 +247,7 @@ def _refusal(code: int, description: str, parameters: Mapping[str, Any], respons
     return Refused(code, description, seconds, migrated)
 
 
-def _told(said: object) -> str:
+def _reason_of(said: object) -> str:
     return quoted(storable(str(said)), _MOST_OF_A_REASON)
 
 

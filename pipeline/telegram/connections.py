@@ -116,7 +116,7 @@ class _BoundedResponse(http.client.HTTPResponse):
             super().begin()
 
 
-class _Bounded(HTTPConnection):
+class _HttpConnection(HTTPConnection):
     """A connection whose requests and responses keep the bounds of the call."""
 
     response_class = _BoundedResponse
@@ -133,11 +133,7 @@ class _Bounded(HTTPConnection):
         super().request(*args, **kwargs)
 
 
-class _HttpConnection(_Bounded):
-    pass
-
-
-class _HttpsConnection(_Bounded, HTTPSConnection):
+class _HttpsConnection(_HttpConnection, HTTPSConnection):
     pass
 
 

@@ -253,12 +253,13 @@ def test_after_the_end_of_a_run_a_thread_of_it_is_refused(
         lease.confirm()
 
 
+def unreadable(*_: object) -> str:
+    raise OSError(5, "Input/output error")
+
+
 def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
     volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(*_: object) -> str:
-        raise OSError(5, "Input/output error")
-
     volume.now += 75
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_text", unreadable)
@@ -270,9 +271,6 @@ def test_a_record_that_cannot_be_read_confirms_nothing_and_loses_nothing(
 def test_the_runs_check_notices_the_same_but_an_outage_of_the_volume_ends_no_run(
     volume: Volume, held: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(*_: object) -> str:
-        raise OSError(5, "Input/output error")
-
     volume.now += 75
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_text", unreadable)
@@ -285,9 +283,6 @@ def test_the_runs_check_notices_the_same_but_an_outage_of_the_volume_ends_no_run
 def test_a_record_that_cannot_be_read_is_not_taken_for_a_free_storage(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(*_: object) -> str:
-        raise OSError(5, "Input/output error")
-
     volume.renewed_by_another()
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_text", unreadable)

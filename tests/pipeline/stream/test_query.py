@@ -227,14 +227,20 @@ def test_the_mark_is_durable_before_a_batch_appends(world: World) -> None:
     }  # fmt: skip
 
 
-def test_before_a_batch_lets_anything_go_the_mark_says_which_versions_of_the_tables_are_durable(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(world.storage.root)
+def three_commits(world: World) -> Path:
+    """The log of quarantine, with three commits in it."""
     commits = world.storage.root / "q" / "_delta_log"
     commits.mkdir(parents=True)
     for version in range(3):
         (commits / f"{version:020d}.json").write_text("{}")
+    return commits
+
+
+def test_before_a_batch_lets_anything_go_the_mark_says_which_versions_of_the_tables_are_durable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(world.storage.root)
+    three_commits(world)
     world.stream.prepare()
     seen: list[dict[str, int]] = []
     release = world.stream._processor._writer.release_committed
@@ -250,10 +256,7 @@ def test_before_a_batch_lets_anything_go_the_mark_says_which_versions_of_the_tab
 
 def test_a_durable_commit_that_is_damaged_stops_the_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world.storage.root)
-    commits = world.storage.root / "q" / "_delta_log"
-    commits.mkdir(parents=True)
-    for version in range(3):
-        (commits / f"{version:020d}.json").write_text("{}")
+    commits = three_commits(world)
     world.stream.prepare()
     world.process(MESSAGE)
     (commits / f"{2:020d}.json").write_text("")
