@@ -217,7 +217,8 @@ class Monitor(MockMonitor):
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
-        if "pulumi:pulumi:Stack" in request.urn:
+        # In the mocks, the stack's type is a part of each urn.
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             outputs = dict(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
             self._run.stack_outputs = {key: _revealed(value) for key, value in outputs.items()}
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
