@@ -154,7 +154,6 @@ class RunSettings(StorageSettings):
     )
     startup_patience: float = _setting(30.0, "Seconds to wait at the start for a Bot API that can't be reached.", ge=0)
     max_open: int = _setting(2000, "Maximum number of open replies. At this number further batches wait.", ge=1)
-    patience: float = _setting(1.0, "Seconds that a micro-batch waits for its answers.", ge=0, le=60)
     allowed_chats: Annotated[frozenset[int], NoDecode] = _setting(
         frozenset(), "Ids of the chats to answer in, separated by commas.  [all]"
     )

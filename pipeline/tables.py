@@ -78,6 +78,7 @@ _APPEND_ONLY = (
 )
 # delta.setTransactionRetentionDuration stays unset: if Delta forgot a txnVersion, a replayed batch would append twice.
 
+_BATCH = "The micro-batch that read the line; -1 if an earlier run's may have read it."
 _ORIGIN = (
     "Null for what Telegram delivered; probe:<id> for a check's synthetic message, replay:<id> for a message that an "
     "operator injected again. Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
@@ -119,9 +120,9 @@ BRONZE = Table(
         Column("reply_to", "bigint", "message_id of the message that this one replies to."),
         Column("date", "timestamp", "When the message was sent, by Telegram's clock."),
         Column("received_at", "timestamp", "When the pipeline received the update from Telegram."),
-        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
+        Column("ingested_at", "timestamp", "When this row was written."),
         Column("source_file", "string", "The landing file that contained it."),
-        Column("batch_id", "bigint", "The micro-batch that wrote this row."),
+        Column("batch_id", "bigint", _BATCH),
         Column("raw", "string", "The complete update as JSON, as Telegram delivered it."),
         Column("origin", "string", _ORIGIN),
     ),
@@ -170,7 +171,7 @@ SILVER = Table(
         ),
         Column("delivered_at", "timestamp", "When Telegram confirmed the last part of the reply."),
         Column("processed_at", "timestamp", "When this row was written."),
-        Column("batch_id", "bigint", "The micro-batch that wrote this row."),
+        Column("batch_id", "bigint", "The latest micro-batch when this row was written; -1 if there was none."),
         Column("origin", "string", _ORIGIN),
     ),
 )
@@ -183,8 +184,8 @@ QUARANTINE = Table(
         Column("reason", "string", "What is wrong with the line, and in which field."),
         Column("raw", "string", "The complete line, unchanged."),
         Column("source_file", "string", "The landing file that contained it."),
-        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
-        Column("batch_id", "bigint", "The micro-batch that wrote this row."),
+        Column("ingested_at", "timestamp", "When this row was written."),
+        Column("batch_id", "bigint", _BATCH),
     ),
 )
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from pipeline.errors import OperatorError
 from pipeline.replies.reply import Reply
@@ -29,22 +29,11 @@ from pipeline.storage.segments import DamagedSegment, opened, sealed, segment_na
 _COMPACT_ABOVE = 512
 
 
-class Settlement(BaseModel):
-    """The replies that one micro-batch writes to silver: durable before the append, so a replay writes the same."""
-
-    model_config = ConfigDict(frozen=True)
-    query_id: str
-    batch_id: int
-    keys: tuple[str, ...]
-
-
 class _Record(BaseModel):
     snapshot: bool = False
     """Whether this record holds the whole state, so that earlier ones no longer count."""
     replies: list[Reply] = []
-    settlements: list[Settlement] = []
     forgotten: list[str] = []
-    released: list[tuple[str, int]] = []
 
 
 @dataclass
@@ -52,32 +41,20 @@ class Contents:
     """What the records of a journal amount to, applied in their order."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
-    settlements: dict[tuple[str, int], Settlement] = field(default_factory=dict)
-    unsettled: dict[str, Reply] = field(default_factory=dict)
-    """Terminal replies that no settlement names yet."""
+    finished: dict[str, Reply] = field(default_factory=dict)
+    """The terminal ones."""
 
     def apply(self, record: _Record) -> None:
         if record.snapshot:
             self.replies.clear()
-            self.settlements.clear()
-            self.unsettled.clear()
-        for settlement in record.settlements:
-            self.settlements[settlement.query_id, settlement.batch_id] = settlement
-            for key in settlement.keys:
-                self.unsettled.pop(key, None)
-        settling = {key for settlement in record.settlements for key in settlement.keys}
+            self.finished.clear()
         for reply in record.replies:
             self.replies[reply.key] = reply
-            if reply.terminal and reply.key not in settling:
-                self.unsettled[reply.key] = reply
+            if reply.terminal:
+                self.finished[reply.key] = reply
         for key in record.forgotten:
             self.replies.pop(key, None)
-            self.unsettled.pop(key, None)
-        for batch in record.released:
-            released = self.settlements.pop(batch, None)
-            for key in released.keys if released else ():
-                if key in self.replies:
-                    self.unsettled[key] = self.replies[key]
+            self.finished.pop(key, None)
 
 
 class Journal:
@@ -111,22 +88,11 @@ class Journal:
         """Make the new states of replies durable before this returns. Raises OSError when it can't."""
         self._write(_Record(replies=list(replies)))
 
-    def settle(self, settlement: Settlement) -> None:
-        """Make durable which replies a micro-batch is about to append to silver."""
-        self._write(_Record(settlements=[settlement]))
-
-    def forget(self, settlements: Iterable[Settlement]) -> None:
-        """Drop replies whose silver rows were committed by a micro-batch that Spark will not call again."""
-        done = list(settlements)
-        if done:
-            keys = [key for settlement in done for key in settlement.keys]
-            self._write(_Record(forgotten=keys, released=[(s.query_id, s.batch_id) for s in done]))
-
-    def release(self, settlement: Settlement, written: Iterable[str]) -> None:
-        """End a settlement of a query that no longer exists: silver has the replies in `written`, not the others."""
-        self._write(
-            _Record(forgotten=list(written), released=[(settlement.query_id, settlement.batch_id)]),
-        )
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop replies whose rows are durable in silver. Raises OSError when it can't."""
+        forgotten = list(keys)
+        if forgotten:
+            self._write(_Record(forgotten=forgotten))
 
     def get(self, key: str) -> Reply | None:
         with self._lock:
@@ -137,19 +103,15 @@ class Journal:
         with self._lock:
             return dict(self._contents.replies)
 
-    def settlements(self) -> list[Settlement]:
+    def finished(self) -> list[Reply]:
+        """The terminal replies, in their order of arrival: silver may lack them."""
         with self._lock:
-            return list(self._contents.settlements.values())
-
-    def unsettled(self) -> list[Reply]:
-        """Terminal replies that no settlement names yet, in their order of arrival."""
-        with self._lock:
-            done = list(self._contents.unsettled.values())
+            done = list(self._contents.finished.values())
         return sorted(done, key=lambda reply: reply.question.seq)
 
     @property
-    def unsettled_count(self) -> int:
-        return len(self._contents.unsettled)
+    def finished_count(self) -> int:
+        return len(self._contents.finished)
 
     def compact(self) -> None:
         """Replace the segments by one, if there are many."""
@@ -157,11 +119,7 @@ class Journal:
             return
         with self._turn:
             with self._lock:
-                snapshot = _Record(
-                    snapshot=True,
-                    replies=list(self._contents.replies.values()),
-                    settlements=list(self._contents.settlements.values()),
-                )
+                snapshot = _Record(snapshot=True, replies=list(self._contents.replies.values()))
             old = list(self._numbers)
             self._write_segment([snapshot.model_dump_json().encode()], snapshot=True)
             self._numbers = self._numbers[-1:]

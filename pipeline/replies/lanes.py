@@ -114,10 +114,6 @@ class Lanes:
         if self._failure is not None:
             raise RunFailed(f"{self._failure}: a new run continues with what is left")
 
-    def wait(self, keys: Iterable[str], timeout: float) -> bool:
-        """Wait until all of `keys` are terminal; False after `timeout` seconds. A stop ends the wait, with True."""
-        return self._open.wait_until_done(set(keys), timeout)
-
     def wait_for_room(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` replies are open; False after `timeout` seconds. A stop ends it, with True."""
         return self._open.wait_until_below(most, timeout)
@@ -187,11 +183,6 @@ class OpenReplies:
         with self._changed:
             self._waits_ended = True
             self._changed.notify_all()
-
-    def wait_until_done(self, keys: set[str], timeout: float) -> bool:
-        """Wait until none of `keys` is open; False after `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._waits_ended or keys.isdisjoint(self._keys), timeout)
 
     def wait_until_below(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` are open; False after `timeout` seconds."""

@@ -24,6 +24,7 @@ from pipeline.run.intake_thread import IntakeThread
 from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, require_model, resolve_secrets
 from pipeline.run.restarting_query import RestartingQuery
 from pipeline.run.supervisor import Supervisor
+from pipeline.run.writer_thread import WriterThread
 from pipeline.settings import RunSettings, model_access
 from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease
@@ -31,7 +32,12 @@ from pipeline.storage.modes import private_files, umask_of
 from pipeline.storage.places import storage_errors
 from pipeline.storage.record import Recorder
 from pipeline.stream.delta import warm_up
+from pipeline.stream.delta_tables import DeltaTables
+from pipeline.stream.leftover import Leftover
+from pipeline.stream.mark import MarkFile
+from pipeline.stream.processor import BatchProcessor
 from pipeline.stream.query import SilverStream
+from pipeline.stream.table_writer import ROUND_AFTER, TableWriter
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi
 from pipeline.telegram.intake import Intake
@@ -42,7 +48,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _SEND_GRACE = 10.0
-"""Seconds that requests to Telegram get at the end. With Spark's five for a query, a run ends within 15."""
+"""Seconds that requests to Telegram get at the end."""
+_ALL_GRACE = 12.0
+"""Seconds after which the tables get no more rows: with Spark's own end, a run ends within 15."""
+_ROUND_AFTER_ONCE = 0.3
+"""Seconds that rows wait for others in a run with `once`, whose end waits for them."""
 
 
 class Run:
@@ -168,6 +178,7 @@ class Composition:
         self._distributed: DistributedAnswering | None = None
         self._stream: SilverStream | None = None
         self._query: RestartingQuery | None = None
+        self._writer: WriterThread | None = None
 
     def start(self) -> Supervisor:
         """Start every part, Spark and its query last; the supervisor that is to watch them. `stop` even if it raises.
@@ -183,8 +194,13 @@ class Composition:
             self._distributed = DistributedAnswering(
                 spark, self._model_settings, self._access, self._settings.concurrency
             )
-        self._stream = self._build_stream(spark)
-        self._query = RestartingQuery(self._stream, self._recorder.report)
+        mark = MarkFile(self._storage.root / "query.json")
+        tables = DeltaTables(spark, self._storage, mark, self._recorder.report)
+        with jvm_needed():
+            tables.prepare()
+        self._build_stream(spark, tables, mark)
+        assert self._query is not None
+        assert self._writer is not None
         if not self._once:
             if not on_databricks():  # where Spark can't reach a path of this machine
                 with jvm_needed():
@@ -194,10 +210,12 @@ class Composition:
             with storage_errors(self._storage.root):
                 self._landing.tick()
         self._query.start(self._end.clock())
+        self._writer.start()
         return Supervisor(
             self._intake,
             self._query,
             self._lanes,
+            self._writer,
             self._journal,
             self._landing,
             self._lease,
@@ -217,6 +235,8 @@ class Composition:
         self._lanes.stop(_SEND_GRACE)
         if self._query is not None:
             self._query.stop()
+        if self._writer is not None:
+            self._writer.stop(max(0.0, _ALL_GRACE - (time.monotonic() - began)))
         if self._distributed is not None:
             self._distributed.stop()
         if self._spark is not None and not on_databricks():
@@ -232,23 +252,43 @@ class Composition:
             umask = umask_of(self._storage.root)
             return local_spark.session(self._settings.spark_master, logs, self._scratch, stop, umask)
 
-    def _build_stream(self, spark: SparkSession) -> SilverStream:
+    def _build_stream(self, spark: SparkSession, tables: DeltaTables, mark: MarkFile) -> None:
+        """The query over the landing, and the writer of what it reads."""
         settings, recorder = self._settings, self._recorder
-        return SilverStream(
-            spark,
-            self._storage,
-            self._bot,
+        writer = TableWriter(
+            tables.of(spark),
             self._landing,
             self._journal,
+            round_after=_ROUND_AFTER_ONCE if self._once else ROUND_AFTER,
+            made_durable=tables.note_durable,
+        )
+        with storage_errors(self._storage.root):
+            leftover = Leftover(
+                self._landing,
+                self._bot,
+                self._journal,
+                tables.silver(spark),
+                writer,
+                allowed_chats=settings.allowed_chats,
+            )
+        self._writer = WriterThread(writer, leftover, tables.check, recorder.report)
+        processor = BatchProcessor(
+            self._bot,
+            self._journal,
             self._lanes,
+            writer,
+            run_began=self._landing.first_seq,
             allowed_chats=settings.allowed_chats,
-            patience=settings.patience,
             max_open=settings.max_open,
             distribute_above=settings.distribute_above,
             distributed=self._distributed,
             committed=lambda batch_id, updates: recorder.set(batch_id=batch_id, batch_at=datetime.now(UTC)),
-            report=recorder.report,
         )
+        places = self._storage
+        self._stream = SilverStream(
+            spark, places.landing, places.checkpoints, mark, processor, tables.silver, recorder.report
+        )
+        self._query = RestartingQuery(self._stream, recorder.report)
 
     def _log_serving(self) -> None:
         log.info("serving", bot=self._bot.username, storage=str(self._storage.root), open=self._lanes.open)

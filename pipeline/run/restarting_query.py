@@ -49,8 +49,6 @@ class Stream(Protocol):
     @property
     def oversized(self) -> bool: ...
 
-    def prepare(self) -> None: ...
-
     def start(self) -> SparkQuery: ...
 
     def begin_anew(self, reason: str) -> None: ...
@@ -102,12 +100,11 @@ class RestartingQuery:
         return self._stream.oversized
 
     def start(self, now: float) -> None:
-        """Create the tables and start the first query. A query that does not start is tried again by `check`.
+        """Start the first query. One that does not start is tried again by `check`.
 
-        Raises TableError, OSError, what Spark raises for a table, and RunFailed when Spark's JVM is gone.
+        Raises RunFailed when Spark's JVM is gone.
         """
         with jvm_needed():
-            self._stream.prepare()
             self._start_query(now)
 
     def check(self, now: float) -> None:

@@ -16,19 +16,18 @@ from pipeline.run.watched import (
     WatchedLease,
     WatchedQuery,
     WatchedRecorder,
+    WatchedWriter,
 )
 
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY = 0.1
-_SETTLE_AFTER = 0.3
-_SETTLE_AFTER_WHILE_OPEN = 3.0
 _SAVE_EVERY = 2.0
 _HOUSEKEEPING_EVERY = 600.0
 
 
 class Supervisor:
-    """Watches the parts of one run: restarts what failed, settles replies, keeps house, and notices the end.
+    """Watches the parts of one run: restarts what failed, keeps house, and notices the end.
 
     Threads: all of it is for one thread, the one that runs `watch`. It has no state that another thread reads.
     """
@@ -38,6 +37,7 @@ class Supervisor:
         intake: WatchedIntake,
         query: WatchedQuery,
         lanes: WatchedLanes,
+        writer: WatchedWriter,
         journal: WatchedJournal,
         landing: WatchedLanding,
         lease: WatchedLease,
@@ -55,6 +55,7 @@ class Supervisor:
         self._intake = intake
         self._query = query
         self._lanes = lanes
+        self._writer = writer
         self._journal = journal
         self._landing = landing
         self._lease = lease
@@ -64,8 +65,6 @@ class Supervisor:
         self._start_in_background = start_in_background
         self._serving = False
         self._saved_at = self._housekept_at = now
-        self._idle_since: float | None = None
-        self._begun_at_landed_tick: int | None = None
 
     def watch(self, end: End) -> bool:
         """Tick until the end. True where all of a run with `once` is done, or where a run without it was stopped.
@@ -88,8 +87,8 @@ class Supervisor:
         self._intake.check(now)
         self._query.check(now)
         self._lanes.check()
+        self._writer.check()
         self._notice_serving()
-        self._settle_replies(now)
         self._save_record(now)
         self._keep_house(now)
         _try(self._journal.compact)
@@ -102,23 +101,6 @@ class Supervisor:
         self._recorder.set(state="serving")
         _try(self._recorder.save)
         self._on_serving()
-
-    def _settle_replies(self, now: float) -> None:
-        """Land a tick when replies wait for silver and no micro-batch is on its way to take them there.
-
-        Only a new landing file makes Spark begin a micro-batch, and only a micro-batch writes to silver.
-        """
-        tick_is_landed = self._query.begun == self._begun_at_landed_tick
-        if not self._journal.unsettled_count or self._query.busy or tick_is_landed:
-            self._idle_since = None
-            return
-        if self._idle_since is None:
-            self._idle_since = now
-        # A micro-batch costs as much for one reply as for many: wait longer while more replies are open.
-        patience = _SETTLE_AFTER_WHILE_OPEN if self._lanes.open else _SETTLE_AFTER
-        begun = self._query.begun
-        if now - self._idle_since >= patience and _try(self._landing.tick):
-            self._begun_at_landed_tick = begun
 
     def _save_record(self, now: float) -> None:
         if now - self._saved_at >= _SAVE_EVERY:
@@ -137,15 +119,13 @@ class Supervisor:
     def _is_done(self) -> bool:
         if not (self._intake.done and self._query.catch_up()) or self._lanes.open:
             return False
-        # The journal is asked after the lanes: a reply that left the lanes just now is in it.
-        return not self._journal.unsettled_count and self._query.finish()
+        # The writer is asked after the lanes: a reply that left the lanes just now waits for it.
+        return self._writer.idle and self._query.finish()
 
 
-def _try(write: Callable[[], None]) -> bool:
-    """Write what can also be written later; whether it was. A full disk must not end a run that outlives it."""
+def _try(write: Callable[[], None]) -> None:
+    """Write what can also be written later. A full disk must not end a run that outlives it."""
     try:
         write()
     except OSError as error:
         log.error("the storage can't be written", reason=error.strerror or str(error))
-        return False
-    return True

@@ -85,8 +85,8 @@ def is_tick(name: str) -> bool:
 class Landing:
     """The landing folder of the one running pipeline.
 
-    Threads: any thread may call `land`, `tick`, `waiting`, `finish` and `expire`, and read `newest_seq`; a lock guards
-    the numbering. Only the intake's thread calls `unseen`.
+    Threads: any thread may call `land`, `tick`, `waiting`, `read`, `finish` and `expire`; a lock guards the numbering.
+    Only the intake's thread calls `unseen`.
     """
 
     def __init__(
@@ -115,8 +115,6 @@ class Landing:
         self._seq = self._earlier.newest_seq + 100
         self.first_seq = max(self._seq + 1, int(now() * 1e6))
         """Files that this run lands have a first seq of at least this."""
-        self.newest_seq = 0
-        """The first seq of the file that this run landed last; 0 before there is one."""
 
     def land(self, updates: Sequence[Any]) -> Path | None:
         """Make updates durable, in order, in one file: when this returns, Telegram may delete them. Raises OSError."""
@@ -135,17 +133,15 @@ class Landing:
             path = self._folder / f"{first}-{lowest}-{highest}.jsonl"
             # Spark reads files in the order of their times, so these must increase even if the clock was set back.
             write_durably(path, ("\n".join(lines) + "\n").encode(), modified_at=first / 1e6)
-            self.newest_seq = first
         return path
 
     def tick(self) -> None:
-        """Land a line without an update, so that a micro-batch begins and writes finished replies. Raises OSError."""
+        """Land a line without an update: it makes a micro-batch begin. Raises OSError."""
         self.confirm()
         with self._lock:
             seq = self._take_seq(1)
-            content = json.dumps({"seq": seq, "tick": "settle"}) + "\n"
+            content = json.dumps({"seq": seq, "tick": "start"}) + "\n"
             write_durably(self._folder / f"{seq}{_TICK}", content.encode())
-            self.newest_seq = seq
 
     def unseen(self, updates: Sequence[Any]) -> list[Any]:
         """The updates that no former run landed within the 48 hours before this run. Raises OSError."""
@@ -155,8 +151,16 @@ class Landing:
         """Files that are not finished: the stream may still have to read them."""
         return [path for path in self._folder.iterdir() if path.is_file() and path.name[0] not in "._"]
 
+    def read(self, name: str) -> list[str] | None:
+        """The lines of a file as the stream reads them; None where it is not in the folder any more. Raises OSError."""
+        try:
+            text = (self._folder / name).read_bytes().decode(errors="replace")
+        except FileNotFoundError:
+            return None
+        return text.removesuffix("\n").split("\n")
+
     def finish(self, names: Iterable[str]) -> None:
-        """Move files whose micro-batch is committed out of the listed folder; a tick is removed."""
+        """Move files whose rows are in the tables out of the listed folder; a tick is removed."""
         self.confirm()
         day = self._folder / DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
         for name in names:

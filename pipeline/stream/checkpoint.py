@@ -1,10 +1,8 @@
-"""The query's checkpoint: what it says about earlier micro-batches, and whether it may be continued.
+"""The query's checkpoint: whether it may be continued.
 
-Spark writes the checkpoint and never checks it against anything else. It may be damaged, of another storage, from
-before the storage was moved, or an older one: from a backup, or thrown back by a power cut, as Spark does not sync it.
-An older one is the worst: its batch ids are given out again, and Delta silently skips appends that have a known id. So
-the storage keeps a mark of its own, which is durable before a micro-batch releases or appends anything. A checkpoint
-that does not fit is set aside, and a new one is begun: tables, journal and landing know all that it knows.
+Spark writes the checkpoint and never checks it against anything else. It may be damaged, of another storage, or from
+before the storage was moved. One that does not fit is set aside, and a new one is begun: tables, journal and landing
+know all that it knows. An older one of the same query only makes Spark read files again, which are recognised.
 """
 
 from __future__ import annotations
@@ -16,25 +14,10 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict
-
-from pipeline.storage.durable import write_durably
+from pipeline.stream.mark import Mark, absolute
 
 _OVERSIZED_FROM = 8_000_000
 """Bytes: about 60,000 files."""
-
-
-class Mark(BaseModel):
-    """Which query a storage used last, and how far it came."""
-
-    model_config = ConfigDict(frozen=True)
-    query_id: str
-    landing: str
-    """The folder that the query reads."""
-    batch_id: int
-    """The highest batch that has begun."""
-    synced: dict[str, int] = {}
-    """The version of each table on a local disk that was durable then, before anything that it holds was let go."""
 
 
 class Checkpoint:
@@ -47,16 +30,6 @@ class Checkpoint:
         self.folder = folder
         self.aside = folder.with_name(f"{folder.name}.set-aside")
         """Where the last checkpoint that was not continued is, for an operator to look at."""
-
-    @property
-    def planned(self) -> int:
-        """The highest batch id that Spark has planned, and so may call again; -1 where there is none."""
-        return max(_batches(self.folder / "offsets"), default=-1)
-
-    @property
-    def has_commits(self) -> bool:
-        """Whether a micro-batch was committed."""
-        return bool(_batches(self.folder / "commits"))
 
     @property
     def oversized(self) -> bool:
@@ -80,8 +53,6 @@ class Checkpoint:
             return "it is not the one that this storage used last"
         if (mark is not None and mark.landing != absolute(landing)) or self._reads_another_folder(landing):
             return "the storage was moved or copied"
-        if mark is not None and max(planned, default=-1) < mark.batch_id:
-            return f"it ends at micro-batch {max(planned, default=-1)}, and {mark.batch_id} had begun"
         return _damage(planned, committed, _batches(self._log_of_files, compacted=True))
 
     def set_aside(self) -> None:
@@ -122,34 +93,6 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError):
             return False
         return address.scheme == "file" and posixpath.dirname(unquote(address.path)) != absolute(landing)
-
-
-class MarkFile:
-    """The storage's mark: a small file outside the checkpoints. Only one thread at a time may call."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._written: Mark | None = None
-
-    def read(self) -> Mark | None:
-        """The mark; None where there is none. One that can't be read fits no checkpoint."""
-        try:
-            return Mark.model_validate_json(self._path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError):
-            return Mark(query_id="", landing="", batch_id=-1)
-
-    def write(self, mark: Mark) -> None:
-        """Make the mark durable before this returns. Raises OSError."""
-        if mark != self._written:
-            write_durably(self._path, mark.model_dump_json().encode())
-            self._written = mark
-
-
-def absolute(folder: Path) -> str:
-    """A folder as the mark and Spark's log name it: symbolic links stay."""
-    return folder.absolute().as_posix()
 
 
 def _damage(planned: dict[int, Path], committed: dict[int, Path], logs: dict[int, Path]) -> str | None:

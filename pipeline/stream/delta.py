@@ -1,4 +1,4 @@
-"""The product's tables in Delta: created if missing, and appended to at most once for each micro-batch."""
+"""The product's tables in Delta: created if missing, appended to, and asked what they have."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TableError(OperatorError):
 class DeltaTable:
     """One of the product's tables, at a path or under a three-level Unity Catalog name, as one Spark session sees it.
 
-    Only the thread that the session belongs to may call: in a micro-batch that is Spark's callback thread.
+    One thread at a time may append. Any thread may ask.
     """
 
     def __init__(self, table: Table, place: str, spark: SparkSession, log: DeltaLog | None = None) -> None:
@@ -78,29 +78,26 @@ class DeltaTable:
     def read(self) -> DataFrame:
         return self._spark.read.table(self.place) if self._named else self._spark.read.format("delta").load(self.place)
 
-    def append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
-        """Append rows once for (query, batch): Delta skips what it has already. No rows make no commit.
+    def append(self, rows: Sequence[Row]) -> None:
+        """Append rows in one commit. No rows make no commit.
 
         When this returns, these rows and earlier ones survive a power cut. Raises OSError where they can't be made
-        durable, and ColumnError for a row that has not exactly the table's columns. The query's id is part of the app
-        id because Delta skips every version at or below the highest it knows of an app id: a new checkpoint counts
-        from zero again, and under the old app id its first batches would be lost.
+        durable, and ColumnError for a row that has not exactly the table's columns. Whatever is raised, the rows may be
+        in the table: ask it before they are appended again.
         """
         if rows:
-            self._append(rows, query_id, batch_id)
+            self._append(rows)
         if self._log is not None:
             # Also without rows: an attempt that failed may have appended them, and could not make them durable.
             self._log.sync()
 
-    def _append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
+    def _append(self, rows: Sequence[Row]) -> None:
         values = [self.table.ordered(row) for row in rows]
         writer = (
             self._spark.createDataFrame(values, self.table.ddl, verifySchema=False)
             .coalesce(1)
             .write.format("delta")
             .mode("append")
-            .option("txnAppId", f"telegram-lakehouse-{self.table.name}-{query_id}")
-            .option("txnVersion", batch_id)
         )
         if self._named:
             writer.saveAsTable(self.place)
@@ -117,14 +114,6 @@ class DeltaTable:
             candidates = frame.where(frame["update_id"].isin(ids[start : start + _MOST_IN_FILTER]))
             found |= {Identity(*row) for row in candidates.select(*self.table.identity).collect()}
         return found & wanted
-
-    def known_files(self, names: Collection[str]) -> set[str]:
-        """Those of these landing files that the table has a row of."""
-        if not names:
-            return set()
-        frame = self.read()
-        rows = frame.where(frame["source_file"].isin(sorted(names))).select("source_file").distinct().collect()
-        return {row["source_file"] for row in rows}
 
     def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
         """The lines of these landing files that the table has, as (file, raw text)."""
@@ -146,7 +135,7 @@ def warm_up(spark: SparkSession, scratch: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="warm-up-", dir=scratch) as folder:
         table = DeltaTable(QUARANTINE, folder, spark)
         table.ensure()
-        table.append([dict.fromkeys(QUARANTINE.column_names)], "warm-up", 0)
+        table.append([dict.fromkeys(QUARANTINE.column_names)])
 
 
 def _create_statement(table: Table, sql_name: str) -> str:

@@ -1,32 +1,48 @@
-"""The table writer: appends each micro-batch's rows, and releases what no committed micro-batch needs any more."""
+"""The table writer: appends to the tables in rounds, beside the answering, and lets go what is durable there.
+
+A landing file leaves the folder once its rows are in bronze and quarantine; a reply leaves the journal once its row is
+in silver. Whoever dies before that leaves them where they are. Where it is not known whether a table has a row (an
+append has failed, or an earlier run may have written it), the table is asked first, so no row is written twice.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+import structlog
+
 from pipeline.messages.identity import Identity
-from pipeline.replies.journal import Journal, Settlement
-from pipeline.replies.reply import Reply
+from pipeline.replies.journal import Journal
 from pipeline.storage.landing import Landing
-from pipeline.stream.micro_batch import Batch, MalformedLine, RoutedUpdate, may_settle, split_left_files
+from pipeline.stream.micro_batch import LineKey, MalformedLine, RoutedUpdate, may_be_known
 from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
+
+log = structlog.get_logger(__name__)
+
+EARLIER = -1
+"""In place of a micro-batch's id, where an earlier run's read the line."""
+ROUND_AFTER = 2.5
+"""Seconds that the first row of a round waits for others. So a table gets no two appends within two seconds."""
+_MOST_ROWS = 5_000
+"""Rows of a table in one round."""
+_ROOM = 10_000
+"""Updates that may wait; micro-batches then wait too."""
 
 
 class AppendOnlyTable(Protocol):
-    """What the stream needs of a table. `delta.DeltaTable` is one."""
+    """What the writer needs of a table. `delta.DeltaTable` is one."""
 
-    def append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
-        """Append rows once for (query, batch)."""
+    def append(self, rows: Sequence[Row]) -> None:
+        """Append rows. When this returns, these and earlier ones are durable."""
 
     def known(self, identities: Iterable[Identity]) -> set[Identity]:
         """Those of these messages that the table has a row of."""
-
-    def known_files(self, names: Collection[str]) -> set[str]:
-        """Those of these landing files that the table has a row of."""
 
     def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
         """The lines of these landing files that the table has, as (file, raw text)."""
@@ -39,97 +55,202 @@ class Tables:
     quarantine: AppendOnlyTable
 
 
-class TableWriter:
-    """Appends to the tables.
+@dataclass(frozen=True)
+class _Landed:
+    """What a micro-batch has handed over."""
 
-    Threads: Spark's callback thread calls everything but `new_query`, which the supervisor's thread calls while no
-    query runs. So nothing here is called by two threads at once, and there is no lock.
+    updates: Sequence[RoutedUpdate]
+    malformed: Sequence[MalformedLine]
+    files: Collection[str]
+    batch_id: int
+    tried: bool = False
+    """Whether an append of it has failed, so that it may be in the tables all the same."""
+
+
+class TableWriter:
+    """Appends to the tables in rounds.
+
+    Threads: any thread calls `add` and `wait_for_room` and reads `idle`; what waits is used under the lock of
+    `_changed`. Everything else is for the writer's own thread, which is the only one that appends.
     """
 
-    def __init__(self, landing: Landing, journal: Journal, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        landing: Landing,
+        journal: Journal,
+        *,
+        round_after: float = ROUND_AFTER,
+        made_durable: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`round_after`: seconds that the first row waits for others. `made_durable` is called after the appends of a
+        table and before what they hold is let go; it may raise OSError.
+        """
+        self._tables = tables
         self._landing = landing
         self._journal = journal
+        self._round_after = round_after
+        self._made_durable = made_durable
         self._now = now
-        self._read_files: set[str] = set()
-        self._files_may_be_left = False
-        self._settled_at = now()
+        self._waiting: deque[_Landed] = deque()
+        self._updates = 0
+        """How many updates wait, or are being appended."""
+        self._writing = False
+        self._changed = threading.Condition()
+        self._since: float | None = None
+        """When the first row that waits was noticed."""
+        self._batch_id = EARLIER
+        self._doubtful = {reply.key for reply in journal.finished()}
+        """Keys of finished replies that may be in silver already."""
 
-    def new_query(self, *, files_may_be_left: bool) -> None:
-        """A query is about to start. `files_may_be_left`: an earlier one committed batches, whose files may be here."""
-        self._read_files = set()
-        self._files_may_be_left = files_may_be_left
+    def add(
+        self, updates: Sequence[RoutedUpdate], malformed: Sequence[MalformedLine], files: Collection[str], batch_id: int
+    ) -> None:
+        """Take what a micro-batch brought, to be appended in a later round."""
+        if not files:
+            return
+        with self._changed:
+            self._waiting.append(_Landed(updates, malformed, files, batch_id))
+            self._batch_id = batch_id
+            self._updates += len(updates)
 
-    def release_committed(self, tables: Tables, batch: Batch, query_id: str, batch_id: int) -> None:
-        """Release what earlier batches hold: Spark begins a batch only when the one before is committed."""
-        settlements = self._journal.settlements()
-        self._journal.forget(s for s in settlements if s.query_id == query_id and s.batch_id < batch_id)
-        for settlement in settlements:
-            if settlement.query_id != query_id:
-                self._end_settlement(tables, settlement)
-        # A file may be read in two batches: it stays while the present one has a part of it.
-        self._landing.finish(self._read_files - batch.files)
-        self._read_files &= batch.files
-        if self._files_may_be_left:
-            self._files_may_be_left = False
-            names = {path.name for path in self._landing.waiting()} - batch.files
-            ticks, candidates = split_left_files(names, batch)
-            read = {name for table in (tables.bronze, tables.quarantine) for name in table.known_files(candidates)}
-            self._landing.finish([*ticks, *read])
+    def wait_for_room(self, timeout: float) -> bool:
+        """Wait until fewer updates wait than fit into memory; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._updates < _ROOM, timeout)
 
-    def append_updates(self, tables: Tables, new: Iterable[RoutedUpdate], query_id: str, batch_id: int) -> None:
-        """Append updates to bronze."""
-        now = datetime.now(UTC)
-        rows = [
-            bronze_row(item.update, item.disposition, source_file=item.file, ingested_at=now, batch_id=batch_id)
-            for item in new
-        ]
-        self._journal.confirm()
-        tables.bronze.append(rows, query_id, batch_id)
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be appended."""
+        with self._changed:
+            return not (self._waiting or self._writing or self._journal.finished_count)
 
-    def append_malformed(self, tables: Tables, lines: Iterable[MalformedLine], query_id: str, batch_id: int) -> None:
-        """Append malformed lines to quarantine."""
-        now = datetime.now(UTC)
-        rows = [
-            quarantine_row(line.malformed, source_file=line.file, ingested_at=now, batch_id=batch_id) for line in lines
-        ]
-        self._journal.confirm()
-        tables.quarantine.append(rows, query_id, batch_id)
+    @property
+    def due(self) -> bool:
+        """Whether a round should be written now."""
+        with self._changed:
+            landed, full = bool(self._waiting), self._updates >= _MOST_ROWS
+        if not landed and not self._journal.finished_count:
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = self._now()
+        return full or self._now() - self._since >= self._round_after
 
-    def settle(self, tables: Tables, query_id: str, batch_id: int, *, others_wait: bool) -> int:
-        """Append terminal replies to silver, unless that may wait; returns how many. Raises OSError from the journal.
+    def write(self) -> None:
+        """Write one round: replies to silver, updates to bronze, malformed lines to quarantine.
 
-        The journal names these replies before the append: called again, the batch appends the same ones, and Delta
-        skips them.
+        Raises what a table, the journal or the landing raises. What failed is written by a later round; the failure of
+        one table does not keep the others from being written.
         """
-        settlement = self._settlement_of(query_id, batch_id)
-        since_settled = self._now() - self._settled_at
-        if not may_settle(named=settlement is not None, others_wait=others_wait, since_settled=since_settled):
+        began = self._now()
+        self._since = None
+        with self._changed:
+            self._writing = True
+        failure: Exception | None = None
+        replies = 0
+        try:
+            try:
+                replies = self._write_replies()
+            except Exception as error:  # whatever it is, bronze and quarantine do not wait for silver
+                failure = error
+            updates = self._write_landed()
+            if failure is not None:
+                raise failure
+        finally:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+        log.info("tables written", replies=replies, updates=updates, seconds=round(self._now() - began, 2))
+
+    def _write_replies(self) -> int:
+        """Append finished replies to silver, and let the journal forget them; returns how many."""
+        replies = self._journal.finished()[:_MOST_ROWS]
+        if not replies:
             return 0
-        if settlement is None:
-            keys = tuple(reply.key for reply in self._journal.unsettled())
-            if not keys:
-                return 0
-            settlement = Settlement(query_id=query_id, batch_id=batch_id, keys=keys)
-            self._journal.settle(settlement)
+        doubtful = [reply.question.identity for reply in replies if reply.key in self._doubtful]
+        in_silver = self._tables.silver.known(doubtful) if doubtful else set()
+        # Until the journal has forgotten them, each of these may be in silver.
+        keys = [reply.key for reply in replies]
+        self._doubtful.update(keys)
         now = datetime.now(UTC)
-        rows = [silver_row(reply, processed_at=now, batch_id=batch_id) for reply in self._replies_of(settlement)]
+        rows = [
+            silver_row(reply, processed_at=now, batch_id=self._batch_id)
+            for reply in replies
+            if reply.question.identity not in in_silver
+        ]
         self._journal.confirm()
-        tables.silver.append(rows, query_id, batch_id)
-        self._settled_at = self._now()
+        self._tables.silver.append(rows)
+        self._made_durable()
+        self._journal.forget(keys)
+        self._doubtful.difference_update(keys)
         return len(rows)
 
-    def mark_read(self, files: Iterable[str]) -> None:
-        """All rows of these files are appended: they are finished once a later batch begins."""
-        self._read_files.update(files)
+    def _write_landed(self) -> int:
+        """Append what micro-batches handed over, and let its files leave the landing; returns how many updates."""
+        taken = self._take()
+        if not taken:
+            return 0
+        try:
+            written = self._append_landed(taken)
+        except BaseException:
+            with self._changed:
+                self._waiting.extendleft(replace(landed, tried=True) for landed in reversed(taken))
+            raise
+        with self._changed:
+            self._updates -= sum(len(landed.updates) for landed in taken)
+        return written
 
-    def _end_settlement(self, tables: Tables, settlement: Settlement) -> None:
-        """End a settlement of a query whose checkpoint is gone: Spark never calls that batch again."""
-        replies = self._replies_of(settlement)
-        in_silver = tables.silver.known(reply.question.identity for reply in replies)
-        self._journal.release(settlement, [reply.key for reply in replies if reply.question.identity in in_silver])
+    def _take(self) -> list[_Landed]:
+        """The first of what waits: at least one, and more up to the most rows of a round."""
+        taken: list[_Landed] = []
+        rows = 0
+        with self._changed:
+            while self._waiting and (not taken or rows + len(self._waiting[0].updates) <= _MOST_ROWS):
+                taken.append(self._waiting.popleft())
+                rows += len(taken[-1].updates)
+        return taken
 
-    def _settlement_of(self, query_id: str, batch_id: int) -> Settlement | None:
-        return next((s for s in self._journal.settlements() if (s.query_id, s.batch_id) == (query_id, batch_id)), None)
+    def _append_landed(self, taken: Sequence[_Landed]) -> int:
+        now = datetime.now(UTC)
+        # What two micro-batches brought, or a micro-batch and a file that an earlier run had left, counts once.
+        updates: dict[Identity, tuple[RoutedUpdate, _Landed]] = {}
+        malformed: dict[LineKey, tuple[MalformedLine, _Landed]] = {}
+        for landed in taken:
+            for item in landed.updates:
+                updates.setdefault(item.identity, (item, landed))
+            for line in landed.malformed:
+                malformed.setdefault(line.key, (line, landed))
+        in_bronze = self._in_bronze(updates)
+        bronze = [
+            bronze_row(item.update, item.disposition, source_file=item.file, ingested_at=now, batch_id=landed.batch_id)
+            for identity, (item, landed) in updates.items()
+            if identity not in in_bronze
+        ]
+        in_quarantine = self._in_quarantine(malformed)
+        quarantine = [
+            quarantine_row(line.malformed, source_file=line.file, ingested_at=now, batch_id=landed.batch_id)
+            for key, (line, landed) in malformed.items()
+            if key not in in_quarantine
+        ]
+        self._journal.confirm()
+        if updates:
+            self._tables.bronze.append(bronze)
+        if malformed:
+            self._journal.confirm()
+            self._tables.quarantine.append(quarantine)
+        self._made_durable()
+        self._landing.finish(sorted({name for landed in taken for name in landed.files}))
+        return len(bronze)
 
-    def _replies_of(self, settlement: Settlement) -> list[Reply]:
-        return [reply for key in settlement.keys if (reply := self._journal.get(key)) is not None]
+    def _in_bronze(self, updates: dict[Identity, tuple[RoutedUpdate, _Landed]]) -> set[Identity]:
+        doubtful = [key for key, (item, landed) in updates.items() if self._may_be_written(item.file, landed)]
+        return self._tables.bronze.known(doubtful) if doubtful else set()
+
+    def _in_quarantine(self, malformed: dict[LineKey, tuple[MalformedLine, _Landed]]) -> set[tuple[str, str]]:
+        files = {line.file for line, landed in malformed.values() if self._may_be_written(line.file, landed)}
+        return self._tables.quarantine.known_lines(files) if files else set()
+
+    def _may_be_written(self, file: str, landed: _Landed) -> bool:
+        return landed.tried or may_be_known(file, self._landing.first_seq)

@@ -146,7 +146,7 @@ class Malformed(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A landed line without an update. It causes a micro-batch, in which finished replies reach silver."""
+    """A landed line without an update. It makes a micro-batch begin."""
 
     seq: int
 

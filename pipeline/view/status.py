@@ -55,11 +55,13 @@ def status_of(storage: Storage) -> Status:
     """The status of a storage. Raises OperatorError if it does not exist or can't be read."""
     view, now = LocalView(storage), datetime.now(UTC)
     record = view.record()
-    unsettled = _unsettled(storage)
+    replies = read_journal(storage.journal).replies.values()
     unread, lag = _unread(view, now)
-    in_journal = [_unknown_reply(reply) for reply in unsettled if _is_unknown(reply)]
+    in_journal = [_unknown_reply(reply) for reply in replies if _is_unknown(reply)]
     in_silver = _if_readable(lambda: view.unknown_replies(_MOST_LISTED))
     count, listed = in_silver or (0, [])
+    # The journal was read first: a reply that has gone to silver meanwhile is in both.
+    in_journal = [reply for reply in in_journal if reply not in listed]
     unknown = sorted([*in_journal, *listed], key=lambda reply: reply.received_at, reverse=True)
     return Status(
         storage=str(storage.root),
@@ -69,7 +71,7 @@ def status_of(storage: Storage) -> Status:
         lag_seconds=lag,
         bronze=_if_readable(lambda: view.counts(BRONZE, "disposition")),
         quarantine=_if_readable(lambda: view.row_count(QUARANTINE)),
-        journal=dict(Counter(reply.stage for reply in unsettled)),
+        journal=dict(Counter(reply.stage for reply in replies)),
         silver=_if_readable(lambda: view.counts(SILVER, "delivery_status")),
         answers=_if_readable(lambda: view.counts(SILVER, "answer_status")),
         unknown=unknown[:_MOST_LISTED],
@@ -108,13 +110,6 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
         # The name that `replay.py --id` takes.
         asked = f"{reply.chat_id}/{reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
         console.print(f"  {asked}: {reply.reason or 'no reason was kept'}", markup=False)
-
-
-def _unsettled(storage: Storage) -> list[Reply]:
-    """The replies of the journal that are not in silver."""
-    contents = read_journal(storage.journal)
-    settled = {key for settlement in contents.settlements.values() for key in settlement.keys}
-    return [reply for key, reply in contents.replies.items() if key not in settled]
 
 
 def _is_unknown(reply: Reply) -> bool:

@@ -11,17 +11,49 @@ from tests.support.world import World, repeated, wait_until
 
 pytestmark = pytest.mark.e2e
 
-_DIE_AFTER_SILVER = """
-import os, signal
+_DIE_AT = """
+import os, pathlib, signal, time
+from pipeline.replies.journal import Journal
+from pipeline.storage.landing import Landing
 from pipeline.stream.delta import DeltaTable
-append = DeltaTable.append
-def append_and_die(self, rows, query_id, batch_id):
-    append(self, rows, query_id, batch_id)
-    if self.table.name == "silver" and rows:
-        os.kill(os.getpid(), signal.SIGKILL)
-DeltaTable.append = append_and_die
+from pipeline.stream.table_writer import TableWriter
+moment = {moment!r}
+def die(): os.kill(os.getpid(), signal.SIGKILL)
+def dying_after(of, name, at, when=lambda *arguments: True):
+    method = getattr(of, name)
+    def method_and_die(self, *arguments):
+        arguments = [list(one) if hasattr(one, "__next__") else one for one in arguments]
+        result = method(self, *arguments)
+        if moment == at and when(self, *arguments): die()
+        return result
+    setattr(of, name, method_and_die)
+dying_after(Journal, "record", "the questions are durable")
+dying_after(TableWriter, "add", "the rows are handed over")
+for table in ("silver", "bronze", "quarantine"):
+    written = lambda self, rows, of=table: rows and self.table.name == of
+    dying_after(DeltaTable, "append", table + " has its rows", written)
+dying_after(Journal, "forget", "the journal has forgotten the replies", lambda self, keys: keys)
+dying_after(Landing, "finish", "the files have left the landing", lambda self, names: names)
+write = TableWriter.write
+def write_after_commit(self):
+    if moment == "Spark has committed the micro-batch":
+        checkpoint = pathlib.Path(os.environ["PIPELINE_STORAGE"]) / "checkpoints" / "silver"
+        planned = lambda log: max((int(p.name) for p in (checkpoint / log).glob("[0-9]*")), default=-1)
+        while planned("commits") < planned("offsets"): time.sleep(0.01)
+        die()
+    write(self)
+TableWriter.write = write_after_commit
 """
-_DIE_AFTER_BRONZE = _DIE_AFTER_SILVER.replace('"silver"', '"bronze"')
+_MOMENTS = (
+    "the questions are durable",
+    "the rows are handed over",
+    "Spark has committed the micro-batch",
+    "silver has its rows",
+    "the journal has forgotten the replies",
+    "bronze has its rows",
+    "quarantine has its rows",
+    "the files have left the landing",
+)
 
 
 def _assert_each_once(world: World, texts: Sequence[str]) -> None:
@@ -73,30 +105,35 @@ def test_a_landing_file_that_is_put_back_while_a_later_run_serves_repeats_nothin
     assert set(world.asked().values()) == {1}
 
 
+def _die_at(world: World, moment: str) -> list[str]:
+    """Messages, of which one is none, and a run that dies at this moment; the messages' texts."""
+    texts = world.burst(6, chats=3, text=moment)
+    landing = world.storage / "landing"
+    landing.mkdir(parents=True, exist_ok=True)
+    (landing / f"1-injected-{abs(hash(moment))}.jsonl").write_text(f"garbage {moment}\n")
+    job = world.run("--once", prelude=_DIE_AT.format(moment=moment))
+    assert job.wait(150) == -9, job.log
+    return texts
+
+
+@pytest.mark.timeout(900)  # a run for each moment
 @pytest.mark.parametrize("keep_checkpoint", [True, False], ids=["checkpoint kept", "checkpoint deleted"])
-def test_a_kill_between_silver_commit_and_checkpoint_commit_repeats_nothing(
+def test_a_kill_at_any_moment_between_the_landing_and_the_tables_loses_nothing_and_repeats_nothing(
     world: World, keep_checkpoint: bool
 ) -> None:
-    texts = world.burst(30, chats=30)
-    assert world.run("--once", prelude=_DIE_AFTER_SILVER).wait() == -9
-    assert world.table("silver")
-    if not keep_checkpoint:
-        shutil.rmtree(world.storage / "checkpoints")
+    moments = _MOMENTS if keep_checkpoint else _MOMENTS[2:6]
+    texts = []
+    for moment in moments:
+        texts += _die_at(world, moment)
+        if not keep_checkpoint:
+            shutil.rmtree(world.storage / "checkpoints")
+    texts += world.burst(3, chats=3, text="later")
     world.run_once()
     _assert_each_once(world, texts)
-    assert set(world.asked().values()) == {1}
-
-
-def test_a_checkpoint_deleted_after_a_kill_in_the_middle_repeats_nothing(world: World) -> None:
-    world.rule(contains="message 1", latency=3.0)
-    texts = world.burst(40, chats=20)
-    assert world.run("--once", prelude=_DIE_AFTER_BRONZE).wait() == -9
-    assert world.table("bronze")
-    shutil.rmtree(world.storage / "checkpoints")
-    world.run_once()
-    more = world.burst(10, chats=10, text="later")
-    world.run_once()
-    _assert_each_once(world, [*texts, *more])
+    assert sorted(row["raw"] for row in world.table("quarantine")) == sorted(f"garbage {moment}" for moment in moments)
+    assert not list((world.storage / "landing").glob("*.jsonl")), "every file has left"
+    # What was being generated at a kill is asked for again.
+    assert max(world.asked().values()) <= 2
 
 
 def test_a_replayed_batch_after_an_orderly_end_repeats_nothing(world: World) -> None:
@@ -114,11 +151,11 @@ def test_a_replayed_batch_after_an_orderly_end_repeats_nothing(world: World) -> 
 _FAIL_ONCE = """
 from pipeline.stream.delta import DeltaTable
 append, failed = DeltaTable.append, []
-def append_or_fail(self, rows, query_id, batch_id):
+def append_or_fail(self, rows):
     if rows and not failed:
         failed.append(True)
         raise OSError(28, "No space left on device")
-    append(self, rows, query_id, batch_id)
+    append(self, rows)
 DeltaTable.append = append_or_fail
 """
 _OVERSIZED = "import pipeline.stream.checkpoint\npipeline.stream.checkpoint._OVERSIZED_FROM = 0\n"

@@ -69,7 +69,7 @@ def test_a_bad_value_is_reported_by_the_settings_model() -> None:
 
 def test_from_the_environment_a_bad_value_is_reported_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINE_MAX_OPEN", "0")
-    result = CliRunner().invoke(app, ["--patience", "2"])
+    result = CliRunner().invoke(app, ["--max-tokens", "20"])
     assert str(result.exception) == "PIPELINE_MAX_OPEN is '0': it should be greater than or equal to 1"
 
 

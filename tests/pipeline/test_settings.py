@@ -59,7 +59,7 @@ def test_every_setting_has_its_own_environment_variable() -> None:
         ("bronze", "main.bot.bronze", "main.bot.bronze"),
         ("silver", "a/silver", "a/silver"),
         ("on_unknown", "resend", "resend"),
-        ("patience", "", 1.0),
+        ("max_open", "", 2000),
     ],
 )
 def test_a_setting_is_read_from_the_environment_and_an_option_goes_first(
@@ -95,7 +95,6 @@ BAD = [
     ("conflict_patience", "-1"),
     ("startup_patience", "x"),
     ("max_open", "0"),
-    ("patience", "61"),
     ("allowed_chats", "1,x"),
     ("on_unknown", "maybe"),
     ("answer_format", "markdown"),

@@ -1,10 +1,12 @@
 """Questions, answers and replies in every state."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.question import Question
+from pipeline.replies.lanes import Lanes
 from pipeline.replies.reply import Part, PartState, Reply
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -43,3 +45,10 @@ def answered(*parts: Part | str, **more: Any) -> Reply:
 
 def part(text: str, state: PartState, message_id: int | None = None, error: str | None = None) -> Part:
     return Part(text=text, state=state, message_id=message_id, error=error)
+
+
+def wait_for_replies(lanes: Lanes, keys: Iterable[str], timeout: float) -> bool:
+    """Wait until none of these replies is open in the lanes; False after `timeout` seconds."""
+    wanted, replies = set(keys), lanes._open
+    with replies._changed:
+        return replies._changed.wait_for(lambda: wanted.isdisjoint(replies._keys), timeout)

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.messages.identity import Identity
+from pipeline.messages.origin import Probe, probe_update
 from pipeline.model.answering import Answering
-from pipeline.replies.journal import Journal, Settlement
+from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Part, PartState, Reply
-from pipeline.storage.landing import Landing
+from pipeline.storage.landing import Landing, injected_file
+from pipeline.stream.leftover import Leftover
+from pipeline.stream.processor import BatchProcessor
 from pipeline.stream.rows import Row
-from pipeline.stream.table_writer import Tables
+from pipeline.stream.table_writer import Tables, TableWriter
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
-from tests.support.replies import answer
+from tests.support.replies import NOON, answer
+from tests.support.updates import BOT, raw_message, raw_update
 
 Event = tuple[str, Any]
 
@@ -28,7 +32,7 @@ class FakeClock:
 
 
 class FakeTable:
-    """A table in memory, with Delta's rule: a version at or below the highest of an app id appends nothing."""
+    """A table in memory."""
 
     def __init__(self, table: Table, events: list[Event]) -> None:
         self.table = table
@@ -39,19 +43,16 @@ class FakeTable:
         self.fails_after: Exception | None = None
         """What the next append raises once it has appended."""
         self._events = events
-        self._versions: dict[str, int] = {}
 
-    def append(self, rows: Sequence[Row], query_id: str, batch_id: int) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         if not rows:
             return
         self._events.append((f"{self.table.name} append", len(rows)))
         error, self.fails_with = self.fails_with, None
         if error is not None:
             raise error
-        if batch_id > self._versions.get(query_id, -1):
-            self._versions[query_id] = batch_id
-            self.commits += 1
-            self.rows += [dict(zip(self.table.column_names, self.table.ordered(row), strict=True)) for row in rows]
+        self.commits += 1
+        self.rows += [dict(zip(self.table.column_names, self.table.ordered(row), strict=True)) for row in rows]
         error, self.fails_after = self.fails_after, None
         if error is not None:
             raise error
@@ -60,9 +61,6 @@ class FakeTable:
         wanted = set(identities)
         self._events.append((f"{self.table.name} known", len(wanted)))
         return wanted & {Identity(*(row[name] for name in self.table.identity)) for row in self.rows}
-
-    def known_files(self, names: Collection[str]) -> set[str]:
-        return {row["source_file"] for row in self.rows} & set(names)
 
     def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
         if names:
@@ -80,22 +78,16 @@ class FakeTables(Tables):
 
 
 class FakeLanes:
-    """Lanes that answer and deliver as soon as they are waited for, unless `slow`."""
+    """Lanes that answer and deliver when the test says so."""
 
-    def __init__(self, journal: Journal, clock: FakeClock, events: list[Event]) -> None:
+    def __init__(self, journal: Journal, events: list[Event]) -> None:
         self.accepted: list[str] = []
         """The texts of the questions, in the order in which they came."""
         self.ahead: list[Answering | None] = []
         """What each acceptance was to be answered by."""
-        self.slow = False
         self.room: Callable[[], bool] = lambda: True
         """Whether there is room; called by each wait for it."""
-        self.while_waiting: Callable[[], object] = lambda: None
-        self.waited = 0.0
-        """Seconds that micro-batches have waited for answers."""
-        self.waited_for: list[str] = []
         self._journal = journal
-        self._clock = clock
         self._events = events
         self._open: dict[str, Reply] = {}
 
@@ -112,19 +104,7 @@ class FakeLanes:
         self._open |= {reply.key: reply for reply in replies}
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
-        there_is_room = self.room()
-        self._clock.seconds += 0 if there_is_room else timeout
-        return there_is_room
-
-    def wait(self, keys: Iterable[str], timeout: float) -> bool:
-        self.waited_for = list(keys)
-        self.while_waiting()
-        if not self.slow:
-            self.finish()
-            return True
-        self._clock.seconds += timeout
-        self.waited += timeout
-        return self._open.keys().isdisjoint(self.waited_for)
+        return self.room()
 
     def finish(self) -> None:
         """Answer and deliver whatever is open."""
@@ -143,9 +123,11 @@ class RecordingJournal(Journal):
         if any(reply.answer is None for reply in replies):
             self._events.append(("journal accepted", len(replies)))
 
-    def settle(self, settlement: Settlement) -> None:
-        super().settle(settlement)
-        self._events.append(("journal settle", len(settlement.keys)))
+    def forget(self, keys: Iterable[str]) -> None:
+        keys = list(keys)
+        super().forget(keys)
+        if keys:
+            self._events.append(("journal forget", len(keys)))
 
 
 class RecordingLanding(Landing):
@@ -160,3 +142,95 @@ class RecordingLanding(Landing):
         super().finish(names)
         if names:
             self._events.append(("finish", names))
+
+
+class StreamWorld:
+    """A storage on disk, tables in memory, and the runs over them: micro-batches and rounds of the table writer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self.events: list[Event] = []
+        self.tables = FakeTables(self.events)
+        self.committed: list[tuple[int, int]] = []
+        self.durable = 0
+        """How often the tables were said to be durable."""
+        self.update_id = 0
+        self.run()
+
+    def run(self, **settings: Any) -> None:
+        """Begin a run of the pipeline over the storage: only what is durable is left of the one before."""
+        self.clock.seconds += 10
+        self.landing = RecordingLanding(self.folder / "landing", BOT.id, self.clock, self.events)
+        self.journal = RecordingJournal(self.folder / "journal", self.events)
+        self.lanes = FakeLanes(self.journal, self.events)
+        self.writer = TableWriter(
+            self.tables, self.landing, self.journal, made_durable=self._note_durable, now=self.clock
+        )
+        self.leftover = Leftover(
+            self.landing, BOT, self.journal, self.tables.silver, self.writer, allowed_chats=frozenset()
+        )
+        self.processor = BatchProcessor(
+            BOT,
+            self.journal,
+            self.lanes,
+            self.writer,
+            run_began=self.landing.first_seq,
+            **{"committed": lambda *batch: self.committed.append(batch), "now": self.clock, **settings},
+        )
+
+    def _note_durable(self) -> None:
+        self.durable += 1
+        self.events.append(("durable", self.durable))
+
+    def land(self, *texts: str, chat_id: int = 7) -> str:
+        """Land messages in one file; returns its name."""
+        updates = []
+        for text in texts:
+            self.update_id += 1
+            body = raw_message(text, chat_id=chat_id, message_id=self.update_id)
+            updates.append(raw_update(self.update_id, body=body))
+        path = self.landing.land(updates)
+        assert path is not None
+        return path.name
+
+    def inject(self, *names: str, seconds: float = 0) -> str:
+        """Inject a probe for each name, in one file; returns its name."""
+        now = NOON.fromtimestamp(self.clock.seconds + seconds, NOON.tzinfo)
+        file = injected_file([(Probe(id=name), probe_update(name, NOON)) for name in names], BOT.id, now)
+        (self.folder / "landing" / file.name).write_bytes(file.content)
+        return file.name
+
+    def write(self, name: str, text: str) -> str:
+        """Put a file into the landing; returns its name."""
+        (self.folder / "landing" / name).write_text(text)
+        return name
+
+    def process(self, *files: str, batch_id: int = 0) -> None:
+        """Let a micro-batch of these files be called. One that has left the landing is missing from it."""
+        lines = [(line, name) for name in files for line in self.landing.read(name) or []]
+        self.processor.process(lines, self.tables.silver, batch_id)
+
+    def answer(self) -> None:
+        """Let all open replies end, and a round be written."""
+        self.lanes.finish()
+        self.writer.write()
+
+    def silver(self) -> list[str]:
+        return [row["user_message"] for row in self.tables.silver.rows]
+
+    def bronze(self) -> list[str | None]:
+        return [row["text"] for row in self.tables.bronze.rows]
+
+    def quarantine(self) -> list[str]:
+        return [row["raw"] for row in self.tables.quarantine.rows]
+
+    def steps(self) -> list[str]:
+        """The names of the events so far, which are then forgotten."""
+        names = [name for name, _ in self.events]
+        self.events.clear()
+        return names
+
+    @property
+    def waiting(self) -> set[str]:
+        return {path.name for path in self.landing.waiting()}

@@ -38,7 +38,7 @@ def _table(spark: SparkSession, folder: Path, table: Table, name: str, rows: lis
     """A table under a three-level name, with these rows; what a row does not say is null."""
     made = DeltaTable(table, str(folder / name), spark)
     made.ensure()
-    made.append([{column: row.get(column) for column in table.column_names} for row in rows], "query", 0)
+    made.append([{column: row.get(column) for column in table.column_names} for row in rows])
     spark.sql(f"CREATE TABLE {CATALOG}.{name} USING delta LOCATION '{folder / name}'")
     return f"{CATALOG}.{name}"
 

@@ -15,7 +15,7 @@ from pipeline.errors import OperatorError
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.replies import journal as journal_module
-from pipeline.replies.journal import Journal, Settlement, read_journal
+from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.reply import PartState, Reply
 from pipeline.storage.durable import write_durably
 from pipeline.storage.places import StorageError
@@ -23,10 +23,6 @@ from tests.support.replies import NOON, accepted, answer, answered, part
 from tests.support.waiting import eventually
 
 DONE = part("hello", PartState.SENT, 1)
-
-
-def settlement(*replies: Reply, batch_id: int = 3, query_id: str = "q") -> Settlement:
-    return Settlement(query_id=query_id, batch_id=batch_id, keys=tuple(reply.key for reply in replies))
 
 
 def test_a_recorded_state_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -49,28 +45,21 @@ def test_the_state_is_on_disk_before_record_returns(tmp_path: Path) -> None:
         assert len(read_journal(tmp_path).replies) == seq
 
 
-def test_unsettled_replies_are_the_terminal_ones_in_order_of_arrival(tmp_path: Path) -> None:
+def test_finished_replies_are_the_terminal_ones_in_order_of_arrival(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    late, early, undelivered = answered(DONE, seq=5), answered(DONE, seq=2), answered("x", seq=1)
-    journal.record(late, early, undelivered, accepted(seq=3))
-    assert journal.unsettled() == [early, late]
-    journal.settle(settlement(early))
-    assert journal.unsettled() == [late]
-    assert Journal(tmp_path).unsettled() == [late]
+    late, early = answered(DONE, seq=2), answered(DONE, seq=1)
+    journal.record(late, early, accepted(seq=3))
+    assert (journal.finished(), journal.finished_count) == ([early, late], 2)
+    assert Journal(tmp_path).finished() == [early, late]
 
 
-def test_what_a_batch_settled_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
+def test_what_is_finished_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     one, other = answered(DONE, seq=1), answered(DONE, seq=2)
     journal.record(one, other)
-    first, second = settlement(one, batch_id=3), settlement(other, batch_id=4)
-    journal.settle(first)
-    journal.settle(second)
-    assert Journal(tmp_path).settlements() == [first, second]
-    assert journal.get(one.key) == one
-    journal.forget([first])
-    again = Journal(tmp_path)
-    assert (again.replies(), again.settlements()) == ({other.key: other}, [second])
+    journal.forget([one.key])
+    for found in (journal, Journal(tmp_path)):
+        assert (found.replies(), found.finished()) == ({other.key: other}, [other])
 
 
 def test_forgetting_nothing_writes_nothing(tmp_path: Path) -> None:
@@ -79,22 +68,11 @@ def test_forgetting_nothing_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_released_settlement_keeps_the_replies_that_silver_lacks(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    written, missing = answered(DONE, seq=1), answered(DONE, seq=2)
-    journal.record(written, missing)
-    lost = settlement(written, missing)
-    journal.settle(lost)
-    journal.release(lost, [written.key])
-    for found in (journal, Journal(tmp_path)):
-        assert (found.unsettled(), found.settlements()) == ([missing], [])
-
-
 def many_segments(folder: Path) -> Journal:
     journal = Journal(folder)
     for seq in range(600):
         journal.record(accepted(seq=seq % 7))
-    journal.settle(settlement(accepted(seq=0)))
+    journal.forget(["no such reply"])
     return journal
 
 
@@ -112,7 +90,7 @@ def test_a_crash_between_compacting_and_removing_the_old_segments_changes_nothin
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = many_segments(tmp_path)
-    journal.forget(journal.settlements())
+    journal.forget(["42:0:7:100"])
     before = read_journal(tmp_path)
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
     journal.compact()
@@ -149,7 +127,7 @@ def test_a_crash_at_any_step_of_compacting_changes_nothing(
     assert read_journal(tmp_path) == before
     assert read_by_old_release(tmp_path) == before.replies
     again = Journal(tmp_path)
-    assert (again.replies(), again.settlements()) == (before.replies, list(before.settlements.values()))
+    assert again.replies() == before.replies
     again.record(accepted(seq=99))
     assert len(read_journal(tmp_path).replies) == len(before.replies) + 1
 
@@ -173,11 +151,21 @@ def test_a_segment_from_before_replies_had_an_origin_is_read(tmp_path: Path) -> 
         '"topic_id":null,"author_signature":null,"text":"hi","command":null,"received_at":"2026-01-02T12:00:00Z"}'
     )
     reply = '{"question":' + question + ',"chat_id":7,"answer":null,"parts":[],"delivered_at":null}'
-    settled = '{"query_id":"q","batch_id":3,"keys":["42:1:7:101"]}'
-    record = '{"snapshot":false,"replies":[' + reply + '],"settlements":[' + settled + '],"forgotten":[],"released":[]}'
+    record = '{"snapshot":false,"replies":[' + reply + '],"settlements":[],"forgotten":[],"released":[]}'
     (tmp_path / "000000000000001.json").write_text(record)
-    journal = Journal(tmp_path)
-    assert (journal.get("42:1:7:101"), journal.settlements()) == (accepted(), [settlement(accepted())])
+    assert Journal(tmp_path).get("42:1:7:101") == accepted()
+
+
+def test_what_an_earlier_release_was_about_to_write_to_silver_is_finished_and_may_be_there(tmp_path: Path) -> None:
+    named = {"query_id": "q", "batch_id": 3, "keys": [answered(DONE, seq=1).key]}
+    written_by_old_release(
+        tmp_path,
+        1,
+        _OldRecord(replies=[answered(DONE, seq=1), answered(DONE, seq=2)]),
+        _OldRecord(settlements=[named]),
+        _OldRecord(forgotten=[answered(DONE, seq=2).key], released=[("q", 2)]),
+    )
+    assert Journal(tmp_path).finished() == [answered(DONE, seq=1)]
 
 
 def test_an_injected_message_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -288,7 +276,7 @@ class _OldRecord(BaseModel):
 
     snapshot: bool = False
     replies: list[Reply] = []
-    settlements: list[Settlement] = []
+    settlements: list[dict[str, Any]] = []
     forgotten: list[str] = []
     released: list[tuple[str, int]] = []
 

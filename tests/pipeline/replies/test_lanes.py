@@ -20,7 +20,7 @@ from pipeline.replies.reply import OnUnknown, PartState, Reply
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeAnswering, FakeApi, Sent, failed, said
-from tests.support.replies import NOON, accepted, answered, part
+from tests.support.replies import NOON, accepted, answered, part, wait_for_replies
 from tests.support.waiting import eventually
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
@@ -59,7 +59,9 @@ class Run:
 
     def finish(self) -> None:
         """Wait until every reply that was accepted is terminal."""
-        assert self.lanes.wait([reply.key for reply in self.accepted], 3.0), f"still open: {self.lanes._open._keys}"
+        assert wait_for_replies(self.lanes, [reply.key for reply in self.accepted], 3.0), (
+            f"still open: {self.lanes._open._keys}"
+        )
 
     def stages(self) -> list[str]:
         return [self.reply(reply.question.seq).stage for reply in self.accepted]
@@ -211,7 +213,7 @@ def test_a_probe_needs_no_telegram(run: Run) -> None:
     eventually(lambda: run.api.probes)
     probes = [accepted(f"probe {seq}", chat_id=0, seq=seq, origin=Probe(id=str(seq))) for seq in (2, 3)]
     run.accept(*probes)
-    assert run.lanes.wait([probe.key for probe in probes], 3.0)
+    assert wait_for_replies(run.lanes, [probe.key for probe in probes], 3.0)
     assert [run.reply(2).stage, run.reply(3).stage] == ["withheld", "withheld"]
 
 
@@ -228,7 +230,7 @@ def test_a_probe_is_not_over_before_the_journal_has_its_answer(run: Run, monkeyp
     monkeypatch.setattr(run.journal, "record", record_or_fail)
     eventually(lambda: run.answering.waiting)
     run.answering.release("probe")
-    assert not run.lanes.wait([run.accepted[0].key], 0.2)
+    assert not wait_for_replies(run.lanes, [run.accepted[0].key], 0.2)
     full.set()
     run.finish()
     assert run.states(1) == [WITHHELD]
@@ -272,9 +274,9 @@ def test_a_chats_replies_keep_the_order_of_its_messages(run: Run) -> None:
 def test_a_slow_chat_holds_no_other(run: Run) -> None:
     run.answering.held = {"slow"}
     run.accept(accepted("slow", chat_id=1, seq=1), accepted("fast", chat_id=2, seq=2))
-    assert run.lanes.wait([run.accepted[1].key], 5)
+    assert wait_for_replies(run.lanes, [run.accepted[1].key], 5)
     assert (run.api.texts, run.lanes.open) == (["re: fast"], 1)
-    assert not run.lanes.wait([run.accepted[0].key], 0.01)
+    assert not wait_for_replies(run.lanes, [run.accepted[0].key], 0.01)
     run.answering.release("slow")
     run.finish()
 
@@ -416,9 +418,9 @@ def test_a_journal_that_cannot_be_written_sends_nothing_until_it_can(run: Run, m
         full.setattr("pipeline.replies.journal.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
         run.lanes.accept([reply])
         eventually(lambda: run.answering.asked == ["1", "2"])
-        assert not run.lanes.wait([reply.key], 0.2)
+        assert not wait_for_replies(run.lanes, [reply.key], 0.2)
         assert run.api.texts == ["re: 1"]
-    assert run.lanes.wait([reply.key], 5)
+    assert wait_for_replies(run.lanes, [reply.key], 5)
     assert (run.api.texts, run.reply(2).stage) == (["re: 1", "re: 2"], "sent")
 
 
@@ -440,7 +442,7 @@ def test_in_an_outage_messages_wait_and_are_answered_afterwards(run: Run, verdic
 def test_the_wait_that_the_model_asks_for_is_kept(run: Run) -> None:
     run.answering.script["hi"].append(failed(Verdict.BUSY, "429", retry_after=0.15))
     run.accept(accepted("hi"))
-    assert not run.lanes.wait([run.accepted[0].key], 0.1)
+    assert not wait_for_replies(run.lanes, [run.accepted[0].key], 0.1)
     assert run.answering.asked == ["hi"]
     run.finish()
 
@@ -453,7 +455,7 @@ def test_new_messages_during_a_trial_wait_for_its_outcome_and_hold_nothing_up(ru
     eventually(lambda: "first" in run.answering.waiting)
     run.accept(accepted("second", chat_id=2, seq=2))
     run.accept(accepted("/help", chat_id=3, seq=3, command="help"))
-    assert run.lanes.wait([run.accepted[2].key], 2), "the lanes must continue while a trial is under way"
+    assert wait_for_replies(run.lanes, [run.accepted[2].key], 2), "the lanes must continue while a trial is under way"
     assert run.answering.asked == ["first", "first"]
     run.answering.release("first")
     run.finish()
@@ -467,9 +469,9 @@ def test_a_long_trial_holds_nothing_up(run: Run) -> None:
     run.answering.held = {"0", "1", "2"}
     run.answering.outage = None
     eventually(lambda: run.answering.waiting)
-    assert not run.lanes.wait([reply.key for reply in run.accepted], 0.2)
+    assert not wait_for_replies(run.lanes, [reply.key for reply in run.accepted], 0.2)
     run.accept(accepted("/help", chat_id=9, seq=9, command="help"))
-    assert run.lanes.wait([run.accepted[-1].key], 2), "the lanes must continue while a trial is under way"
+    assert wait_for_replies(run.lanes, [run.accepted[-1].key], 2), "the lanes must continue while a trial is under way"
     run.answering.held = set()
     run.answering.release(next(iter(run.answering.waiting)))
     run.finish()
@@ -744,16 +746,11 @@ def test_a_stop_ends_every_wait(run: Run) -> None:
     run.answering.held = {"hi"}
     run.accept(accepted("hi"))
     ended: list[bool] = []
-    waiting = [
-        threading.Thread(target=lambda: ended.append(run.lanes.wait([run.accepted[0].key], 10))),
-        threading.Thread(target=lambda: ended.append(run.lanes.wait_for_room(1, 10))),
-    ]
-    for thread in waiting:
-        thread.start()
+    waiting = threading.Thread(target=lambda: ended.append(run.lanes.wait_for_room(1, 10)))
+    waiting.start()
     run.lanes.stop(5)
-    for thread in waiting:
-        thread.join(2)
-    assert ended == [True, True]
+    waiting.join(2)
+    assert ended == [True]
 
 
 def test_a_message_whose_handling_breaks_stops_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -804,7 +801,6 @@ def test_lanes_whose_thread_has_ended_say_so_and_nobody_waits_for_them(run: Run)
     assert not run.lanes.wait_for_room(1, 0.01)
     run.lanes._loop.post(_end_the_thread)
     assert run.lanes.wait_for_room(1, 5.0), "a micro-batch would wait for ever"
-    assert run.lanes.wait([run.accepted[0].key], 5.0)
     with pytest.raises(RunFailed, match=r"^the thread that answers has ended \(SystemExit at _end_the_thread:\d+\)"):
         run.lanes.check()
     ((service, reason),) = run.reports
@@ -843,15 +839,11 @@ def test_open_replies_are_each_added_once() -> None:
     assert open_replies.add([first, second]) == [first]
 
 
-def test_a_wait_ends_when_what_it_waits_for_is_done() -> None:
+def test_a_wait_for_room_ends_when_there_is_some_and_at_a_stop() -> None:
     open_replies = OpenReplies()
-    first, second = open_replies.add([accepted("1", seq=1), accepted("2", seq=2)])
-    assert not open_replies.wait_until_done({first.key}, 0.01)
+    first, _ = open_replies.add([accepted("1", seq=1), accepted("2", seq=2)])
     assert not open_replies.wait_until_below(2, 0.01)
     threading.Timer(0.02, open_replies.remove, (first.key,)).start()
-    assert open_replies.wait_until_done({first.key}, 5)
-    assert open_replies.wait_until_below(2, 0)
-    assert not open_replies.wait_until_done({first.key, second.key}, 0)
+    assert open_replies.wait_until_below(2, 5)
     open_replies.end_waits()
-    assert open_replies.wait_until_done({second.key}, 0)
     assert open_replies.wait_until_below(1, 0)

@@ -25,7 +25,7 @@ from pipeline.telegram import pacing
 from pipeline.telegram.client import BotApi
 from pipeline.telegram.intake import Intake
 from tests.support.hostile import DRIPS, FLOODS
-from tests.support.replies import accepted
+from tests.support.replies import accepted, wait_for_replies
 from tests.support.wire import Answer, Received, Respond, Wire, ok, refusal, response, wired
 
 TOKEN = "42:" + "tOkEn-" * 6
@@ -74,7 +74,7 @@ class Run:
     def finish(self, *replies: Reply, within: float = 15.0) -> list[Reply]:
         """Accept replies, wait until they are terminal, and return them as the journal has them."""
         self.accept(*replies)
-        done = self.lanes.wait([reply.key for reply in replies], within)
+        done = wait_for_replies(self.lanes, [reply.key for reply in replies], within)
         self.lanes.check()
         assert done, "they are still open"
         found = read_journal(self.folder / "journal").replies

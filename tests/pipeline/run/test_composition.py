@@ -32,7 +32,7 @@ from pipeline.settings import RunSettings, read_run_settings
 from pipeline.storage.landing import Landing
 from pipeline.storage.places import Storage, StorageError
 from pipeline.storage.record import Record, read_record
-from pipeline.stream.query import SilverStream
+from pipeline.stream.processor import BatchProcessor
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi
 from pipeline.telegram.intake import Intake
@@ -85,6 +85,8 @@ class Parts:
 
 class Part:
     open = 3
+    first_seq = 5
+    of = silver = check = note_durable = staticmethod(lambda *_: None)
     stop: Callable[..., None]
 
 
@@ -129,6 +131,11 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "Lanes": parts.part("lanes", "start", "stop"),
         "Intake": parts.part("intake"),
         "IntakeThread": parts.part("intake thread", "start"),
+        "DeltaTables": parts.part("tables", "prepare"),
+        "TableWriter": parts.part("writer"),
+        "Leftover": parts.part("leftover"),
+        "WriterThread": parts.part("writer thread", "start", "stop"),
+        "BatchProcessor": parts.part("processor"),
         "SilverStream": parts.part("stream", "stop"),
         "RestartingQuery": parts.part("query", "start", "stop"),
         "Landing": parts.part("landing", "tick"),
@@ -156,14 +163,14 @@ def record_of(settings: RunSettings) -> Record:
 def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: Parts, settings: RunSettings) -> None:
     assert Run(settings).run()
     assert parts.started == [
-        "require the model", "lanes.start", "intake thread.start", "open spark", "warm up", "landing.tick",
-        "query.start",
+        "require the model", "lanes.start", "intake thread.start", "open spark", "tables.prepare", "warm up",
+        "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
 
 
 def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
     Run(settings, once=True).run()
-    assert parts.started[3:] == ["open spark", "query.start"]
+    assert parts.started[3:] == ["open spark", "tables.prepare", "query.start", "writer thread.start"]
 
 
 def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
@@ -171,25 +178,27 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
 ) -> None:
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     Run(settings).run()
-    assert parts.started[3:] == ["open the cluster's spark", "landing.tick", "query.start"]
-    assert parts.stopped[-1] == "query.stop"
+    assert parts.started[3:] == [
+        "open the cluster's spark", "tables.prepare", "landing.tick", "query.start", "writer thread.start",
+    ]  # fmt: skip
+    assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
 
 
 def test_answers_come_from_the_executors_only_if_asked_for(parts: Parts, settings: RunSettings) -> None:
     Run(settings).run()
     assert "distributed" not in parts.built
-    assert parts.built["stream"][1]["distributed"] is None
+    assert parts.built["processor"][1]["distributed"] is None
     Run(settings.model_copy(update={"distribute_above": 5})).run()
     _, model_settings, _, concurrency = parts.built["distributed"][0]
     assert (model_settings.model, concurrency) == ("m", 7)
-    assert parts.built["stream"][1]["distributed"] is not None
+    assert parts.built["processor"][1]["distributed"] is not None
 
 
 def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
     changed = settings.model_copy(
         update={
             "send_rate": 1.5, "model_attempts": 4, "answer_format": "html", "on_unknown": "resend", "poll_seconds": 6.0,
-            "conflict_patience": 8.0, "allowed_chats": frozenset({9}), "patience": 0.5, "max_open": 11,
+            "conflict_patience": 8.0, "allowed_chats": frozenset({9}), "max_open": 11,
             "distribute_above": 12, "spark_master": "local[3]",
         }
     )  # fmt: skip
@@ -197,7 +206,8 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     expected = {
         "lanes": ["send_rate", "model_attempts", "answer_format", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
-        "stream": ["allowed_chats", "patience", "max_open", "distribute_above"],
+        "processor": ["allowed_chats", "max_open", "distribute_above"],
+        "leftover": ["allowed_chats"],
     }
     for part, names in expected.items():
         given = parts.built[part][1]
@@ -254,12 +264,13 @@ def test_serving_is_logged_with_the_bot_and_the_storage(parts: Parts, settings: 
 # The end
 
 
-def test_parts_stop_in_order_answers_then_micro_batch_then_lanes_then_query_then_spark(
+def test_parts_stop_in_order_answers_then_micro_batch_then_lanes_then_query_then_tables_then_spark(
     parts: Parts, settings: RunSettings
 ) -> None:
     Run(settings.model_copy(update={"distribute_above": 5})).run()
     assert parts.stopped == [
-        "answering.stop", "stream.stop", "lanes.stop", "query.stop", "distributed.stop", "spark.stop",
+        "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "distributed.stop",
+        "spark.stop",
     ]  # fmt: skip
 
 
@@ -295,13 +306,17 @@ def test_a_run_that_fails_is_taken_down_too(parts: Parts, settings: RunSettings)
     assert record_of(settings).state == "stopped"
 
 
+_ALL_STOPPED = ("answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "spark.stop")
+
+
 @pytest.mark.parametrize(
     ("failing", "stopped"),
     [
         ("intake thread.start", ["answering.stop", "lanes.stop"]),
         ("open spark", ["answering.stop", "lanes.stop"]),
-        ("warm up", ["answering.stop", "stream.stop", "lanes.stop", "query.stop", "spark.stop"]),
-        ("query.start", ["answering.stop", "stream.stop", "lanes.stop", "query.stop", "spark.stop"]),
+        ("tables.prepare", ["answering.stop", "lanes.stop", "spark.stop"]),
+        ("warm up", [*_ALL_STOPPED]),
+        ("query.start", [*_ALL_STOPPED]),
     ],
 )
 def test_a_start_that_fails_stops_what_was_started(
@@ -320,7 +335,7 @@ def test_a_start_that_fails_stops_what_was_started(
 
 
 def test_the_record_says_which_bot_is_served_and_which_batch_was_last(parts: Parts, settings: RunSettings) -> None:
-    parts.on_call["watch"] = lambda: parts.built["stream"][1]["committed"](17, 3)
+    parts.on_call["watch"] = lambda: parts.built["processor"][1]["committed"](17, 3)
     Run(settings).run()
     record = record_of(settings)
     assert (record.bot_id, record.bot_username, record.batch_id, record.state) == (42, "our_bot", 17, "stopped")
@@ -461,10 +476,9 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "on_unknown": Lanes,
     "poll_seconds": Intake,
     "conflict_patience": Intake,
-    "allowed_chats": SilverStream,
-    "patience": SilverStream,
-    "max_open": SilverStream,
-    "distribute_above": SilverStream,
+    "allowed_chats": BatchProcessor,
+    "max_open": BatchProcessor,
+    "distribute_above": BatchProcessor,
     "landing": Storage,
     "journal": Storage,
     "checkpoints": Storage,

@@ -58,9 +58,6 @@ class FakeStream:
         self.setting_aside_fails_with: OSError | None = None
         self.start_fails_with: Exception | None = None
 
-    def prepare(self) -> None:
-        self.calls.append("prepare")
-
     def start(self) -> FakeQuery:
         if self.start_fails_with is not None:
             raise self.start_fails_with
@@ -111,7 +108,7 @@ def test_the_tables_are_created_before_the_first_query_and_only_then(
 ) -> None:
     _fail(query, stream, 100.0)
     query.check(101.0)
-    assert stream.calls == ["prepare", "start", "start"]
+    assert stream.calls == ["start", "start"]
 
 
 def test_a_query_that_runs_is_left_alone(query: RestartingQuery, stream: FakeStream, reports: Reports) -> None:

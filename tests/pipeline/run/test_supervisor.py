@@ -10,6 +10,7 @@ import structlog
 from pipeline.errors import RunFailed
 from pipeline.run.supervisor import Supervisor
 from pipeline.storage.lease import LeaseHeld
+from pipeline.stream.delta import TableError
 from tests.support.run_parts import SteppedEnd, Works
 
 START = 1000.0
@@ -28,10 +29,10 @@ class Parts:
         self.oversized = False
         self.caught_up = False
         self.finished = True
-        # Lanes and journal
+        # Lanes and writer
         self._open = 0
         self.on_open: Callable[[], None] = lambda: None
-        self.unsettled_count = 0
+        self.idle = True
         # Recorder
         self.values: dict[str, object] = {}
         self.saves: list[bool] = []
@@ -63,9 +64,6 @@ class Parts:
 
     def compact(self) -> None:
         self.note("compact")
-
-    def tick(self) -> None:
-        self.note("tick")
 
     def expire(self) -> None:
         self.note("expire")
@@ -116,6 +114,7 @@ def build(parts: Parts, works: Works) -> Build:
             Checked(parts, "intake"),  # type: ignore[arg-type]
             Checked(parts, "query"),  # type: ignore[arg-type]
             Checked(parts, "lanes"),  # type: ignore[arg-type]
+            Checked(parts, "writer"),  # type: ignore[arg-type]
             parts,
             parts,
             Checked(parts, "lease"),
@@ -134,17 +133,6 @@ def supervisor(build: Build) -> Supervisor:
     return build()
 
 
-def ticks_until(supervisor: Supervisor, parts: Parts, call: str, start: float, most: float) -> float | None:
-    """Tick every tenth of a second from `start`; after how many seconds the call came, None if not within `most`."""
-    before = parts.count(call)
-    for step in range(round(most * 10) + 1):
-        # A little more than a tenth, so that sums of floats don't fall short of a bound.
-        supervisor.tick(start + step * 0.1000001)
-        if parts.count(call) > before:
-            return step / 10
-    return None
-
-
 # Restarts, and what ends a run
 
 
@@ -152,14 +140,22 @@ def test_every_tick_checks_all_parts_with_its_time(supervisor: Supervisor, parts
     for now in (START, START + 0.1):
         parts.calls.clear()
         assert not supervisor.tick(now)
-        assert {"check intake", "check query", "check lanes", "check lease", "compact"} <= set(parts.calls)
+        assert {"check intake", "check query", "check lanes", "check writer", "check lease", "compact"} <= set(
+            parts.calls
+        )
         assert (parts.values["intake at"], parts.values["query at"]) == (now, now)
 
 
 @pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize(
     ("part", "error"),
-    [("intake", LeaseHeld("x")), ("query", RunFailed("x")), ("lanes", RunFailed("x")), ("lease", LeaseHeld("x"))],
+    [
+        ("intake", LeaseHeld("x")),
+        ("query", RunFailed("x")),
+        ("lanes", RunFailed("x")),
+        ("writer", TableError("x")),
+        ("lease", LeaseHeld("x")),
+    ],
 )
 def test_what_no_restart_fixes_ends_the_run(
     build: Build, parts: Parts, part: str, error: Exception, once: bool
@@ -171,10 +167,10 @@ def test_what_no_restart_fixes_ends_the_run(
 
 def test_a_run_that_lost_its_lease_writes_nothing_more(supervisor: Supervisor, parts: Parts) -> None:
     parts.fails["check lease"] = LeaseHeld("taken")
-    parts.begun, parts.unsettled_count = 1, 1
+    parts.begun = 1
     with pytest.raises(LeaseHeld):
         supervisor.tick(START + 1000.0)
-    assert not {"tick", "save", "compact", "renew"} & set(parts.calls)
+    assert not {"save", "compact", "renew"} & set(parts.calls)
     # A check of theirs may restart what writes.
     assert not {"check intake", "check query"} & set(parts.calls)
 
@@ -200,76 +196,6 @@ def test_a_record_that_cannot_be_written_does_not_keep_a_run_from_serving(superv
     assert parts.count("on serving") == 1
 
 
-# Ticks for replies that wait for silver
-
-
-def test_replies_that_wait_get_a_tick_after_a_moment_and_only_one(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count, parts.begun = 1, 5
-    assert ticks_until(supervisor, parts, "tick", START, 1.0) == 0.3
-    assert ticks_until(supervisor, parts, "tick", START + 1, 60.0) is None, "its micro-batch has not begun"
-
-
-def test_without_replies_that_wait_there_is_no_tick(supervisor: Supervisor, parts: Parts) -> None:
-    parts.begun, parts.open = 5, 3
-    assert ticks_until(supervisor, parts, "tick", START, 60.0) is None
-
-
-def test_while_replies_are_open_the_tick_waits_three_seconds_for_more(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count, parts.open = 1, 1
-    assert ticks_until(supervisor, parts, "tick", START, 10.0) == 3.0
-
-
-def test_a_wait_is_over_when_all_its_seconds_have_passed(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count, parts.open = 1, 1
-    for now in (0.0, 2.9, 3.0):
-        assert parts.count("tick") == 0
-        supervisor.tick(START + now)
-    assert parts.count("tick") == 1
-
-
-def test_the_last_open_reply_ends_the_longer_wait(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count, parts.open = 1, 1
-    assert ticks_until(supervisor, parts, "tick", START, 1.0) is None
-    parts.open = 0
-    assert ticks_until(supervisor, parts, "tick", START + 1.1, 1.0) == 0.0
-
-
-def test_a_micro_batch_that_runs_needs_no_tick_and_the_moment_counts_from_its_end(
-    supervisor: Supervisor, parts: Parts
-) -> None:
-    parts.unsettled_count = 1
-    supervisor.tick(START)
-    parts.busy = True
-    assert ticks_until(supervisor, parts, "tick", START + 0.1, 60.0) is None
-    parts.busy = False
-    assert ticks_until(supervisor, parts, "tick", START + 100, 1.0) == 0.3
-
-
-def test_replies_that_wait_again_get_a_moment_again(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count = 1
-    supervisor.tick(START)
-    parts.unsettled_count = 0
-    supervisor.tick(START + 0.1)
-    parts.unsettled_count = 1
-    assert ticks_until(supervisor, parts, "tick", START + 10, 1.0) == 0.3
-
-
-def test_the_next_micro_batch_may_be_followed_by_another_tick(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count = 1
-    assert ticks_until(supervisor, parts, "tick", START, 1.0) == 0.3
-    supervisor.tick(START + 0.4)
-    parts.begun = 1
-    assert ticks_until(supervisor, parts, "tick", START + 10, 1.0) == 0.3
-
-
-def test_a_tick_that_could_not_be_landed_is_landed_later(supervisor: Supervisor, parts: Parts) -> None:
-    parts.unsettled_count = 1
-    parts.fails["tick"] = OSError(28, "full")
-    assert ticks_until(supervisor, parts, "tick", START, 1.0) == 0.3
-    parts.fails.clear()
-    assert ticks_until(supervisor, parts, "tick", START + 0.4, 1.0) == 0.0
-
-
 # The record, and housekeeping
 
 
@@ -283,8 +209,7 @@ def test_the_record_is_saved_every_two_seconds_changed_or_not(supervisor: Superv
 
 
 def test_a_full_disk_ends_no_run(supervisor: Supervisor, parts: Parts) -> None:
-    parts.fails = {"save": OSError(28, "full"), "compact": OSError("odd"), "tick": OSError(28, "full")}
-    parts.unsettled_count = 1
+    parts.fails = {"save": OSError(28, "full"), "compact": OSError("odd")}
     for step in range(100):
         supervisor.tick(START + step)
     assert parts.count("compact") == 100
@@ -358,7 +283,7 @@ def test_a_run_with_once_is_done_when_all_is_processed_and_the_last_commit_is_th
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("done", False), ("caught_up", False), ("open", 1), ("unsettled_count", 1), ("finished", False)],
+    [("done", False), ("caught_up", False), ("open", 1), ("idle", False), ("finished", False)],
 )
 def test_a_run_with_once_is_not_done_while_anything_is_left(
     once: Supervisor, parts: Parts, name: str, value: object
@@ -377,9 +302,9 @@ def test_the_stream_is_asked_only_once_telegram_holds_nothing_more(once: Supervi
     assert parts.count("catch up") == 0, "later files would not count"
 
 
-def test_a_reply_that_leaves_the_lanes_at_the_last_moment_is_still_settled(once: Supervisor, parts: Parts) -> None:
+def test_a_reply_that_leaves_the_lanes_at_the_last_moment_is_still_waited_for(once: Supervisor, parts: Parts) -> None:
     def ends() -> None:
-        parts.unsettled_count = 1
+        parts.idle = False
 
     parts.on_open = ends
     assert not once.tick(START)

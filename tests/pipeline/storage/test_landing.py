@@ -49,7 +49,7 @@ def test_updates_are_landed_in_order_in_one_file_named_by_seq_and_ids(landing: L
         {"seq": first + i, "bot_id": 42, "received_at": "2027-01-15T08:00:00+00:00", "update": update}
         for i, update in enumerate(updates)
     ]
-    assert landing.newest_seq == first == file_seq(path.name)
+    assert file_seq(path.name) == first
     assert landing.waiting() == [path]
     assert not is_tick(path.name)
 
@@ -93,7 +93,6 @@ def test_a_failed_write_leaves_no_file_that_the_stream_would_read(
         with pytest.raises(OSError, match="gone"):
             landing.tick()
     assert landing.waiting() == []
-    assert landing.newest_seq == 0
 
 
 def test_updates_that_a_former_run_landed_are_recognised(tmp_path: Path, clock: Clock) -> None:
@@ -168,10 +167,15 @@ def test_a_tick_is_a_line_without_an_update_and_is_removed_when_finished(landing
     landing.tick()
     (tick,) = landing.waiting()
     assert is_tick(tick.name)
-    assert json.loads(tick.read_text()) == {"seq": landing.newest_seq, "tick": "settle"}
-    assert file_seq(tick.name) == landing.newest_seq
+    assert json.loads(tick.read_text()) == {"seq": file_seq(tick.name), "tick": "start"}
     landing.finish([tick.name])
     assert list(tmp_path.rglob("*.jsonl")) == []
+
+
+def test_a_file_is_read_in_the_lines_that_the_stream_sees(landing: Landing, tmp_path: Path) -> None:
+    (tmp_path / "1-1-1.jsonl").write_bytes(b"one\xff\r\n\ntwo")
+    assert landing.read("1-1-1.jsonl") == ["one\ufffd\r", "", "two"]
+    assert landing.read("2-1-1.jsonl") is None
 
 
 def test_finished_files_are_removed_after_a_week(landing: Landing, tmp_path: Path, clock: Clock) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stream.checkpoint import Checkpoint, Mark, MarkFile
+from pipeline.stream.checkpoint import Checkpoint
+from pipeline.stream.mark import Mark
 
 
 def _write(path: Path, size: int = 1) -> None:
@@ -15,23 +16,8 @@ def _write(path: Path, size: int = 1) -> None:
     path.write_bytes(b"x" * size)
 
 
-def test_a_missing_checkpoint_has_planned_and_committed_nothing(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "silver")
-    assert (checkpoint.planned, checkpoint.has_commits, checkpoint.oversized) == (-1, False, False)
-
-
-def test_the_highest_planned_batch_counts_whatever_its_number_of_digits(tmp_path: Path) -> None:
-    for name in ("9", "10", ".10.crc", "metadata"):
-        _write(tmp_path / "offsets" / name)
-    assert Checkpoint(tmp_path).planned == 10
-
-
-def test_a_planned_batch_is_not_committed(tmp_path: Path) -> None:
-    _write(tmp_path / "offsets" / "0")
-    _write(tmp_path / "commits" / ".0.crc")
-    assert not Checkpoint(tmp_path).has_commits
-    _write(tmp_path / "commits" / "0")
-    assert Checkpoint(tmp_path).has_commits
+def test_a_missing_checkpoint_is_not_oversized(tmp_path: Path) -> None:
+    assert not Checkpoint(tmp_path / "silver").oversized
 
 
 @pytest.mark.parametrize(("size", "oversized"), [(8_000_000, False), (8_000_001, True)])
@@ -65,8 +51,8 @@ def _whole(folder: Path, landing: Path, last: int = 5) -> Checkpoint:
     return Checkpoint(folder)
 
 
-def _mark(landing: Path, batch_id: int = 5, query_id: str = "query-1") -> Mark:
-    return Mark(query_id=query_id, landing=landing.as_posix(), batch_id=batch_id)
+def _mark(landing: Path, query_id: str = "query-1") -> Mark:
+    return Mark(query_id=query_id, landing=landing.as_posix())
 
 
 @pytest.fixture
@@ -81,16 +67,15 @@ def checkpoint(tmp_path: Path, landing: Path) -> Checkpoint:
 
 def test_the_checkpoint_that_the_storage_used_last_is_continued(checkpoint: Checkpoint, landing: Path) -> None:
     assert checkpoint.fault(_mark(landing), landing) is None
-    assert checkpoint.fault(_mark(landing, batch_id=4), landing) is None, "the mark comes after Spark's plan"
 
 
 def test_a_whole_checkpoint_from_before_there_were_marks_is_continued(checkpoint: Checkpoint, landing: Path) -> None:
     assert checkpoint.fault(None, landing) is None
 
 
-@pytest.mark.parametrize("mark_batch", [None, 5])
-def test_no_checkpoint_is_no_fault(tmp_path: Path, landing: Path, mark_batch: int | None) -> None:
-    mark = None if mark_batch is None else _mark(landing, mark_batch)
+@pytest.mark.parametrize("marked", [False, True])
+def test_no_checkpoint_is_no_fault(tmp_path: Path, landing: Path, marked: bool) -> None:
+    mark = _mark(landing) if marked else None
     assert Checkpoint(tmp_path / "silver").fault(mark, landing) is None
     (tmp_path / "silver").mkdir()
     assert Checkpoint(tmp_path / "silver").fault(mark, landing) is None
@@ -102,7 +87,15 @@ def test_what_a_kill_leaves_behind_is_no_fault(checkpoint: Checkpoint, landing: 
     if killed_in == "before the offsets":
         (checkpoint.folder / "offsets" / "5").unlink()
     _write(checkpoint.folder / "offsets" / ".6.0b1a.tmp", 0)
-    assert checkpoint.fault(_mark(landing, batch_id=4), landing) is None
+    assert checkpoint.fault(_mark(landing), landing) is None
+
+
+def test_an_older_checkpoint_of_the_same_query_is_continued(checkpoint: Checkpoint, landing: Path) -> None:
+    # Spark then reads some files again, which are recognised.
+    for log in ("offsets", "commits", "sources/0"):
+        for number in (4, 5):
+            (checkpoint.folder / log / str(number)).unlink()
+    assert checkpoint.fault(_mark(landing), landing) is None
 
 
 def test_a_checkpoint_that_is_not_the_last_one_of_the_storage_is_not_continued(
@@ -111,7 +104,6 @@ def test_a_checkpoint_that_is_not_the_last_one_of_the_storage_is_not_continued(
     assert (
         checkpoint.fault(_mark(landing, query_id="query-0"), landing) == "it is not the one that this storage used last"
     )
-    assert checkpoint.fault(_mark(landing, 6), landing) == "it ends at micro-batch 5, and 6 had begun"
     assert checkpoint.fault(_mark(Path("/old/landing")), landing) == "the storage was moved or copied"
     assert checkpoint.fault(None, Path("/new/landing")) == "the storage was moved or copied"
 
@@ -160,15 +152,5 @@ def test_files_of_the_checkpoint_may_vanish_and_have_any_name(tmp_path: Path) ->
     (tmp_path / "sources" / "0").mkdir(parents=True)
     (tmp_path / "sources" / "0" / "3").symlink_to(tmp_path / "gone")
     checkpoint = Checkpoint(tmp_path)
-    assert (checkpoint.planned, checkpoint.has_commits, checkpoint.oversized) == (-1, False, False)
-
-
-def test_a_mark_is_read_as_it_was_written_and_one_that_cannot_be_read_fits_no_checkpoint(
-    checkpoint: Checkpoint, tmp_path: Path, landing: Path
-) -> None:
-    file = tmp_path / "query.json"
-    assert MarkFile(file).read() is None
-    MarkFile(file).write(_mark(landing, 5))
-    assert MarkFile(file).read() == _mark(landing, 5)
-    file.write_bytes(b"")
-    assert checkpoint.fault(MarkFile(file).read(), landing) is not None
+    assert not checkpoint.oversized
+    assert checkpoint.fault(None, tmp_path) is None

@@ -131,11 +131,9 @@ def _bad(number: int) -> Row:
 
 
 @pytest.mark.parametrize(("place", "saved"), [(PATH, ("save", PATH)), (NAME, ("saveAsTable", NAME))])
-def test_rows_are_appended_in_the_tables_order_under_the_query_and_the_batch(
-    place: str, saved: tuple[str, str]
-) -> None:
+def test_rows_are_appended_in_the_tables_order(place: str, saved: tuple[str, str]) -> None:
     spark = FakeSpark()
-    _table(spark, place).append([_bad(1), _bad(2)], "query-1", 7)
+    _table(spark, place).append([_bad(1), _bad(2)])
     assert spark.calls == [
         (
             "createDataFrame",
@@ -145,15 +143,13 @@ def test_rows_are_appended_in_the_tables_order_under_the_query_and_the_batch(
         ("coalesce", 1),
         ("format", "delta"),
         ("mode", "append"),
-        ("option", "txnAppId", "telegram-lakehouse-quarantine-query-1"),
-        ("option", "txnVersion", 7),
         saved,
     ]
 
 
 def test_no_rows_make_no_commit() -> None:
     spark = FakeSpark()
-    _table(spark).append([], "query", 0)
+    _table(spark).append([])
     assert spark.calls == []
 
 
@@ -161,7 +157,7 @@ def test_no_rows_make_no_commit() -> None:
 def test_a_row_with_other_columns_than_the_tables_is_refused_and_nothing_is_appended(row: Row) -> None:
     spark = FakeSpark()
     with pytest.raises(ColumnError, match="a row of quarantine lacks"):
-        _table(spark).append([_bad(0), row], "query", 0)
+        _table(spark).append([_bad(0), row])
     assert spark.calls == []
 
 
@@ -235,7 +231,7 @@ def test_an_append_without_rows_makes_durable_what_an_attempt_that_failed_has_ap
             self.syncs += 1
 
     log = Log()
-    DeltaTable(QUARANTINE, PATH, cast("Any", FakeSpark()), cast("Any", log)).append([], "query", 0)
+    DeltaTable(QUARANTINE, PATH, cast("Any", FakeSpark()), cast("Any", log)).append([])
     assert log.syncs == 1
 
 
@@ -257,18 +253,17 @@ def test_silver_has_the_chat_of_a_message_as_its_channel() -> None:
     }
 
 
-def test_files_and_lines_are_known_by_their_rows() -> None:
+def test_lines_are_known_by_their_rows() -> None:
     spark = FakeSpark()
     spark.rows = [{"source_file": "a", "raw": "{"}, {"source_file": "a", "raw": "["}, {"source_file": "b", "raw": "("}]
     table = _table(spark)
-    assert table.known_files({"a", "c"}) == {"a"}
     assert table.known_lines({"a", "c"}) == {("a", "{"), ("a", "[")}
 
 
 def test_nothing_is_read_where_nothing_is_asked_for() -> None:
     spark = FakeSpark()
     table = _table(spark)
-    assert (table.known([]), table.known_files([]), table.known_lines([])) == (set(), set(), set())
+    assert (table.known([]), table.known_lines([])) == (set(), set())
     assert spark.calls == []
 
 

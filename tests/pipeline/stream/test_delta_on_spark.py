@@ -59,33 +59,16 @@ def test_a_table_is_created_with_the_declared_columns_types_and_comments_and_the
 def test_rows_can_be_added_but_neither_changed_nor_removed(spark: SparkSession, tmp_path: Path, statement: str) -> None:
     table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
     table.ensure()
-    table.append([_bad(0)], "query", 0)
+    table.append([_bad(0)])
     with pytest.raises(Exception, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
         spark.sql(statement.replace("{}", table._sql_name)).collect()
     assert len(_rows(tmp_path / "quarantine")) == 1
 
 
-def test_rows_are_appended_once_for_a_query_and_batch(spark: SparkSession, tmp_path: Path) -> None:
-    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
-    table.ensure()
-    table.append([_bad(0), _bad(1)], "query", 5)
-    table.append([_bad(0), _bad(1)], "query", 5)
-    table.append([_bad(2)], "query", 4)
-    assert sorted(row["reason"] for row in _rows(tmp_path / "quarantine")) == ["reason 0", "reason 1"]
-
-
-def test_a_new_checkpoint_counts_its_batches_from_zero_and_loses_none(spark: SparkSession, tmp_path: Path) -> None:
-    table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
-    table.ensure()
-    table.append([_bad(0)], "old query", 7)
-    table.append([_bad(1)], "new query", 0)
-    assert sorted(row["reason"] for row in _rows(tmp_path / "quarantine")) == ["reason 0", "reason 1"]
-
-
 def test_nothing_to_append_makes_no_commit(spark: SparkSession, tmp_path: Path) -> None:
     table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
     table.ensure()
-    table.append([], "query", 0)
+    table.append([])
     assert deltalake.DeltaTable(str(tmp_path / "quarantine")).version() == 0
 
 
@@ -94,7 +77,7 @@ def test_a_silver_row_keeps_ids_beyond_53_bits_and_every_script(spark: SparkSess
     reply = answered(part("да 🎉", PartState.SENT, message_id=far), text="ча́й?", chat_id=-far, message_id=far)
     table = DeltaTable(SILVER, str(tmp_path / "silver"), spark)
     table.ensure()
-    table.append([silver_row(reply, processed_at=datetime(2026, 1, 2, tzinfo=UTC), batch_id=3)], "query", 3)
+    table.append([silver_row(reply, processed_at=datetime(2026, 1, 2, tzinfo=UTC), batch_id=3)])
     [row] = _rows(tmp_path / "silver")
     assert (row["message_id"], row["channel_id"], row["reply_message_ids"]) == (far, -far, [far])
     assert (row["user_message"], row["llm_response"]) == ("ча́й?", "да 🎉")
@@ -106,18 +89,17 @@ def test_a_table_knows_which_messages_it_has(spark: SparkSession, tmp_path: Path
     table.ensure()
     here, no_message, replayed = Identity(42, 1, 7, 3), Identity(42, 2, None, None), Identity(42, 1, 7, 3, "replay:r")
     empty = dict.fromkeys(BRONZE.column_names) | {"source_file": "1-1-1.jsonl"}
-    table.append([empty | identity._asdict() for identity in (here, no_message, replayed)], "query", 0)
+    table.append([empty | identity._asdict() for identity in (here, no_message, replayed)])
     others = [Identity(42, 1, 8, 3), Identity(42, 9, 7, 3), Identity(42, 1, 7, 3, "replay:s")]
     assert table.known([here, no_message, replayed, *others]) == {here, no_message, replayed}
     assert table.known([]) == set()
-    assert table.known_files(["1-1-1.jsonl", "2-2-2.jsonl"]) == {"1-1-1.jsonl"}
 
 
 def test_silver_knows_its_messages_by_their_channel(spark: SparkSession, tmp_path: Path) -> None:
     reply = answered(part("a", PartState.SENT, message_id=1))
     table = DeltaTable(SILVER, str(tmp_path / "silver"), spark)
     table.ensure()
-    table.append([silver_row(reply, processed_at=NOON, batch_id=0)], "query", 0)
+    table.append([silver_row(reply, processed_at=NOON, batch_id=0)])
     other = reply.question.identity._replace(chat_id=8)
     assert table.known([reply.question.identity, other]) == {reply.question.identity}
 
@@ -125,7 +107,7 @@ def test_silver_knows_its_messages_by_their_channel(spark: SparkSession, tmp_pat
 def test_quarantine_knows_its_lines_by_file_and_text(spark: SparkSession, tmp_path: Path) -> None:
     table = DeltaTable(QUARANTINE, str(tmp_path / "quarantine"), spark)
     table.ensure()
-    table.append([_bad(0)], "query", 0)
+    table.append([_bad(0)])
     assert table.known_lines(["file", "another"]) == {("file", "raw")}
     assert table.known_lines(["another"]) == set()
 
@@ -135,7 +117,7 @@ def test_a_column_that_an_older_table_lacks_is_added_and_its_rows_stay(spark: Sp
     place = str(tmp_path / "quarantine")
     before = DeltaTable(older, place, spark)
     before.ensure()
-    before.append([{name: value for name, value in _bad(0).items() if name != "batch_id"}], "query", 0)
+    before.append([{name: value for name, value in _bad(0).items() if name != "batch_id"}])
     DeltaTable(QUARANTINE, place, spark).ensure()
     assert [(row["reason"], row["batch_id"]) for row in _rows(tmp_path / "quarantine")] == [("reason 0", None)]
 
@@ -154,13 +136,13 @@ def test_a_table_that_requires_a_value_which_is_not_written_is_refused_by_name(
     columns = ", ".join(f"`{column.name}` {column.type}" for column in QUARANTINE.columns)
     spark.sql(f"CREATE TABLE {table._sql_name} ({columns}, `extra` string NOT NULL) USING delta")
     with pytest.raises(Exception, match="NOT NULL"):
-        table.append([_bad(0)], "query", 0)
+        table.append([_bad(0)])
     for refuses in (table.check, table.ensure):
         with pytest.raises(TableError, match=r"quarantine has the column extra, NOT NULL, .*") as refused:
             refuses()
     spark.sql(str(refused.value).partition(" it, or ")[2])  # what the message says
     table.ensure()
-    table.append([_bad(0)], "query", 0)
+    table.append([_bad(0)])
     assert [row["extra"] for row in _rows(tmp_path / "quarantine")] == [None]
 
 
@@ -193,7 +175,7 @@ def test_bronze_with_a_message_of_any_year_is_readable_in_nanoseconds(
     row = bronze_row(update, Disposition.ANSWER, source_file="1-1-1.jsonl", ingested_at=NOON, batch_id=0)
     table = DeltaTable(BRONZE, str(tmp_path / "bronze"), spark)
     table.ensure()
-    table.append([row], "query", 0)
+    table.append([row])
     wanted = datetime.fromtimestamp(date, UTC) if kept else None
     (read,) = _rows(tmp_path / "bronze")
     assert (read["date"], json.loads(read["raw"])["message"]["date"]) == (wanted, date)

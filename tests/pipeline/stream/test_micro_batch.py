@@ -6,26 +6,17 @@ import pytest
 
 from pipeline.messages.origin import Probe, probe_update
 from pipeline.stream.micro_batch import (
-    SILVER_LAG,
     Batch,
-    EarlierWork,
     LandedUpdate,
     MalformedLine,
-    RecentIdentities,
+    Recent,
     RoutedUpdate,
-    files_of_earlier_queries,
-    identities_to_look_up,
-    injected_without_rows,
     is_distributed,
-    may_settle,
-    more_landed,
-    new_malformed,
-    new_updates,
+    may_be_known,
     question_of,
     questions,
     read_batch,
     routed,
-    split_left_files,
 )
 from pipeline.telegram.routing import Disposition
 from pipeline.telegram.update import Malformed
@@ -133,12 +124,6 @@ def answerable(*numbers: int, file: str = "f") -> list[RoutedUpdate]:
     return routed(batch(file, updates=numbered(*numbers, file=file)), BOT, frozenset())
 
 
-def test_a_batch_knows_the_first_and_the_last_of_its_files_by_their_numbers() -> None:
-    files = batch("9-1-1.jsonl", "10-tick.jsonl", "8-injected-x.jsonl")
-    assert (files.oldest_seq, files.newest_seq) == (8, 10)
-    assert (batch().oldest_seq, batch().newest_seq) == (0, 0)
-
-
 def test_every_update_has_its_disposition_and_keeps_its_place() -> None:
     updates = [*numbered(1), LandedUpdate(parsed_message("b", kind="edited_message"), "g"), *numbered(3)]
     found = routed(batch(updates=updates), BOT, frozenset())
@@ -159,58 +144,40 @@ def test_a_chat_that_is_not_allowed_is_not_answered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch_id", "file", "expected"),
-    [(4, "20-1-1.jsonl", False), (3, "20-1-1.jsonl", True), (4, "15-1-1.jsonl", True), (4, "9-1-1.jsonl", True)],
-    ids=["new", "planned", "left by an earlier query", "put back from before this run"],
+    ("file", "expected"),
+    [
+        ("20-1-1.jsonl", False),
+        ("10-1-1.jsonl", False),
+        ("9-1-1.jsonl", True),
+        ("20-injected-x.jsonl", True),
+        ("x", True),
+    ],
 )
-def test_rows_may_be_in_the_tables_after_a_plan_a_former_query_or_a_file_that_was_put_back(
-    batch_id: int, file: str, expected: bool
-) -> None:
-    earlier = EarlierWork(planned=3, files=frozenset({"15-1-1.jsonl"}), run_began=10)
-    assert earlier.may_include(batch(file, "20-2-2.jsonl"), batch_id) is expected
+def test_files_from_before_the_run_and_injected_ones_may_be_known_to_the_tables(file: str, expected: bool) -> None:
+    assert may_be_known(file, run_began=10) is expected
 
 
-def test_a_batch_of_nothing_has_no_rows_in_the_tables() -> None:
-    assert EarlierWork(run_began=10).may_include(batch(), 0) is False
-
-
-def test_files_of_earlier_queries_are_those_with_lower_numbers_and_all_injected_ones() -> None:
-    names = ["9-1-1.jsonl", "10-1-1.jsonl", "11-injected-x.jsonl", "no number"]
-    assert files_of_earlier_queries(names, 10) == {"9-1-1.jsonl", "11-injected-x.jsonl", "no number"}
-    assert files_of_earlier_queries(names, float("inf")) == set(names)
-
-
-def test_only_injected_updates_are_looked_up_unless_rows_may_be_there() -> None:
-    updates = [*numbered(1), *numbered(2, origin=True)]
-    own, injected = (item.update.identity for item in updates)
-    assert identities_to_look_up(batch(updates=updates), earlier=False) == [injected]
-    assert identities_to_look_up(batch(updates=updates), earlier=True) == [own, injected]
-
-
-def test_the_identities_that_were_seen_longest_ago_are_forgotten_first() -> None:
-    one, two, three, four = (item.update.identity for item in numbered(1, 2, 3, 4))
-    recent = RecentIdentities(most=2)
-    recent.add([one, two])
-    recent.add([three])
-    assert [identity in recent for identity in (one, two, three, four)] == [False, True, True, False]
+def test_what_was_seen_longest_ago_is_forgotten_first() -> None:
+    recent = Recent[int](most=2)
+    recent.add([1, 2])
+    recent.add([3])
+    assert [number in recent for number in (1, 2, 3, 4)] == [False, True, True, False]
 
 
 # Questions
 
 
-def test_a_question_is_new_unless_silver_this_run_or_the_journal_has_it() -> None:
-    updates = answerable(1, 2, 3, 4)
-    in_silver, recent, journaled, new = (item.identity for item in updates)
-    found = questions(updates, BOT, in_silver={in_silver}, recent={recent}, in_journal=lambda key: key == journaled.key)
-    assert [question.identity for question in found.open] == [journaled, new]
-    assert [question.identity for question in found.new] == [new]
+def test_a_question_is_new_unless_this_run_or_the_journal_has_it() -> None:
+    updates = answerable(1, 2, 3)
+    recent, journaled, new = (item.identity for item in updates)
+    found = questions(updates, BOT, recent={recent}, in_journal=lambda key: key == journaled.key)
+    assert [question.identity for question in found] == [new]
 
 
 @pytest.mark.parametrize("disposition", [item for item in Disposition if item is not Disposition.ANSWER])
 def test_an_update_with_another_disposition_is_not_a_question(disposition: Disposition) -> None:
     updates = [item._replace(disposition=disposition) for item in answerable(1)]
-    found = questions(updates, BOT, in_silver=set(), recent=(), in_journal=lambda key: False)
-    assert (found.open, found.new) == ([], [])
+    assert questions(updates, BOT, recent=(), in_journal=lambda key: False) == []
 
 
 @pytest.mark.parametrize(
@@ -221,58 +188,7 @@ def test_the_executors_get_a_batch_above_a_number_of_questions(above: int | None
     assert is_distributed(new, above) is expected
 
 
-# Rows
-
-
-def test_an_update_is_new_unless_bronze_or_this_run_has_it_whatever_its_disposition() -> None:
-    updates = answerable(1, 2, 3)
-    updates[2] = updates[2]._replace(disposition=Disposition.EDIT)
-    assert new_updates(updates, in_bronze={updates[0].identity}, recent={updates[1].identity}) == [updates[2]]
-
-
-def test_a_malformed_line_is_new_unless_quarantine_has_it_of_the_same_file() -> None:
-    one, two, three = (MalformedLine(Malformed("bad", raw), file) for raw, file in (("{", "a"), ("[", "a"), ("{", "b")))
-    assert new_malformed(batch(malformed=[one, two, three]), {("a", "{")}) == [two, three]
-
-
-def test_an_injected_file_has_no_rows_if_it_brought_neither_a_new_update_nor_a_bad_line() -> None:
-    files = [f"{number}-injected-x.jsonl" for number in (1, 2, 3)]
-    bad = [MalformedLine(Malformed("bad", "{"), files[0])]
-    new = answerable(1, file=files[1])
-    assert injected_without_rows(batch(*files, "4-1-1.jsonl", malformed=bad), new) == {files[2]}
-
-
-def test_ticks_before_the_batch_are_done_and_other_left_files_are_looked_up_in_order() -> None:
-    left = {"9-tick.jsonl", "11-tick.jsonl", "8-1-1.jsonl", "7-1-1.jsonl"}
-    assert split_left_files(left, batch("10-1-1.jsonl")) == (
-        ["9-tick.jsonl"],
-        ["11-tick.jsonl", "7-1-1.jsonl", "8-1-1.jsonl"],
-    )
-    assert split_left_files(left, batch("10-1-1.jsonl"), most=1)[1] == ["11-tick.jsonl"]
-
-
-# Waiting, and silver
-
-
-@pytest.mark.parametrize(("newest_landed", "expected"), [(11, True), (10, False), (0, False)])
-def test_more_was_landed_if_a_file_is_newer_than_the_batchs(newest_landed: int, expected: bool) -> None:
-    assert more_landed(batch("9-1-1.jsonl", "10-1-1.jsonl"), newest_landed) is expected
-
-
-@pytest.mark.parametrize(
-    ("named", "others_wait", "since_settled", "expected"),
-    [
-        (False, False, 0.0, True),
-        (False, True, SILVER_LAG, False),
-        (False, True, SILVER_LAG + 0.01, True),
-        (True, True, 0.0, True),
-    ],
-)
-def test_silver_is_written_if_nobody_waits_if_it_lags_or_if_the_replies_are_named(
-    named: bool, others_wait: bool, since_settled: float, expected: bool
-) -> None:
-    assert may_settle(named=named, others_wait=others_wait, since_settled=since_settled) is expected
-
-
-def test_silver_may_lag_three_seconds() -> None:
-    assert SILVER_LAG == 3.0
+def test_a_malformed_line_is_known_by_its_file_and_its_text() -> None:
+    keys = [MalformedLine(Malformed(why, raw), file).key for why, raw, file in ("x{a", "y{a", "x[a", "x{b")]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3

@@ -1,194 +1,244 @@
-"""The table writer by itself, over tables in memory, a real journal and a real landing."""
+"""Rounds of the table writer, over tables in memory, a real journal and a real landing."""
 
 from __future__ import annotations
 
+import itertools
+import threading
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import OperatorError
-from pipeline.replies.reply import PartState
-from pipeline.stream.micro_batch import Batch, read_batch, routed
-from pipeline.stream.table_writer import TableWriter
-from tests.support.replies import answered, part
-from tests.support.stream import Event, FakeClock, FakeTables, RecordingJournal, RecordingLanding
-from tests.support.updates import BOT, envelope, raw_update
-
-
-class World:
-    def __init__(self, folder: Path) -> None:
-        self.events: list[Event] = []
-        self.clock = FakeClock()
-        self.tables = FakeTables(self.events)
-        self.folder = folder / "landing"
-        self.landing = RecordingLanding(self.folder, BOT.id, self.clock, self.events)
-        self.journal = RecordingJournal(folder / "journal", self.events)
-        self.writer = TableWriter(self.landing, self.journal, self.clock)
-
-    def land(self) -> str:
-        path = self.landing.land([raw_update()])
-        assert path is not None
-        return path.name
-
-    def answered(self, text: str, seq: int) -> None:
-        self.journal.record(answered(part("hello", PartState.SENT, 1), text=text, seq=seq))
-
-    def release(self, *files: str, query: str = "query", batch_id: int = 0) -> None:
-        self.writer.release_committed(self.tables, Batch(files=frozenset(files)), query, batch_id)
-
-    def settle(self, batch_id: int = 0, *, query: str = "query", others_wait: bool = False) -> int:
-        return self.writer.settle(self.tables, query, batch_id, others_wait=others_wait)
-
-    def silver(self) -> list[str]:
-        return [row["user_message"] for row in self.tables.silver.rows]
-
-    @property
-    def waiting(self) -> set[str]:
-        return {path.name for path in self.landing.waiting()}
+from pipeline.stream import table_writer
+from pipeline.stream.table_writer import ROUND_AFTER
+from tests.support.stream import StreamWorld
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> StreamWorld:
+    return StreamWorld(tmp_path)
 
 
-def test_updates_and_malformed_lines_become_rows_with_their_file_and_batch(world: World) -> None:
-    batch = read_batch([(envelope(raw_update()), "a"), ("{", "b")], BOT.id)
-    world.writer.append_updates(world.tables, routed(batch, BOT, frozenset()), "query", 3)
-    world.writer.append_malformed(world.tables, batch.malformed, "query", 3)
+# What a round writes, in which order
+
+
+def test_a_round_lets_go_only_what_is_durable(world: StreamWorld) -> None:
+    world.process(world.land("a"), world.write("1-0-0.jsonl", "garbage\n"))
+    world.lanes.finish()
+    world.events.clear()
+    world.writer.write()
+    assert [name for name in world.steps() if not name.endswith("lines")] == [
+        "silver append", "durable", "journal forget",
+        "bronze append", "quarantine append", "durable", "finish",
+    ]  # fmt: skip
+    assert (world.silver(), world.bronze(), world.quarantine()) == (["a"], ["a"], ["garbage"])
+    assert (world.waiting, world.journal.replies()) == (set(), {})
+
+
+def test_a_row_says_by_which_file_and_batch_it_came(world: StreamWorld) -> None:
+    file = world.land("a")
+    world.process(file, batch_id=3)
+    world.answer()
     [row] = world.tables.bronze.rows
-    assert (row["text"], row["disposition"], row["source_file"], row["batch_id"]) == ("hi", "answer", "a", 3)
-    [row] = world.tables.quarantine.rows
-    assert (row["raw"], row["source_file"], row["batch_id"]) == ("{", "b", 3)
+    assert (row["source_file"], row["batch_id"], row["disposition"]) == (file, 3, "answer")
     assert row["ingested_at"].tzinfo is not None
+    assert world.tables.silver.rows[0]["batch_id"] == 3
 
 
-def test_terminal_replies_are_appended_in_their_order_of_arrival_and_open_ones_are_not(world: World) -> None:
-    world.answered("b", 2)
-    world.answered("a", 1)
-    world.journal.record(answered("pending", text="c", seq=3))
-    assert world.settle() == 2
-    assert world.silver() == ["a", "b"]
+def test_a_reply_reaches_silver_once_it_is_finished_and_its_update_does_not_wait_for_it(world: StreamWorld) -> None:
+    world.process(world.land("a"))
+    world.writer.write()
+    assert (world.bronze(), world.silver(), world.waiting) == (["a"], [], set())
+    world.answer()
+    assert (world.bronze(), world.silver()) == (["a"], ["a"])
 
 
-def test_nothing_to_settle_writes_neither_the_journal_nor_the_table(world: World) -> None:
-    assert world.settle() == 0
-    assert world.events == []
+def test_replies_are_appended_in_their_order_of_arrival(world: StreamWorld) -> None:
+    for text in "abc":
+        world.process(world.land(text))
+    world.answer()
+    assert world.silver() == ["a", "b", "c"]
 
 
-def test_a_reply_is_settled_by_one_batch_only(world: World) -> None:
-    world.answered("a", 1)
-    assert [world.settle(0), world.settle(1)] == [1, 0]
-    assert world.silver() == ["a"]
+def test_what_many_micro_batches_bring_is_one_append(world: StreamWorld) -> None:
+    for number in range(20):
+        world.process(world.land(f"message {number}"), batch_id=number)
+    world.answer()
+    assert (world.tables.bronze.commits, world.tables.silver.commits) == (1, 1)
+    assert len(world.bronze()) == len(world.silver()) == 20
 
 
-def test_silver_waits_for_its_lag_while_other_messages_wait(world: World) -> None:
-    world.answered("a", 1)
-    assert world.settle(others_wait=True) == 0
-    world.clock.seconds += 3.1
-    assert world.settle(others_wait=True) == 1
-    world.answered("b", 2)
-    assert world.settle(1, others_wait=True) == 0, "the lag counts from the last append"
+def test_a_round_has_so_many_rows_at_most_and_the_rest_comes_in_the_next_ones(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_writer, "_MOST_ROWS", 4)
+    world.process(world.land(*"abcdef"))
+    for text in "ghi":
+        world.process(world.land(text))
+    world.lanes.finish()
+    rows = []
+    while not world.writer.idle:
+        world.writer.write()
+        rows.append((len(world.bronze()), len(world.silver())))
+    assert rows == [(6, 4), (9, 8), (9, 9)], "the updates of one micro-batch stay together"
 
 
-def test_a_replayed_batch_settles_at_once_what_it_had_named(world: World) -> None:
-    world.answered("a", 1)
+def test_a_lost_lease_lets_nothing_be_appended(world: StreamWorld) -> None:
+    world.process(world.land("a"))
+    world.lanes.finish()
+    world.journal.confirm = lambda: (_ for _ in ()).throw(OperatorError("it is another run's"))
+    with pytest.raises(OperatorError):
+        world.writer.write()
+    assert (world.bronze(), world.silver()) == ([], [])
+
+
+# When a round is due
+
+
+def test_a_round_is_due_when_its_first_row_has_waited(world: StreamWorld) -> None:
+    assert not world.writer.due
+    world.process(world.land("a"))
+    assert not world.writer.due
+    world.clock.seconds += ROUND_AFTER - 0.1
+    world.process(world.land("b"))
+    assert not world.writer.due
+    world.clock.seconds += 0.1
+    assert world.writer.due
+    world.writer.write()
+    assert not world.writer.due
+
+
+def test_a_finished_reply_is_waited_for_as_long(world: StreamWorld) -> None:
+    world.process(world.land("a"))
+    world.writer.write()
+    world.lanes.finish()
+    assert not world.writer.due
+    world.clock.seconds += ROUND_AFTER
+    assert world.writer.due
+
+
+def test_an_idle_writer_appends_nothing(world: StreamWorld) -> None:
+    world.process(world.land("a"))
+    world.answer()
+    commits = world.tables.bronze.commits + world.tables.silver.commits
+    for _ in range(100):
+        world.clock.seconds += 10
+        assert not world.writer.due
+    world.writer.write()
+    assert world.tables.bronze.commits + world.tables.silver.commits == commits
+
+
+def test_a_table_gets_no_two_appends_within_two_seconds(world: StreamWorld) -> None:
+    appended: list[float] = []
+    for number in range(200):
+        world.clock.seconds += 0.1
+        world.process(world.land(f"message {number}"), batch_id=number)
+        world.lanes.finish()
+        if world.writer.due:
+            world.writer.write()
+            appended.append(world.clock.seconds)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(appended)]
+    assert len(gaps) >= 6
+    assert 2.0 <= min(gaps) <= max(gaps) <= 3.0
+
+
+def test_so_many_rows_as_one_round_takes_do_not_wait(world: StreamWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_writer, "_MOST_ROWS", 3)
+    world.process(world.land("a", "b"))
+    assert not world.writer.due
+    world.process(world.land("c"))
+    assert world.writer.due
+
+
+def test_micro_batches_wait_while_more_rows_wait_than_fit_into_memory(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_writer, "_ROOM", 2)
+    world.process(world.land("a", "b"))
+    assert not world.writer.wait_for_room(0.01)
+    waited = threading.Thread(target=lambda: world.writer.wait_for_room(10))
+    waited.start()
+    world.writer.write()
+    waited.join(5)
+    assert not waited.is_alive()
+    assert world.writer.wait_for_room(0)
+
+
+# What fails, and what a kill leaves
+
+
+@pytest.mark.parametrize("table", ["bronze", "silver", "quarantine"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_failed_append_is_made_again_and_no_row_is_there_twice(world: StreamWorld, table: str, when: str) -> None:
+    world.process(world.land("a"), world.write("1-0-0.jsonl", "garbage\n"))
+    world.lanes.finish()
+    setattr(getattr(world.tables, table), f"fails_{'with' if when == 'before' else 'after'}", OSError("disk"))
+    with pytest.raises(OSError, match="disk"):
+        world.writer.write()
+    assert not world.writer.idle
+    world.writer.write()
+    assert world.writer.idle
+    assert (world.silver(), world.bronze(), world.quarantine()) == (["a"], ["a"], ["garbage"])
+    assert (world.waiting, world.journal.replies()) == (set(), {})
+
+
+def test_a_silver_that_fails_does_not_keep_bronze_from_being_written(world: StreamWorld) -> None:
+    world.process(world.land("a"))
+    world.lanes.finish()
     world.tables.silver.fails_with = OSError("disk")
     with pytest.raises(OSError, match="disk"):
-        world.settle()
-    world.answered("b", 2)
-    assert world.settle(others_wait=True) == 1
-    assert world.silver() == ["a"]
+        world.writer.write()
+    assert (world.bronze(), world.silver()) == (["a"], [])
 
 
-def test_the_journal_keeps_replies_until_a_later_batch_of_the_same_query_begins(world: World) -> None:
-    world.answered("a", 1)
-    world.settle(5)
-    world.release(batch_id=5)
-    assert len(world.journal.replies()) == 1
-    world.release(batch_id=6)
-    assert (world.journal.replies(), world.journal.settlements()) == ({}, [])
-
-
-@pytest.mark.parametrize("batch_id", [0, 20], ids=["lower batch ids", "higher batch ids"])
-def test_a_settlement_of_another_query_is_ended_and_what_silver_lacks_is_settled_again(
-    world: World, batch_id: int
+@pytest.mark.parametrize("step", ["durable", "forget", "finish"])
+def test_what_fails_after_an_append_makes_no_row_appear_twice(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    world.answered("a", 1)
-    world.settle(9, query="gone")
-    world.answered("b", 2)
-    world.tables.silver.fails_with = OSError("killed")
+    world.process(world.land("a"))
+    world.lanes.finish()
+
+    def fail(*_: object) -> None:
+        raise OSError("full")
+
+    with monkeypatch.context() as patched:
+        owner: object
+        owner, name = {
+            "durable": (world.writer, "_made_durable"),
+            "forget": (world.journal, "forget"),
+            "finish": (world.landing, "finish"),
+        }[step]
+        patched.setattr(owner, name, fail)
+        with pytest.raises(OSError, match="full"):
+            world.writer.write()
+    world.writer.write()
+    assert (world.silver(), world.bronze()) == (["a"], ["a"])
+    assert (world.waiting, world.journal.replies()) == (set(), {})
+
+
+@pytest.mark.parametrize("table", ["bronze", "silver", "quarantine"])
+def test_a_kill_after_an_append_makes_no_row_appear_twice(world: StreamWorld, table: str) -> None:
+    world.process(world.land("a"), world.write("1-0-0.jsonl", "garbage\n"))
+    world.lanes.finish()
+    getattr(world.tables, table).fails_after = OSError("killed")
     with pytest.raises(OSError, match="killed"):
-        world.settle(10, query="gone")
-    world.release(batch_id=batch_id)
-    assert [reply.question.text for reply in world.journal.unsettled()] == ["b"]
-    assert world.settle(batch_id) == 1
+        world.writer.write()
+    world.run()
+    while not world.leftover.done:
+        world.leftover.step()
+    world.writer.write()
+    assert (world.silver(), world.bronze(), world.quarantine()) == (["a"], ["a"], ["garbage"])
+    assert (world.waiting, world.journal.replies()) == (set(), {})
+
+
+def test_what_an_earlier_run_finished_is_looked_up_in_silver_only_once(world: StreamWorld) -> None:
+    world.process(world.land("a"))
+    world.lanes.finish()
+    world.run()
+    world.writer.write()
+    assert ("silver known", 1) in world.events
+    world.process(world.land("b"))
+    world.events.clear()
+    world.answer()
+    assert "silver known" not in world.steps()
     assert world.silver() == ["a", "b"]
-
-
-def test_a_file_that_is_read_is_finished_when_a_later_batch_begins_that_does_not_read_it_too(world: World) -> None:
-    first, second = world.land(), world.land()
-    world.writer.mark_read([first, second])
-    world.release(first, batch_id=1)
-    assert world.waiting == {first}
-    world.release(batch_id=2)
-    assert world.waiting == set()
-
-
-def test_a_finished_file_that_is_put_back_is_not_finished_unread(world: World) -> None:
-    file = world.land()
-    world.writer.mark_read([file])
-    world.release(batch_id=1)
-    assert world.waiting == set()
-    (world.folder / file).write_text("put back\n")
-    world.release(batch_id=2)
-    assert world.waiting == {file}
-
-
-def test_a_file_that_is_not_marked_as_read_stays(world: World) -> None:
-    file = world.land()
-    world.release(batch_id=1)
-    assert world.waiting == {file}
-
-
-def test_files_that_may_be_left_are_looked_up_once(world: World) -> None:
-    file = world.land()
-    batch = read_batch([(envelope(raw_update()), file)], BOT.id)
-    world.writer.new_query(files_may_be_left=True)
-    world.release()
-    assert world.waiting == {file}
-    world.writer.append_updates(world.tables, routed(batch, BOT, frozenset()), "query", 0)
-    world.release(batch_id=1)
-    assert world.waiting == {file}
-    world.writer.new_query(files_may_be_left=True)
-    world.release(batch_id=2)
-    assert world.waiting == set()
-
-
-def test_files_of_the_batch_itself_are_not_finished_although_the_tables_have_them(world: World) -> None:
-    """A batch that is called again may fail again: it is not committed yet."""
-    file = world.land()
-    batch = read_batch([(envelope(raw_update()), file)], BOT.id)
-    world.writer.append_updates(world.tables, routed(batch, BOT, frozenset()), "query", 0)
-    world.writer.new_query(files_may_be_left=True)
-    world.release(file, batch_id=0)
-    assert world.waiting == {file}
-
-
-def test_a_run_that_lost_its_storage_appends_to_no_table(world: World) -> None:
-    batch = read_batch([(envelope(raw_update()), "a"), ("{", "b")], BOT.id)
-    world.answered("a", 1)
-    world.settle(batch_id=3)
-    world.tables.silver.rows.clear()
-
-    def taken() -> None:
-        raise OperatorError("taken over")
-
-    world.journal.confirm = taken
-    with pytest.raises(OperatorError):
-        world.writer.append_updates(world.tables, routed(batch, BOT, frozenset()), "query", 3)
-    with pytest.raises(OperatorError):
-        world.writer.append_malformed(world.tables, batch.malformed, "query", 3)
-    with pytest.raises(OperatorError):
-        world.settle(batch_id=3)
-    assert world.tables.bronze.rows == world.tables.quarantine.rows == world.tables.silver.rows == []

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import OperatorError
 from pipeline.messages.origin import Probe, Replay
-from pipeline.replies.journal import Journal, Settlement
+from pipeline.replies.journal import Journal
 from pipeline.replies.reply import PartState
 from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
@@ -67,7 +67,7 @@ def test_every_stage_is_counted_and_replies_in_silver_do_not_count_as_open(stora
     in_silver = answered(part("x", PartState.SENT, 1), seq=1)
     lost = answered(part("x", PartState.UNKNOWN, None, "no response"), seq=2, message_id=102)
     journal.record(in_silver, lost, accepted(seq=3), answered("to send", seq=4))
-    journal.settle(Settlement(query_id="q", batch_id=0, keys=(in_silver.key,)))
+    journal.forget([in_silver.key])
     append(SILVER, Path(storage.silver), _silver(101, "sent"), _silver(90, "unknown", "the process ended"))
     append(
         BRONZE,

@@ -1,0 +1,82 @@
+"""What earlier runs left in the landing: their micro-batches may have read these files, and no table has their rows.
+
+Spark reads no file again whose micro-batch it has committed. So the files are read here, once, and their rows go to the
+table writer. A file with a question that was never accepted is left to Spark, which then has not committed its
+micro-batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+import structlog
+
+from pipeline.replies.journal import Journal
+from pipeline.storage.landing import Landing
+from pipeline.stream.micro_batch import Batch, may_be_known, questions, read_batch, routed
+from pipeline.stream.processor import KnownMessages, Rows
+from pipeline.stream.table_writer import EARLIER
+from pipeline.telegram.bot import Bot
+
+log = structlog.get_logger(__name__)
+
+_FILES = 50
+"""Files of one step."""
+
+
+class Leftover:
+    """Hands the rows of such files to the table writer, step by step. For the writer's thread only."""
+
+    def __init__(
+        self,
+        landing: Landing,
+        bot: Bot,
+        journal: Journal,
+        silver: KnownMessages,
+        rows: Rows,
+        *,
+        allowed_chats: Collection[int] = (),
+    ) -> None:
+        """Note which files are there. Raises OSError."""
+        self._landing = landing
+        self._bot = bot
+        self._journal = journal
+        self._silver = silver
+        self._rows = rows
+        self._allowed_chats = allowed_chats
+        names = sorted(path.name for path in landing.waiting())
+        self._files = deque(name for name in names if may_be_known(name, landing.first_seq))
+
+    @property
+    def done(self) -> bool:
+        return not self._files
+
+    def step(self) -> None:
+        """Take the next files. Raises OSError and what `silver` raises; these files then are taken again."""
+        names = [self._files[i] for i in range(min(_FILES, len(self._files)))]
+        lines = [(name, read) for name in names if (read := self._landing.read(name)) is not None]
+        batches = {name: read_batch([(line, name) for line in read], self._bot.id) for name, read in lines}
+        not_accepted = self._not_accepted(batches)
+        for name, batch in batches.items():
+            if name not in not_accepted:
+                self._rows.add(routed(batch, self._bot, self._allowed_chats), batch.malformed, [name], EARLIER)
+        for _ in names:
+            self._files.popleft()
+        log.info("files of earlier runs", files=len(batches), left_to_the_stream=len(not_accepted))
+
+    def _not_accepted(self, batches: dict[str, Batch]) -> set[str]:
+        """The files with a question that neither the journal nor silver has."""
+        asked = {
+            name: questions(
+                routed(batch, self._bot, self._allowed_chats),
+                self._bot,
+                recent=(),
+                in_journal=lambda key: self._journal.get(key) is not None,
+            )
+            for name, batch in batches.items()
+        }
+        to_look_up = [question.identity for questions_of_file in asked.values() for question in questions_of_file]
+        # After the journal: a reply leaves it only once silver has its row.
+        answered = self._silver.known(to_look_up) if to_look_up else set()
+        return {name for name, some in asked.items() if any(one.identity not in answered for one in some)}
