@@ -436,7 +436,7 @@ def test_no_page_has_a_word_that_readers_stumbled_over(page: Path) -> None:
 def test_the_glossary_has_the_products_own_words() -> None:
     defined = re.findall(r"^\| ([^|]+) \| ", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     words = (
-        "update question answer outcome reply part lane landing journal settlement tick origin probe replay injected "
+        "update question answer outcome reply part lane landing journal round tick origin probe replay injected "
         "micro-batch checkpoint"
     )
     assert set(words.split()) <= set(defined)
