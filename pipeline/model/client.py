@@ -179,7 +179,7 @@ class Model:
                 body = {"model": self._settings.model, "messages": messages, **options}
                 try:
                     # Not `chat.completions.create`: it looks at each part of the request and of the response by their
-                    # declared types, which takes twice as long as the whole rest of the call, and checks nothing.
+                    # declared types, which takes as long as the rest of the call, and checks nothing.
                     response = client.post("/chat/completions", cast_to=httpx.Response, body=body)
                 except openai.APIError as error:
                     other = dialect.alternative(error, text)
