@@ -27,6 +27,8 @@ from pipeline.platform.address import shown_address
 
 _IDLE_LIMIT = 5.0
 """Seconds after which an idle connection is not used again, as in the openai client."""
+_MOST_UNSENT = 1 << 16
+"""Bytes that are kept back."""
 
 
 def bounded_client(base_url: str) -> httpx.Client:
@@ -233,18 +235,33 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """Reads and writes within the bounds of the call that this thread makes."""
+    """Reads and writes within the bounds of the call that this thread makes.
+
+    What is written leaves when something is read: head and body of a request in one packet, since each system call also
+    lets all other threads go first.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._unsent = bytearray()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        # The server may have closed the connection early, and said why.
+        with contextlib.suppress(httpcore.WriteError):
+            self._send()
         read = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
         current_bounds().take(len(read))
         return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+        if self._unsent and len(self._unsent) + len(buffer) > _MOST_UNSENT:
+            self._send(timeout)
+        self._unsent += buffer
+
+    def _send(self, timeout: float | None = None) -> None:
+        if self._unsent:
+            unsent, self._unsent = bytes(self._unsent), bytearray()
+            self._stream.write(unsent, _left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -252,6 +269,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        self._send(timeout)
         left = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
 

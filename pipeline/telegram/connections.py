@@ -121,6 +121,8 @@ class _HttpConnection(HTTPConnection):
     """A connection whose requests and responses keep the bounds of the call."""
 
     response_class = _BoundedResponse
+    _unsent: bytearray | None = None
+    """What is to be sent together with what follows."""
 
     def connect(self) -> None:
         with _connecting(self), bounded(Bounds(self.timeout or 0.0, MIB)):
@@ -131,7 +133,19 @@ class _HttpConnection(HTTPConnection):
         if self.sock is not None:
             # As the last response left it, the timeout is what was left of that call.
             self.sock.settimeout(current_bounds().left())
-        super().request(*args, **kwargs)
+        # Head and body in one packet: each system call also lets all other threads go first.
+        unsent = self._unsent = bytearray()
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            self._unsent = None
+        self.send(unsent)
+
+    def send(self, data: Any) -> None:
+        if self._unsent is None:
+            super().send(data)
+        else:
+            self._unsent += data
 
 
 class _HttpsConnection(_HttpConnection, HTTPSConnection):
