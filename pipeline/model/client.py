@@ -5,6 +5,7 @@ Used on the driver and, shipped by Spark, on executors: it imports neither Spark
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Any
 
 import httpx
 import openai
-from openai.types.chat import ChatCompletionMessageParam
 
 from pipeline.errors import SettingsError
 from pipeline.messages.text import storable
@@ -71,6 +71,8 @@ _CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
 
 _PING = "ping"
 
+_Messages = list[dict[str, str]]
+
 
 class Model:
     """A client that turns every attempt into an Outcome and never raises. Thread-safe."""
@@ -91,7 +93,7 @@ class Model:
             outcome = verdict_of(error)
         except SettingsError as error:  # on an executor, whose environment may name another proxy
             outcome = Outcome(verdict=Verdict.UNREACHABLE, reason=str(error))
-        except Exception as error:  # the client names no error for a body that is no completion
+        except Exception as error:  # whatever breaks, what came is no completion
             outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         else:
             outcome = _read(completion)
@@ -122,14 +124,14 @@ class Model:
 
         Returns whether a completion came, and not something else.
         """
-        ping: list[ChatCompletionMessageParam] = [{"role": "user", "content": _PING}]
+        ping: _Messages = [{"role": "user", "content": _PING}]
         try:
             completion = self._complete(access, ping, 1, schema=False, text=_PING)
         except (openai.APIError, SettingsError):
             raise
-        except Exception:  # the client names no error for a body that is no completion
+        except Exception:  # whatever breaks, what came is no completion
             return False
-        return bool(getattr(completion, "choices", None))
+        return bool(_field(completion, "choices"))
 
     def alive(self, access: ModelAccess) -> bool:
         """Whether the server answers a harmless question now."""
@@ -159,25 +161,26 @@ class Model:
                 self._client = (access, client)
             return self._client[1]
 
-    def _messages(self, text: str) -> list[ChatCompletionMessageParam]:
+    def _messages(self, text: str) -> _Messages:
         return [{"role": "system", "content": self._instructions}, {"role": "user", "content": text}]
 
     def _complete(
-        self, access: ModelAccess, messages: list[ChatCompletionMessageParam], tokens: int, *, schema: bool, text: str
-    ) -> Any:
-        """A completion. A form of request that the server refuses is changed, and what it then takes is kept.
+        self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str
+    ) -> object:
+        """A completion's JSON. A form of request that the server refuses is changed, and what it then takes is kept.
 
-        Raises openai.APIError, and other errors for a body that is no completion. `text` is what the user says.
+        Raises openai.APIError, ValueError or RecursionError for a body that is no JSON. `text` is what the user says.
         """
-        dialect = self._dialect
-        # The first use of the client takes a while, which is not the server's.
-        create = self._connected(access).chat.completions.create
+        dialect, client = self._dialect, self._connected(access)
         # For all of it: so that no server can make an attempt longer by refusing first.
         with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES)):
             while True:
                 options = dialect.options(tokens, self._settings.temperature, _SCHEMA if schema else None)
+                body = {"model": self._settings.model, "messages": messages, **options}
                 try:
-                    completion = create(model=self._settings.model, messages=messages, **options)
+                    # Not `chat.completions.create`: it looks at each part of the request and of the response by their
+                    # declared types, which takes as long as the rest of the call, and checks nothing.
+                    response = client.post("/chat/completions", cast_to=httpx.Response, body=body)
                 except openai.APIError as error:
                     other = dialect.alternative(error, text)
                     if other is None:
@@ -187,7 +190,7 @@ class Model:
                     dialect = other
                 else:
                     self._dialect = dialect
-                    return completion
+                    return json.loads(response.content)
 
 
 def verdict_of(error: openai.APIError) -> Outcome:
@@ -223,22 +226,21 @@ def verdict_of(error: openai.APIError) -> Outcome:
     return Outcome(verdict=Verdict.UNREADABLE, reason=reason)
 
 
-def _read(completion: Any) -> Outcome:
-    """The outcome of a response that the client took for a completion. Any field may be missing or of another type."""
-    choices = getattr(completion, "choices", None) or []
-    usage = getattr(completion, "usage", None)
+def _read(completion: object) -> Outcome:
+    """The outcome of a response's JSON. Any field may be missing or of another type."""
+    choices, usage, model = (_field(completion, name) for name in ("choices", "usage", "model"))
     facts: dict[str, Any] = {
-        "model": completion.model if isinstance(getattr(completion, "model", None), str) else None,
+        "model": model if isinstance(model, str) else None,
         "prompt_tokens": _count(usage, "prompt_tokens"),
         "completion_tokens": _count(usage, "completion_tokens"),
     }
-    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = _field(choice, "message")
     if message is None:
         return Outcome(verdict=Verdict.UNREADABLE, reason="no choice in the completion", **facts)
-    if getattr(choices[0], "finish_reason", None) == "content_filter":
+    if _field(choice, "finish_reason") == "content_filter":
         return Outcome(verdict=Verdict.REJECTED, reason="content filter", **facts)
-    refusal = getattr(message, "refusal", None)
-    content = getattr(message, "content", None)
+    refusal, content = _field(message, "refusal"), _field(message, "content")
     if isinstance(refusal, str) and refusal.strip() and not content:
         return Outcome(verdict=Verdict.REJECTED, reason=f"the model refused: {quoted(refusal.strip(), 280)}", **facts)
     answer = read_answer(content)
@@ -248,8 +250,12 @@ def _read(completion: Any) -> Outcome:
     return Outcome(verdict=Verdict.ANSWERED, text=answer, as_asked=is_json_answer(content), **facts)
 
 
-def _count(usage: Any, name: str) -> int | None:
-    value = getattr(usage, name, None)
+def _field(value: object, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _count(usage: object, name: str) -> int | None:
+    value = _field(usage, name)
     return value if isinstance(value, int) else None
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Iterable, Iterator
-from http.cookiejar import DefaultCookiePolicy
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -23,8 +25,10 @@ from pipeline.peers.bounds import TooLarge, TooLate, current_bounds
 from pipeline.peers.encoding import unpacked
 from pipeline.platform.address import shown_address
 
-_POOL: dict[str, Any] = {"max_connections": 1000, "max_keepalive_connections": 100, "keepalive_expiry": 5.0}
-"""The limits that the openai client has by default."""
+_IDLE_LIMIT = 5.0
+"""Seconds after which an idle connection is not used again, as in the openai client."""
+_MOST_UNSENT = 1 << 16
+"""Bytes that are kept back."""
 
 
 def bounded_client(base_url: str) -> httpx.Client:
@@ -33,12 +37,29 @@ def bounded_client(base_url: str) -> httpx.Client:
     It needs `peers.bounds.bounded` around each call, and raises TooLarge and NotUnpacked besides the errors of `httpx`.
     Raises SettingsError for a proxy that can't be used.
     """
-    client = httpx.Client(
+    return _Client(
         transport=_Transport(_proxy_for(base_url)), headers={"Accept-Encoding": "identity"}, follow_redirects=True
     )
-    # A server could set more of them with each response, and they would be kept and sent.
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return client
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keep nothing, and read nothing."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
+class _Client(httpx.Client):
+    """A client without cookies: a server could set more with each response, and they would be kept and sent."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise TypeError("this client has no cookies")
 
 
 def _proxy_for(url: str) -> str | None:
@@ -54,7 +75,7 @@ class _Transport(httpx.BaseTransport):
     """Carries out the requests of a client. Thread-safe."""
 
     def __init__(self, proxy: str | None) -> None:
-        self._pool = _pool(proxy)
+        self._connections = _Connections(_connection_maker(proxy))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(
@@ -63,33 +84,79 @@ class _Transport(httpx.BaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        with _errors_of_httpx():
-            inner = self._pool.handle_request(
-                httpcore.Request(
-                    request.method,
-                    url,
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
+        connection = self._connections.borrow()
+        try:
+            with _errors_of_httpx():
+                inner = connection.handle_request(
+                    httpcore.Request(
+                        request.method,
+                        url,
+                        headers=request.headers.raw,
+                        content=request.stream,
+                        extensions=request.extensions,
+                    )
                 )
-            )
+        except BaseException:
+            self._connections.give_back(connection)
+            raise
         headers = httpx.Headers(inner.headers)
         # The body is unpacked here, within the bounds.
         encoding = headers.pop("Content-Encoding", None)
-        return httpx.Response(
-            inner.status, headers=headers, stream=_Body(inner, encoding), extensions=inner.extensions, request=request
-        )
+        body = _Body(inner, encoding, lambda: self._connections.give_back(connection))
+        return httpx.Response(inner.status, headers=headers, stream=body, extensions=inner.extensions, request=request)
 
     def close(self) -> None:
-        self._pool.close()
+        self._connections.close()
+
+
+class _Connections:
+    """Connections to borrow, each as a pool that has no other. Thread-safe.
+
+    A pool of many looks at all of them at the beginning and at the end of each call, and holds up all other calls
+    meanwhile. The one that was used last is lent first.
+    """
+
+    def __init__(self, make: Callable[[], httpcore.ConnectionPool]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._idle: deque[tuple[httpcore.ConnectionPool, float]] = deque()
+        """With the time of their last use, the latest at the right."""
+        self._closed = False
+
+    def borrow(self) -> httpcore.ConnectionPool:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()[0]
+        return self._make()
+
+    def give_back(self, connection: httpcore.ConnectionPool) -> None:
+        now = time.monotonic()
+        unused = []
+        with self._lock:
+            self._idle.append((connection, now))
+            while self._idle and (self._closed or now - self._idle[0][1] > _IDLE_LIMIT):
+                unused.append(self._idle.popleft()[0])
+        for each in unused:
+            each.close()
+
+    def close(self) -> None:
+        """Close the idle connections now, and each of the others when it is given back."""
+        with self._lock:
+            self._closed = True
+            idle = [connection for connection, _ in self._idle]
+            self._idle.clear()
+        for each in idle:
+            each.close()
 
 
 class _Body(httpx.SyncByteStream):
     """The body of a response. That of an error ends where it becomes too large, since its status says enough."""
 
-    def __init__(self, response: httpcore.Response, encoding: str | None) -> None:
+    def __init__(self, response: httpcore.Response, encoding: str | None, ended: Callable[[], None]) -> None:
+        """`ended` is called once, when the response's connection is free for another call."""
         self._response = response
         self._encoding = encoding
+        self._ended: Callable[[], None] | None = ended
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -100,7 +167,12 @@ class _Body(httpx.SyncByteStream):
                 raise
 
     def close(self) -> None:
-        self._response.close()
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            try:
+                self._response.close()
+            finally:
+                ended()
 
 
 @contextlib.contextmanager
@@ -118,22 +190,30 @@ def _errors_of_httpx() -> Iterator[None]:
         raise getattr(httpx, type(error).__name__)(str(error)) from error
 
 
-def _pool(proxy: str | None) -> httpcore.ConnectionPool:
-    context, backend = httpx.create_ssl_context(), _Backend()
+def _connection_maker(proxy: str | None) -> Callable[[], httpcore.ConnectionPool]:
+    """A function that makes pools of one connection. Raises SettingsError for a proxy that can't be used."""
+    options: dict[str, Any] = {
+        "ssl_context": httpx.create_ssl_context(),
+        "network_backend": _Backend(),
+        "max_connections": 1,
+        "keepalive_expiry": _IDLE_LIMIT,
+    }
     if proxy is None:
-        return httpcore.ConnectionPool(ssl_context=context, network_backend=backend, **_POOL)
+        return lambda: httpcore.ConnectionPool(**options)
     try:
         known = httpx.Proxy(proxy)
         address = httpcore.URL(
             scheme=known.url.raw_scheme, host=known.url.raw_host, port=known.url.port, target=known.url.raw_path
         )
         kind = httpcore.SOCKSProxy if known.url.scheme.startswith("socks") else httpcore.HTTPProxy
-        return kind(address, proxy_auth=known.raw_auth, ssl_context=context, network_backend=backend, **_POOL)
+        options["proxy_auth"] = known.raw_auth
+        kind(address, **options).close()
     except (ValueError, httpx.InvalidURL, ImportError, RuntimeError):  # the last two: socksio is not installed
         raise SettingsError(
             f"the proxy {shown_address(proxy)} of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY can't be used for the model: "
             "give one that begins with http:// or https://, or add the model's host to NO_PROXY"
         ) from None
+    return lambda: kind(address, **options)
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -155,18 +235,33 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """Reads and writes within the bounds of the call that this thread makes."""
+    """Reads and writes within the bounds of the call that this thread makes.
+
+    What is written leaves when something is read: head and body of a request in one packet, since each system call also
+    lets all other threads go first.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._unsent = bytearray()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        # The server may have closed the connection early, and said why.
+        with contextlib.suppress(httpcore.WriteError):
+            self._send()
         read = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
         current_bounds().take(len(read))
         return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+        if self._unsent and len(self._unsent) + len(buffer) > _MOST_UNSENT:
+            self._send(timeout)
+        self._unsent += buffer
+
+    def _send(self, timeout: float | None = None) -> None:
+        if self._unsent:
+            unsent, self._unsent = bytes(self._unsent), bytearray()
+            self._stream.write(unsent, _left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -174,6 +269,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        self._send(timeout)
         left = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 
 from pipeline.errors import OperatorError
 from pipeline.messages.question import Question
@@ -14,6 +17,13 @@ from pipeline.model.answering import REFUSALS, Done, ask_once
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
+from pipeline.workers import Workers
+
+_MOST_RECENT = 200
+_FEWEST_RECENT = 10
+"""Calls by whose length a straggler is told."""
+_LOOK_EVERY = 0.1
+"""Seconds between two looks for stragglers while questions wait."""
 
 
 class Stragglers:
@@ -28,31 +38,49 @@ class Stragglers:
         self._places = places
         self._clock = clock
         self._started: dict[int, float] = {}
-        self._recent: deque[float] = deque(maxlen=200)
+        """When each call that is under way began, the earliest first."""
+        self._recent: deque[float] = deque()
+        """How long the last calls took, and the same in order of length."""
+        self._sorted: list[float] = []
 
     def begin(self, call: int) -> None:
         self._started[call] = self._clock()
 
     def end(self, call: int) -> None:
-        self._recent.append(self._clock() - self._started.pop(call))
+        seconds = self._clock() - self._started.pop(call)
+        if len(self._recent) == _MOST_RECENT:
+            del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
+        self._recent.append(seconds)
+        insort(self._sorted, seconds)
 
     @property
     def patience(self) -> float:
-        """Seconds after which a call is a straggler."""
-        return max(1.0, 4 * statistics.median(self._recent)) if len(self._recent) >= 10 else 5.0
+        """Seconds after which a call is a straggler: four times the median of the recent ones, at least one."""
+        count = len(self._sorted)
+        if count < _FEWEST_RECENT:
+            return 5.0
+        return max(1.0, 2 * (self._sorted[(count - 1) // 2] + self._sorted[count // 2]))
 
     @property
     def free(self) -> int:
         """How many calls may begin now."""
         before = self._clock() - self.patience
-        slow = min(sum(1 for started in self._started.values() if started < before), self._places)
-        return self._places - (len(self._started) - slow)
+        slow = sum(1 for _ in takewhile(lambda started: started < before, self._started.values()))
+        return self._places - (len(self._started) - min(slow, self._places))
+
+
+@dataclass(frozen=True)
+class _Call:
+    number: int
+    question: Question
+    done: Done
 
 
 class DriverAnswering:
-    """A thread on the driver for each call, and one that begins them. Thread-safe.
+    """A thread on the driver for each call at once. Thread-safe.
 
-    The questions that wait, the calls under way and the flag of the stop are used under the lock of `_changed` only.
+    A thread whose call has ended goes on with the next question. The thread "answering" begins the calls for which a
+    straggler has given its place back, since nothing else happens then. The questions that wait, the calls under way and the flag of the stop are used under the lock of `_changed` only.
     """
 
     def __init__(
@@ -74,12 +102,18 @@ class DriverAnswering:
         self._changed = threading.Condition()
         self._stopped = False
         self._calls = 0
-        threading.Thread(target=self._begin_calls, name="answering", daemon=True).start()
+        self._workers = Workers()
+        threading.Thread(target=self._begin_beside_stragglers, name="answering", daemon=True).start()
 
     def submit(self, questions: Sequence[Question], done: Done) -> None:
         with self._changed:
+            if self._stopped:
+                return
             self._waiting.extend((question, done) for question in questions)
-            self._changed.notify()
+            calls = self._next_calls()
+            if self._waiting:
+                self._changed.notify()
+        self._begin(calls)
 
     def withdraw(self) -> list[Question]:
         with self._changed:
@@ -94,34 +128,51 @@ class DriverAnswering:
             self._waiting.clear()
             self._changed.notify()
 
-    def _begin_calls(self) -> None:
+    def _next_calls(self) -> list[_Call]:
+        """The calls that begin now, for the holder of the lock."""
+        calls = []
+        while self._waiting and self._stragglers.free > 0:
+            self._calls += 1
+            self._stragglers.begin(self._calls)
+            calls.append(_Call(self._calls, *self._waiting.popleft()))
+        return calls
+
+    def _begin_beside_stragglers(self) -> None:
         while True:
             with self._changed:
-                while not self._stopped and not (self._waiting and self._stragglers.free > 0):
-                    # A call may become a straggler, and so give its place back, without any notification.
-                    self._changed.wait(0.1 if self._waiting else None)
                 if self._stopped:
                     return
-                question, done = self._waiting.popleft()
-                self._calls += 1
-                self._stragglers.begin(self._calls)
-                call = self._calls
-            try:
-                # A daemon thread of its own: a call that is abandoned at a stop must not hold the process.
-                threading.Thread(target=self._ask, args=(call, question, done), name="ask", daemon=True).start()
-            except RuntimeError:  # the machine has no thread left: this thread must not end, others wait for it
-                with self._changed:
-                    self._stragglers.end(call)
-                done(question, Outcome(verdict=Verdict.FAILING, reason="no thread could be started to ask the model"))
+                calls = self._next_calls()
+                if not calls:
+                    self._changed.wait(_LOOK_EVERY if self._waiting else None)
+            self._begin(calls)
 
-    def _ask(self, call: int, question: Question, done: Done) -> None:
-        try:
-            outcome = self._ask_with_current_access(question.text)
-        finally:
+    def _begin(self, calls: Sequence[_Call]) -> None:
+        for call in calls:
+            try:
+                # On a daemon thread: a call that is abandoned at a stop must not hold the process.
+                self._workers.start("ask", partial(self._ask, call))
+            except RuntimeError:  # the machine has no thread left; others wait for the caller
+                with self._changed:
+                    self._stragglers.end(call.number)
+                reason = "no thread could be started to ask the model"
+                call.done(call.question, Outcome(verdict=Verdict.FAILING, reason=reason))
+
+    def _ask(self, call: _Call) -> None:
+        """Ask for one answer, and then for as long as questions wait for the next."""
+        while True:
+            try:
+                outcome = self._ask_with_current_access(call.question.text)
+            finally:
+                with self._changed:
+                    self._stragglers.end(call.number)
+            call.done(call.question, outcome)
             with self._changed:
-                self._stragglers.end(call)
-                self._changed.notify()
-        done(question, outcome)
+                calls = self._next_calls()
+            if not calls:
+                return
+            self._begin(calls[1:])
+            call = calls[0]
 
     def _ask_with_current_access(self, text: str) -> Outcome:
         try:

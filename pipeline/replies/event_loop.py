@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import structlog
 
+from pipeline.workers import Workers
+
 log = structlog.get_logger(__name__)
 
 Action = Callable[[], None]
@@ -27,11 +29,6 @@ _THREAD_PAUSE = 1.0
 """Seconds until a job is tried again for which no thread could be started."""
 
 
-def start_daemon(name: str, job: Action) -> None:
-    """Run a job on a new thread that never holds the process at its end."""
-    threading.Thread(target=job, name=name, daemon=True).start()
-
-
 class EventLoop:
     """Events in the order in which they were posted, and timers when they are due.
 
@@ -43,11 +40,11 @@ class EventLoop:
         self,
         *,
         clock: Callable[[], float] = time.monotonic,
-        start_thread: Callable[[str, Action], None] = start_daemon,
+        start_thread: Callable[[str, Action], None] | None = None,
     ) -> None:
-        """`clock`: seconds of a steady clock. `start_thread` gets a name and a job, and returns at once."""
+        """`clock`: seconds of a steady clock. `start_thread` is used for jobs as `Workers.start` is."""
         self._clock = clock
-        self._start_thread = start_thread
+        self._start_thread = start_thread or Workers().start
         self._events: queue.SimpleQueue[Action] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Action]] = []
         self._numbers = itertools.count()

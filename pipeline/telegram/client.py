@@ -161,7 +161,7 @@ class BotApi:
             with (
                 bounded(bounds),
                 self._sessions.borrowed() as session,
-                session.post(address, json=body, timeout=timeout, allow_redirects=False, stream=True) as response,
+                session.post_json(address, json.dumps(body).encode(), timeout) as response,
             ):
                 pieces = response.raw.stream(_PIECE, decode_content=False)
                 content = b"".join(unpacked(pieces, response.headers.get("Content-Encoding"), bounds))

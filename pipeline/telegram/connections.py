@@ -16,11 +16,10 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
@@ -29,6 +28,8 @@ from pipeline.peers.bounds import MIB, Bounds, bounded, current_bounds
 
 _IDLE_LIMIT = 20.0
 """Seconds after which an idle connection is not used again: the server may have closed it."""
+_MOST_ADDRESSES = 16
+"""How many addresses a session knows: a few methods, under the tokens that it was used with."""
 
 
 class NeverConnected(NewConnectionError):
@@ -37,7 +38,7 @@ class NeverConnected(NewConnectionError):
 
 @dataclass
 class _Idle:
-    session: requests.Session
+    session: Session
     used_at: float
 
 
@@ -48,11 +49,11 @@ class Sessions:
         self._idle: queue.LifoQueue[_Idle] = queue.LifoQueue()
 
     @contextlib.contextmanager
-    def borrowed(self) -> Iterator[requests.Session]:
+    def borrowed(self) -> Iterator[Session]:
         try:
             idle = self._idle.get_nowait()
         except queue.Empty:
-            idle = _Idle(_Session(), time.monotonic())
+            idle = _Idle(Session(), time.monotonic())
         if time.monotonic() - idle.used_at > _IDLE_LIMIT:
             # Closes its connections only; the session opens new ones.
             idle.session.close()
@@ -120,6 +121,8 @@ class _HttpConnection(HTTPConnection):
     """A connection whose requests and responses keep the bounds of the call."""
 
     response_class = _BoundedResponse
+    _unsent: bytearray | None = None
+    """What is to be sent together with what follows."""
 
     def connect(self) -> None:
         with _connecting(self), bounded(Bounds(self.timeout or 0.0, MIB)):
@@ -130,7 +133,19 @@ class _HttpConnection(HTTPConnection):
         if self.sock is not None:
             # As the last response left it, the timeout is what was left of that call.
             self.sock.settimeout(current_bounds().left())
-        super().request(*args, **kwargs)
+        # Head and body in one packet: each system call also lets all other threads go first.
+        unsent = self._unsent = bytearray()
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            self._unsent = None
+        self.send(unsent)
+
+    def send(self, data: Any) -> None:
+        if self._unsent is None:
+            super().send(data)
+        else:
+            self._unsent += data
 
 
 class _HttpsConnection(_HttpConnection, HTTPSConnection):
@@ -158,16 +173,44 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-class _Session(requests.Session):
-    """A session that takes nothing from a response but its body: no redirect and no cookie."""
+@dataclass(frozen=True)
+class _Prepared:
+    """All of a request but its body."""
+
+    request: requests.PreparedRequest
+    adapter: BaseAdapter
+    settings: dict[str, Any]
+
+
+class Session(requests.Session):
+    """A session for one server. It takes nothing from a response but its body: no redirect and no cookie."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # A compressed body may be a thousand times larger than what comes over the network.
         self.headers["Accept-Encoding"] = "identity"
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
+        self._prepared: dict[str, _Prepared] = {}
 
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        return None
+    def post_json(self, address: str, body: bytes, timeout: tuple[float, float]) -> requests.Response:
+        """The response to a POST, whose body is still to be read. `timeout`: seconds to connect, and for one read.
+
+        What `requests` finds out anew for each request is the same for all to one address: its parts, the proxy, the
+        certificates and the credentials of the environment. To find it out takes as long as the request itself.
+        """
+        prepared = self._prepared.get(address)
+        if prepared is None:
+            if len(self._prepared) >= _MOST_ADDRESSES:
+                self._prepared.clear()
+            prepared = self._prepared[address] = self._prepare(address)
+        request = prepared.request
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        return prepared.adapter.send(request, timeout=timeout, **prepared.settings)
+
+    def _prepare(self, address: str) -> _Prepared:
+        request = self.prepare_request(requests.Request("POST", address, {"Content-Type": "application/json"}))
+        url = request.url or address
+        settings = self.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        return _Prepared(request, self.get_adapter(url), dict(settings))
