@@ -51,16 +51,16 @@ SHORT = Sizes(
     singles=3,
     singles_of_the_loop=2,
     pause=0.3,
-    steady_seconds=2.0,
+    steady_seconds=1.0,
     bursts=(12,),
-    chats=4,
-    neighbours=50,
+    chats=20,
+    neighbours=20,
     questions=40,
     backlog=150,
-    idle_seconds=1.0,
+    idle_seconds=0.5,
     settling_seconds=0.0,
     wave=1,
-    slow_seconds=2.0,
+    slow_seconds=1.0,
 )
 
 
