@@ -34,6 +34,9 @@ def main(
         bool, typer.Option("--short", help="Small sizes and shared processes: no times to rely on.")
     ] = False,
     json: Annotated[Path, typer.Option(help="Write the report to this file.")] = Path("build/bench.json"),
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep what the report has of other scenarios, if it is of this machine.")
+    ] = False,
     show: Annotated[Path | None, typer.Option(help="Measure nothing: show this report.")] = None,
     check: Annotated[
         Path | None, typer.Option(help="Measure nothing: compare the capacity model with this report.")
@@ -47,11 +50,11 @@ def main(
     elif page is not None:
         _PAGE.write_text(page_with(_PAGE.read_text(), read_report(page)))
     else:
-        report = read_report(show) if show is not None else _measured(only or [], short, json)
+        report = read_report(show) if show is not None else _measured(only or [], short, json, add)
         terminal().print(as_table(report))
 
 
-def _measured(only: list[str], short: bool, json: Path) -> BenchReport:
+def _measured(only: list[str], short: bool, json: Path, add: bool) -> BenchReport:
     require_processes()
     sizes = SHORT if short else Sizes()
     known = scenarios(sizes)
@@ -59,6 +62,8 @@ def _measured(only: list[str], short: bool, json: Path) -> BenchReport:
     if not chosen:
         raise typer.BadParameter(f"no scenario begins so: choose from {', '.join(each.name for each in known)}")
     report = BenchReport(machine=this_machine(), sizes=sizes, results=[])
+    if add:
+        report = read_report(json).without(report, {scenario.name for scenario in chosen})
     for turns in plan(chosen, shared=short):
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
             for result, trace in played(turns, sizes, Path(folder)):

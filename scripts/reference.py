@@ -1,7 +1,8 @@
 """The parts of the documentation that are written from the code: `make reference`.
 
 The two tables of settings in docs/settings.md come from the models, the map of the code in CONTRIBUTING.md and
-docs/modules.md from the docstrings of packages and modules, the tables of docs/scaling.md from its model. A test fails where a page is not as this writes it.
+docs/modules.md from the docstrings of packages and modules, the tables of docs/scaling.md from its model. A test fails
+where a page is not as this writes it.
 """
 
 from __future__ import annotations

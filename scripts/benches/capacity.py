@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scripts.benches.contenders import CONCURRENCY, OURS, SEND_RATE
-from scripts.benches.measures import TurnResult, shortest_burst
+from scripts.benches.measures import CHAT_INTERVAL, TurnResult, shortest_burst
 from scripts.benches.scenarios import CALLS_PER_EXECUTOR, Sizes
 
 _DAY = 86_400
@@ -180,11 +180,28 @@ def comparisons(results: Sequence[TurnResult], sizes: Sizes) -> list[Comparison]
             seconds = shortest_burst(result.messages, sizes.executor_model_seconds, calls, SEND_RATE)
             found.append(Comparison(f"{number} executor(s), seconds", seconds, result.values["last reply"], 0.98, 1.35))
         elif kind == "burst":
-            limit = shortest_burst(result.messages, sizes.model_seconds, CONCURRENCY, SEND_RATE)
+            chats = int(number.partition("-")[2])
+            limit = shortest_burst(result.messages, sizes.model_seconds, CONCURRENCY, SEND_RATE, chats)
             seconds = max(limit, result.messages * python) + sizes.model_seconds
-            found.append(Comparison(f"{number} at once, seconds", seconds, result.values["last reply"], 0.7, 1.5))
+            found.append(
+                Comparison(
+                    f"{result.messages} at once in {chats} chats, seconds",
+                    seconds,
+                    result.values["last reply"],
+                    0.7,
+                    1.5,
+                )
+            )
         elif kind == "backlog":
-            found.append(Comparison("backlog, messages/s", 1 / python, result.values["messages/s"], 0.5, 1.4))
+            found.append(
+                Comparison(
+                    "backlog, messages/s",
+                    min(1 / python, sizes.backlog_chats / CHAT_INTERVAL),
+                    result.values["messages/s"],
+                    0.5,
+                    1.4,
+                )
+            )
     return found
 
 

@@ -33,6 +33,14 @@ def percentile(values: Iterable[float], percent: float) -> float:
     return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
 
 
-def shortest_burst(count: int, latency: float, concurrency: int, send_rate: float) -> float:
-    """Seconds that `count` messages at once take at least: the model's work, and the sends."""
-    return max(count * latency / concurrency, count / send_rate)
+CHAT_INTERVAL = 1.0
+"""Seconds between two messages of a bot in one chat, by Telegram's limits."""
+
+
+def shortest_burst(count: int, latency: float, concurrency: int, send_rate: float, chats: int | None = None) -> float:
+    """Seconds that `count` messages at once take at least: the model's work, the sends, and the busiest chat's sends.
+
+    `chats`: how many chats they are spread over evenly; None: each has its own.
+    """
+    in_a_chat = math.ceil(count / (chats or count))
+    return max(count * latency / concurrency, count / send_rate, latency + (in_a_chat - 1) * CHAT_INTERVAL)

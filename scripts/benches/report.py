@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,13 @@ class BenchReport(BaseModel):
     results: list[TurnResult]
     trace: list[TraceStep] = []
 
+    def without(self, other: BenchReport, scenarios: Collection[str]) -> BenchReport:
+        """This report but for some scenarios, to go on with. UnlikeReports unless `other` has its machine and sizes."""
+        if (self.machine, self.sizes) != (other.machine, other.sizes):
+            raise UnlikeReports("the report is of another day, machine, version or size: measure all of it again")
+        kept = [result for result in self.results if result.scenario not in scenarios]
+        return self.model_copy(update={"results": kept})
+
 
 @dataclass(frozen=True)
 class BenchRow:
@@ -54,6 +61,10 @@ class BenchRow:
         ours, aiogram, loop = (self.values.get(contender.name) for contender in (OURS, AIOGRAM, LOOP))
         ratios = (_ratio(ours, aiogram), _ratio(loop, ours))
         return (_cell(self.limit), _cell(ours), _cell(aiogram), _cell(loop), *ratios)
+
+
+class UnlikeReports(OperatorError):
+    """Two reports whose results can't stand in one table."""
 
 
 class UnreadableReport(OperatorError):
@@ -138,7 +149,7 @@ def _title(scenario: str, messages: int, sizes: Sizes) -> str:
     return {
         "one": "one message at a time",
         "steady": f"{number} messages a second",
-        "burst": f"{messages:,} messages at once",
+        "burst": f"{messages:,} at once in {int(number.partition('-')[2] or 0):,} chats",
         "slow": f"{messages:,} at once, 2 % of the answers take {sizes.slow_seconds:g} s",
         "executors": f"{messages:,} questions of {sizes.executor_model_seconds:g} s, {number} executor(s)",
         "backlog": f"{messages:,} waiting at Telegram, model 0 s",

@@ -34,11 +34,14 @@ class Sizes(BaseModel):
     pause: float = 1.5
     """Seconds at most before the next single message; at least a third of it."""
     steady_seconds: float = 60.0
-    bursts: tuple[int, ...] = (120, 1000)
+    bursts: tuple[tuple[int, int], ...] = ((120, 120), (1000, 200), (1000, 1000))
+    """Messages, and the chats that they are spread over."""
     chats: int = 200
     neighbours: int = 1000
     questions: int = 2000
     backlog: int = 20_000
+    backlog_chats: int = 2_000
+    """Telegram allows one message a second in a chat: with few chats that would be all there is to measure."""
     idle_seconds: float = 60.0
     settling_seconds: float = 10.0
     wave: int = 20
@@ -52,11 +55,12 @@ SHORT = Sizes(
     singles_of_the_loop=2,
     pause=0.3,
     steady_seconds=1.0,
-    bursts=(12,),
+    bursts=((12, 6),),
     chats=20,
     neighbours=20,
     questions=40,
-    backlog=150,
+    backlog=60,
+    backlog_chats=60,
     idle_seconds=0.5,
     settling_seconds=0.0,
     wave=1,
@@ -85,7 +89,8 @@ def scenarios(sizes: Sizes) -> list[Scenario]:
         Scenario("one", everybody, _one_at_a_time),
         Scenario("steady-3", quick, _steady("steady-3", 3)),
         Scenario("steady-10", quick, _steady("steady-10", 10)),
-        *(Scenario(f"burst-{count}", everybody, _burst(f"burst-{count}", count)) for count in sizes.bursts),
+        # To the loop it is all one over how many chats: few are enough.
+        *(_burst(count, chats, everybody if chats <= sizes.chats else quick) for count, chats in sizes.bursts),
         Scenario("slow", quick, _slow_neighbours),
         *(_executors(number) for number in (1, 2)),
         Scenario("backlog", quick, _backlog, lambda sizes: Latency(0.0), from_the_start=True),
@@ -168,16 +173,18 @@ def _steady(name: str, rate: int) -> Callable[[Stage, Sizes], TurnResult]:
     return play
 
 
-def _burst(name: str, count: int) -> Callable[[Stage, Sizes], TurnResult]:
+def _burst(count: int, chats: int, contenders: tuple[Contender, ...]) -> Scenario:
+    name = f"burst-{count}-{chats}"
+
     def play(here: Stage, sizes: Sizes) -> TurnResult:
         before = here.replies
         with here.measured() as measured:
-            here.say_all(_spread(f"{name} message", count, sizes.chats))
+            here.say_all(_spread(f"{name} message", count, chats))
             here.wait_for_replies(before + count)
-        limit = shortest_burst(count, sizes.model_seconds, CONCURRENCY, SEND_RATE)
+        limit = shortest_burst(count, sizes.model_seconds, CONCURRENCY, SEND_RATE, chats)
         return _result(here, name, measured, {"last reply": _until_the_last(measured.exchanges)}, limit)
 
-    return play
+    return Scenario(name, contenders, play)
 
 
 def _slow_neighbours(here: Stage, sizes: Sizes) -> TurnResult:
@@ -191,7 +198,7 @@ def _slow_neighbours(here: Stage, sizes: Sizes) -> TurnResult:
         here.wait_for_replies(before + sizes.neighbours)
     quick = [exchange for exchange in measured.exchanges if exchange.chat_id < _SLOW_CHATS]
     values = {"last of the others": _until_the_last(quick), "last reply": _until_the_last(measured.exchanges)}
-    limit = shortest_burst(others, sizes.model_seconds, CONCURRENCY, SEND_RATE)
+    limit = shortest_burst(others, sizes.model_seconds, CONCURRENCY, SEND_RATE, sizes.chats)
     return _result(here, "slow", measured, values, limit)
 
 
@@ -222,7 +229,7 @@ def _executors(number: int) -> Scenario:
 
 def _backlog(here: Stage, sizes: Sizes) -> TurnResult:
     # Telegram has it before the bot starts. In pieces, since it comes over HTTP.
-    messages = _spread("waiting message", sizes.backlog, sizes.chats)
+    messages = _spread("waiting message", sizes.backlog, sizes.backlog_chats)
     for start in range(0, len(messages), 2000):
         here.say_all(messages[start : start + 2000])
     began = time.time()

@@ -57,7 +57,7 @@ def test_a_report_that_the_formulas_describe_fits() -> None:
     found = comparisons(
         [
             _result("one", 1.0, p50=0.1),
-            _result("burst-1000", 5.0, last_reply=5.5),
+            _result("burst-1000-1000", 5.0, last_reply=5.5),
             _result("executors-1", 9.0, messages=2000, last_reply=131.0),
             _result("executors-2", 9.0, messages=2000, last_reply=68.0),
             _result("backlog", 60.0, messages=20_000, messages_per_s=320.0),
@@ -72,7 +72,7 @@ def test_a_report_that_the_formulas_describe_fits() -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        _result("burst-1000", 1.0, last_reply=9.0),
+        _result("burst-1000-1000", 1.0, last_reply=9.0),
         _result("executors-2", 1.0, messages=2000, last_reply=125.0),
         _result("executors-1", 1.0, messages=2000, last_reply=60.0),
         _result("backlog", 60.0, messages=20_000, messages_per_s=100.0),

@@ -12,8 +12,9 @@ def test_the_full_form_has_all_that_is_promised_and_the_short_form_the_same_kind
         "one",
         "steady-3",
         "steady-10",
-        "burst-120",
-        "burst-1000",
+        "burst-120-120",
+        "burst-1000-200",
+        "burst-1000-1000",
         "slow",
         "executors-1",
         "executors-2",
@@ -27,7 +28,7 @@ def test_the_full_form_has_all_that_is_promised_and_the_short_form_the_same_kind
 def test_ours_plays_every_scenario_first_and_all_three_are_compared_where_the_limit_is_the_question() -> None:
     of = {scenario.name: scenario.contenders for scenario in scenarios(Sizes())}
     assert {contenders[0] for contenders in of.values()} == {OURS}
-    assert of["one"] == of["burst-120"] == of["burst-1000"] == of["idle"] == (OURS, AIOGRAM, LOOP)
+    assert of["one"] == of["burst-120-120"] == of["burst-1000-200"] == of["idle"] == (OURS, AIOGRAM, LOOP)
     assert AIOGRAM in of["steady-10"]
 
 
