@@ -13,7 +13,7 @@ from pipeline.errors import OperatorError
 from scripts.benches.contenders import AIOGRAM, LOOP, OURS
 from scripts.benches.machine import BenchMachine
 from scripts.benches.measures import TurnResult
-from scripts.benches.scenarios import Sizes
+from scripts.benches.scenarios import Sizes, scenarios
 from scripts.benches.trace import TraceStep
 
 HEADER = ("limit", "ours", "aiogram", "loop", "ours / aiogram", "loop / ours")
@@ -38,11 +38,11 @@ class BenchReport(BaseModel):
     results: list[TurnResult]
     trace: list[TraceStep] = []
 
-    def without(self, other: BenchReport, scenarios: Collection[str]) -> BenchReport:
+    def without(self, other: BenchReport, names: Collection[str]) -> BenchReport:
         """This report but for some scenarios, to go on with. UnlikeReports unless `other` has its machine and sizes."""
         if (self.machine, self.sizes) != (other.machine, other.sizes):
             raise UnlikeReports("the report is of another day, machine, version or size: measure all of it again")
-        kept = [result for result in self.results if result.scenario not in scenarios]
+        kept = [result for result in self.results if result.scenario not in names]
         return self.model_copy(update={"results": kept})
 
 
@@ -80,9 +80,10 @@ def read_report(file: Path) -> BenchReport:
 
 
 def rows(report: BenchReport) -> list[BenchRow]:
-    """The table, in the order in which the scenarios were played."""
+    """The table, in the order of the scenarios, whenever they were played."""
     found = []
-    for name in dict.fromkeys(result.scenario for result in report.results):
+    order = [scenario.name for scenario in scenarios(report.sizes)]
+    for name in sorted({result.scenario for result in report.results}, key=order.index):
         results = [result for result in report.results if result.scenario == name]
         title = _title(name, results[0].messages, report.sizes)
         for number, measure in enumerate(results[0].values):

@@ -130,7 +130,6 @@ def played(turns: Sequence[Turn], sizes: Sizes, folder: Path) -> Iterator[tuple[
             _warm_up(here, sizes)
         for turn in turns:
             result = turn.scenario.play(here, sizes)
-            here.require_kept()
             traced = turn.contender is OURS and turn.scenario.name == "one"
             yield result, _trace(here) if traced else []
 
@@ -249,7 +248,6 @@ def _backlog(here: Stage, sizes: Sizes) -> TurnResult:
 def _idle(here: Stage, sizes: Sizes) -> TurnResult:
     with here.measured() as measured:
         time.sleep(sizes.idle_seconds)
-    here.require_running()
     used = measured.cpu.python + measured.cpu.jvm
     return _result(here, "idle", measured, {"% of a core": 100 * used / measured.seconds}, limit=0.0)
 

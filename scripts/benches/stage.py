@@ -144,12 +144,17 @@ class Stage:
 
     @contextmanager
     def measured(self) -> Iterator[Measured]:
-        """Measure what is in the block; all that is said in it must be answered when it ends."""
+        """Measure what is in the block, and what it costs until the table holds all of it.
+
+        All that is said in it must be answered when it ends. Raises ContenderFailed and WrongReplies.
+        """
         pid, before = self.require_running(), self.replies
         cpu, services, began = cpu_time(pid), cpu_time(self._services.pid), time.monotonic()
         result = Measured([])
         with peak_memory(pid) as peak:
             yield result
+            self.require_kept()
+        self.require_running()
         result.seconds = time.monotonic() - began
         result.cpu, result.services = cpu_time(pid) - cpu, cpu_time(self._services.pid) - services
         result.peak_mib = peak.mib

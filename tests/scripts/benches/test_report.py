@@ -49,8 +49,8 @@ REPORT = BenchReport(
         _result("one", "ours", 0.0, p50=0.15, p95=0.3),
         _result("one", "aiogram", 0.0, p50=0.01, p95=0.02),
         _result("one", "loop", 0.0, p50=1.5, p95=3.0),
-        _result("burst-500-500", "ours", 1.5, last_reply=3.0),
-        _result("burst-500-500", "aiogram", 1.5, last_reply=2.5),
+        _result("burst-1000-1000", "ours", 1.5, last_reply=3.0),
+        _result("burst-1000-1000", "aiogram", 1.5, last_reply=2.5),
         _result("executors-1", "ours", 125.0, last_reply=130.0),
         _result("executors-2", "ours", 62.5, last_reply=65.0),
     ],
@@ -63,15 +63,21 @@ def test_each_measure_is_a_row_with_every_contender_and_the_ratios_of_one_run() 
     one = ("one message at a time", "p50, s beyond the model")
     assert cells[one] == ("0.00", "0.15", "0.010", "1.50", "15.0", "10.0")
     assert cells[one[0], "p95, s beyond the model"] == ("", "0.30", "0.020", "3.00", "15.0", "10.0")
-    assert cells["500 at once in 500 chats", "last reply, s"] == ("1.50", "3.00", "2.50", "", "1.20", "")
+    assert cells["500 at once in 1,000 chats", "last reply, s"] == ("1.50", "3.00", "2.50", "", "1.20", "")
     assert cells["two executors", "times as fast as one"] == ("2.00", "2.00", "", "", "", "")
 
 
 def test_cpu_is_told_for_a_thousand_messages_by_whose_it_is() -> None:
-    cells = {row.measure: row.cells for row in rows(REPORT) if row.scenario == "500 at once in 500 chats"}
+    cells = {row.measure: row.cells for row in rows(REPORT) if row.scenario == "500 at once in 1,000 chats"}
     assert cells["CPU of Python, s for 1,000 messages"][1:3] == ("4.00", "4.00")
     assert cells["CPU of JVM, s for 1,000 messages"][1:3] == ("2.00", "")
     assert cells["CPU of services, s for 1,000 messages"][1:3] == ("1.00", "1.00")
+
+
+def test_scenarios_have_their_place_whenever_they_were_played() -> None:
+    backwards = REPORT.model_copy(update={"results": REPORT.results[::-1]})
+    shown_order = [list(dict.fromkeys(row.scenario for row in rows(report))) for report in (REPORT, backwards)]
+    assert shown_order[0] == shown_order[1]
 
 
 def test_the_terminal_shows_machine_scenarios_and_values() -> None:
@@ -105,7 +111,7 @@ def test_a_report_is_read_back_as_it_was_and_anything_else_is_refused(tmp_path: 
 
 
 def test_a_report_is_continued_without_what_is_played_again_and_only_on_its_own_machine() -> None:
-    kept = REPORT.without(REPORT, {"one", "burst-500-500"})
+    kept = REPORT.without(REPORT, {"one", "burst-1000-1000"})
     assert [result.scenario for result in kept.results] == ["executors-1", "executors-2"]
     assert kept.trace == REPORT.trace
     elsewhere = REPORT.model_copy(update={"machine": REPORT.machine.model_copy(update={"cores": 64})})
