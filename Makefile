@@ -49,8 +49,8 @@ pictures: $(READY)  ## Draw the pictures in docs/images again: the diagrams, and
 	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
 	@$(BIN)/python -m scripts.pictures
 
-bench: $(READY)  ## Measure latency and throughput
-	@$(BIN)/python scripts/bench.py
+bench: $(READY)  ## Measure beside two other bots: half an hour, to build/bench.json; ONLY=burst plays those alone
+	@$(BIN)/python scripts/bench.py $(if $(ONLY),--only "$(ONLY)") $(ARGS)
 
 # STACK names the stack; YES=1 asks nothing; ARGS="--diff" goes to the engine.
 ENGINE = $(BIN)/python scripts/stack.py $@ "$(STACK)" $(if $(YES),--yes) $(if $(ARGS),-- $(ARGS))

@@ -1,71 +1,93 @@
-"""Measure what people notice: the latency of one message, a burst of messages, and fast answers beside slow ones.
+"""Measure what people notice and what it costs: ours beside an aiogram bot and the sequential loop.
 
-A real `pipeline run` over a simulated Telegram and a scripted model of 0.2 s. Called by `make bench`.
+Each is a real process that talks HTTP to a simulated Telegram and a scripted model; every message must be answered
+exactly once. Exit code 0: measured; 1: a contender failed, or a formula does not fit; 2: it can't run here.
 """
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from pipeline.terminal import terminal
-from tests.support.world import Job, World, wait_until, world
+from pipeline.command import run_command
+from pipeline.terminal import say, terminal
+from scripts.benches.capacity import comparisons, fits
+from scripts.benches.machine import this_machine
+from scripts.benches.process_tree import require_processes
+from scripts.benches.report import BenchReport, as_table, page_with, read_report
+from scripts.benches.scenarios import SHORT, Sizes, plan, played, scenarios
 
-_MODEL_SECONDS = 0.2
+_PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
+@app.command(help=__doc__)
 def main(
-    single: Annotated[int, typer.Option(help="Messages sent one after the other.")] = 20,
-    burst: Annotated[int, typer.Option(help="Messages sent at once, each in its own chat.")] = 1000,
-    slow_percent: Annotated[int, typer.Option(help="Percentage of a second burst that takes 20 s.")] = 2,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Play only the scenarios that begin so; may be repeated.")
+    ] = None,
+    short: Annotated[
+        bool, typer.Option("--short", help="Small sizes and shared processes: no times to rely on.")
+    ] = False,
+    json: Annotated[Path, typer.Option(help="Write the report to this file.")] = Path("build/bench.json"),
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep what the report has of other scenarios, if it is of this machine.")
+    ] = False,
+    show: Annotated[Path | None, typer.Option(help="Measure nothing: show this report.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Measure nothing: compare the capacity model with this report.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Measure nothing: write this report's tables into docs/performance.md.")
+    ] = None,
 ) -> None:
-    grid = Table("measure", "seconds", "", title=f"over a model of {_MODEL_SECONDS} s")
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder) / "lake") as surroundings:
-        surroundings.rule(contains="slow", latency=20.0)
-        surroundings.model.latency = _MODEL_SECONDS
-        began = time.monotonic()
-        job = surroundings.serving(surroundings.run("--send-rate", "10000"))
-        grid.add_row("start until serving", f"{time.monotonic() - began:.1f}", "")
-        latencies = [_one(surroundings, job, number) - _MODEL_SECONDS for number in range(single)]
-        grid.add_row("one message, beyond the model", f"{statistics.median(latencies):.2f}", _spread(latencies))
-        grid.add_row(f"burst of {burst}, last reply", f"{_burst(surroundings, job, burst, 'burst'):.1f}", "")
-        slow = burst * slow_percent // 100
-        for number in range(slow):
-            surroundings.say(f"slow {number}", chat_id=900_000 + number)
-        others = _burst(surroundings, job, burst - slow, "others")
-        grid.add_row(f"{burst - slow} others, {slow} taking 20 s", f"{others:.1f}", "")
-        wait_until(lambda: len(surroundings.table("silver")) == single + 2 * burst, 120, lambda: job.log)
-        grid.add_row("end after SIGTERM", f"{job.terminate():.1f}", "")
-    terminal().print(grid)
+    if check is not None:
+        _check(read_report(check))
+    elif page is not None:
+        _PAGE.write_text(page_with(_PAGE.read_text(), read_report(page)))
+    else:
+        report = read_report(show) if show is not None else _measured(only or [], short, json, add)
+        terminal().print(as_table(report))
 
 
-def _one(surroundings: World, job: Job, number: int) -> float:
-    # People write at irregular times, so messages must not be in step with the micro-batches.
-    time.sleep(1.5 + 0.13 * (number % 10))
-    began, before = time.monotonic(), len(surroundings.sent())
-    surroundings.say(f"single {number}", chat_id=number + 1)
-    wait_until(lambda: len(surroundings.sent()) > before, 30, lambda: job.log)
-    return time.monotonic() - began
+def _measured(only: list[str], short: bool, json: Path, add: bool) -> BenchReport:
+    require_processes()
+    sizes = SHORT if short else Sizes()
+    known = scenarios(sizes)
+    chosen = [each for each in known if not only or each.name.startswith(tuple(only))]
+    if not chosen:
+        raise typer.BadParameter(f"no scenario begins so: choose from {', '.join(each.name for each in known)}")
+    report = BenchReport(machine=this_machine(), sizes=sizes, results=[])
+    if add:
+        report = read_report(json).without(report, {scenario.name for scenario in chosen})
+    for turns in plan(chosen, shared=short):
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+            for result, trace in played(turns, sizes, Path(folder)):
+                report.results.append(result)
+                report.trace = trace or report.trace
+                values = ", ".join(f"{name} {value:.3f}" for name, value in result.values.items())
+                say(f"{result.scenario}, {result.contender}: {values}", error=True)
+                # What was measured is kept, even if a later turn fails.
+                json.parent.mkdir(parents=True, exist_ok=True)
+                json.write_text(report.model_dump_json(indent=2))
+    return report
 
 
-def _burst(surroundings: World, job: Job, count: int, text: str) -> float:
-    began, before = time.monotonic(), len(surroundings.sent())
-    surroundings.burst(count, chats=count, text=text)
-    wait_until(lambda: len(surroundings.sent()) >= before + count, 300, lambda: job.log)
-    return time.monotonic() - began
+def _check(report: BenchReport) -> None:
+    found = comparisons(report.results, report.sizes)
+    for comparison in found:
+        say(comparison.line)
+    if not fits(found):
+        raise typer.Exit(1)
 
 
-def _spread(values: Iterable[float]) -> str:
-    ordered = sorted(values)
-    return f"{ordered[0]:.2f} to {ordered[-1]:.2f}"
+def run() -> None:
+    run_command("bench", app)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run()

@@ -1,7 +1,8 @@
 """The parts of the documentation that are written from the code: `make reference`.
 
 The two tables of settings in docs/settings.md come from the models, the map of the code in CONTRIBUTING.md and
-docs/modules.md from the docstrings of packages and modules. A test fails where a page is not as this writes it.
+docs/modules.md from the docstrings of packages and modules, the tables of docs/scaling.md from its model. A test fails
+where a page is not as this writes it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from pydantic.fields import FieldInfo
 from infra.settings import StackSettings
 from pipeline.options import choices_of, meaning_of, stands_for
 from pipeline.settings import RunSettings, env_name
+from scripts.benches.capacity import loads_rows, needs_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "docs" / "settings.md"
 MAP = ROOT / "CONTRIBUTING.md"
 MODULES = ROOT / "docs" / "modules.md"
+SCALING = ROOT / "docs" / "scaling.md"
 
 _TREES = ("pipeline", "infra", "secrets", "scripts")
 _HIDDEN = ("__init__.py", "__main__.py")
@@ -78,7 +81,9 @@ def pages() -> dict[Path, str]:
         SETTINGS, SETTINGS.read_text(), "run settings", _table(run_rows(), "Variable", "Default", "Meaning")
     )
     settings = _replaced(SETTINGS, settings, "stack settings", _table(stack_rows(), "Key", "Default", "Meaning"))
+    scaling = _replaced(SCALING, SCALING.read_text(), "loads", _plain_table(loads_rows()))
     return {
+        SCALING: _replaced(SCALING, scaling, "needs", _plain_table(needs_rows())),
         SETTINGS: settings,
         MAP: _replaced(MAP, MAP.read_text(), "map", _table(map_rows(), "Folder", "What it is", "Modules")),
         MODULES: _replaced(MODULES, MODULES.read_text(), "modules", module_sections()),
@@ -94,6 +99,12 @@ def _table(rows: Iterable[tuple[str, str, str]], *header: str) -> str:
     lines = [f"| {' | '.join(header)} |", "|---|---|---|"]
     lines += [f"| `{name}` | {_cell(second)} | {_cell(third)} |" for name, second, third in rows]
     return "\n".join(lines)
+
+
+def _plain_table(rows: Iterable[tuple[str, ...]]) -> str:
+    """The first row is the header."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * lines[0].count(" | ") + "---|", *lines[1:]])
 
 
 def _replaced(file: Path, page: str, name: str, content: str) -> str:

@@ -25,7 +25,7 @@ from infra.outputs import Outputs
 from infra.settings import StackSettings
 from pipeline.sandbox.command import sandbox
 from pipeline.settings import MODEL_KEY, TOKEN_KEY, RunSettings, env_name
-from scripts import pictures, reference, replay, smoke
+from scripts import bench, pictures, reference, replay, smoke
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -135,6 +135,8 @@ def _check(words: list[str]) -> str:
             _parse(pipeline.cli.app, rest)
         case "scripts/smoke.py":
             _parse(smoke.app, rest)
+        case "scripts/bench.py":
+            _parse(bench.app, rest)
         case "scripts/replay.py":
             # `--mode` is needed, and prose names single options.
             _parse(replay.app, rest if "--mode" in rest else [*rest, "--mode", "answer"])

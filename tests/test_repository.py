@@ -27,9 +27,6 @@ MAY_IMPORT = {
 }
 """The parts of the product, each with the parts that it may import."""
 
-EXCEPTIONS = {("scripts.bench", "tests.support.world")}
-"""The benchmark measures the pipeline within the world of the end-to-end tests."""
-
 INFRA_FLOORS = (
     {"__main__", "policy", "project_file"},
     {"deployment"},
@@ -114,7 +111,7 @@ def test_a_part_of_the_product_imports_only_those_below_it(part: str) -> None:
     below = {part, *MAY_IMPORT[part]}
     assert modules
     upward = {(module, name) for module in modules for name in IMPORTS[module] if _part(name) not in below}
-    assert upward <= EXCEPTIONS
+    assert upward == set()
 
 
 def test_imports_in_the_product_have_no_circle() -> None:
