@@ -264,7 +264,7 @@ def test_each_message_that_the_table_of_faults_quotes_is_one_of_the_code() -> No
 SHOWN = {
     "operate": (
         "nothing waits",
-        "in silver after … s, answered by …",
+        "in silver after … s, … s after its answer by …",
         "a webhook is set, which keeps polling out",
         "401: the model refuses the credential",
         "give a valid key: secrets/rotate.py llm-api-key; or sign in again",

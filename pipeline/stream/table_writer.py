@@ -29,6 +29,8 @@ EARLIER = -1
 """In place of a micro-batch's id, where an earlier run's read the line."""
 ROUND_AFTER = 2.5
 """Seconds that the first row of a round waits for others. So a table gets no two appends within two seconds."""
+SILVER_LAG = 5.0
+"""Seconds after its end in which a reply is being written to silver, at most: a round may have to wait for another."""
 _MOST_ROWS = 5_000
 """Rows of a table in one round."""
 _ROOM = 10_000

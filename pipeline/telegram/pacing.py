@@ -1,7 +1,8 @@
 """When the bot may send a message: Telegram's flood limits, kept on our side.
 
 The limits are those of https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: about 30
-messages a second over all chats, one a second in a chat, 20 a minute in a group.
+messages a second over all chats, one a second in a chat, 20 a minute in a group. In a chat "short bursts that go over
+this limit" are allowed: so a chat gets five messages at once, but no more than five in five seconds.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-_CHAT_INTERVAL = 1.0
+_CHAT_BURST = 5
+_CHAT_WINDOW = 5.0
 _GROUP_WINDOW = 60.0
 _GROUP_LIMIT = 20
 _TIMER_CREDIT = 0.05
@@ -43,8 +45,8 @@ class Pace:
             chat = self._chats[chat_id] = _Chat()
             self._drop_idle(now)
         due = max(chat.held_until, self._next)
-        if chat.sent:
-            due = max(due, chat.sent[-1] + _CHAT_INTERVAL)
+        if len(chat.sent) >= _CHAT_BURST:
+            due = max(due, chat.sent[-_CHAT_BURST] + _CHAT_WINDOW)
         if chat_type != "private" and len(chat.sent) == _GROUP_LIMIT:
             due = max(due, chat.sent[0] + _GROUP_WINDOW)
         if due > now:

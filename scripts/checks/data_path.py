@@ -13,6 +13,7 @@ from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Verdict
 from pipeline.platform.credentials import ModelAccess
 from pipeline.storage.landing import file_seq, injected_file
+from pipeline.stream.table_writer import SILVER_LAG
 from pipeline.telegram.client import BotApi, BotApiError, Refused
 from pipeline.view.ages import ago
 from pipeline.view.data import DataView, ViewError
@@ -145,8 +146,14 @@ def message(view: DataView, plan: ProbePlan, interruption: Interruption) -> str:
         raise CheckFailed(
             f"its delivery is {row.delivery_status} ({row.error})", "see the output smoke_chat, and the check telegram"
         )
+    lag = (row.processed_at - row.answered_at).total_seconds()
+    if lag > SILVER_LAG:
+        raise CheckFailed(
+            f"it was written to silver {lag:.1f} s after its answer (bound {SILVER_LAG:.0f} s)",
+            'see "tables written" in the run\'s log: a round should take less than two seconds',
+        )
     where = "not sent to anybody" if plan.chat is None else "sent to the smoke chat"
-    return f"in silver after {seconds:.1f} s, answered by {row.model_name}, {where}"
+    return f"in silver after {seconds:.1f} s, {lag:.1f} s after its answer by {row.model_name}, {where}"
 
 
 def _owner(view: DataView, plan: ProbePlan, until: float) -> int:
