@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.platform import jvm
+from pipeline.platform import jvm, local_files
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -75,7 +75,12 @@ def session(
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("SPARK_WORKER_DIR", str(scratch / "executors"))
     builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
-    for key, value in {**_settings(umask), "spark.local.dir": str(scratch)}.items():
+    settings = {
+        **_settings(umask),
+        **local_files.settings(_jar_folder(), spark_master),
+        "spark.local.dir": str(scratch),
+    }
+    for key, value in settings.items():
         builder = builder.config(key, value)
     with _stderr_to(log_folder / "spark.log"), jvm.launch_environment(java, scratch):
         try:
@@ -249,6 +254,16 @@ def fetch_jars() -> None:
     say(f"Delta {version}: {len(delta_jars)} jars are present")
 
 
+def _compile_local_files() -> None:
+    if (_jar_folder() / local_files.JAR).exists():
+        return
+    say("Spark's file system for this machine: compiling it (once, some seconds) …")
+    try:
+        local_files.compile_into(_jar_folder(), _jar_folder(), java_home() / "bin" / "java")
+    except (OSError, subprocess.SubprocessError) as error:
+        say(f"it can't be compiled ({type(error).__name__}): Spark does without it, and takes longer for each message")
+
+
 def trust_store(certificates: Iterable[bytes]) -> bytes:
     """A Java key store of certificates to trust, each given in DER. No password protects it.
 
@@ -276,6 +291,7 @@ def main() -> int:
     try:
         say(f"Java: {java_home()}")
         fetch_jars()
+        _compile_local_files()
     except (LocalSparkError, subprocess.SubprocessError) as error:
         known = isinstance(error, LocalSparkError)
         say(str(error) if known else f"Delta's jars can't be downloaded: {error}", error=True)

@@ -14,6 +14,7 @@ from pipeline.stream.rows import Row
 from pipeline.tables import QUARANTINE, Column, Table, is_table_name
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 _MOST_IN_FILTER = 2000
@@ -92,13 +93,7 @@ class DeltaTable:
             self._log.sync()
 
     def _append(self, rows: Sequence[Row]) -> None:
-        values = [self.table.ordered(row) for row in rows]
-        writer = (
-            self._spark.createDataFrame(values, self.table.ddl, verifySchema=False)
-            .coalesce(1)
-            .write.format("delta")
-            .mode("append")
-        )
+        writer = self._spark.createDataFrame(_arrow(self.table, rows)).coalesce(1).write.format("delta").mode("append")
         if self._named:
             writer.saveAsTable(self.place)
         else:
@@ -136,6 +131,21 @@ def warm_up(spark: SparkSession, scratch: Path) -> None:
         table = DeltaTable(QUARANTINE, folder, spark)
         table.ensure()
         table.append([dict.fromkeys(QUARANTINE.column_names)])
+
+
+def _arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
+    """The rows as an Arrow table. Spark reads it in its JVM; rows as tuples go through processes of Python first."""
+    import pyarrow as pa
+
+    types = {
+        "bigint": pa.int64(),
+        "string": pa.string(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "array<bigint>": pa.list_(pa.int64()),
+    }
+    schema = pa.schema([(column.name, types[column.type]) for column in table.columns])
+    columns = zip(*(table.ordered(row) for row in rows), strict=True)
+    return pa.table([pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema=schema)
 
 
 def _create_statement(table: Table, sql_name: str) -> str:

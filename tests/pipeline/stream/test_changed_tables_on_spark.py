@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import deltalake
+import pyarrow
 import pytest
 
 from pipeline.messages.identity import Identity
@@ -49,8 +49,8 @@ class ChangingSession:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._spark, name)
 
-    def createDataFrame(self, values: Sequence[Any], ddl: str, **options: Any) -> DataFrame:  # noqa: N802
-        frame = self._spark.createDataFrame(values, ddl, **options)
+    def createDataFrame(self, rows: pyarrow.Table) -> DataFrame:  # noqa: N802
+        frame = self._spark.createDataFrame(rows)
         return changing_metadata(frame, self._table, self._change)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 
 from pipeline.messages.identity import Identity
@@ -109,8 +110,8 @@ class FakeSpark:
     def tableExists(self, name: str) -> bool:  # noqa: N802
         return name in self.tables
 
-    def createDataFrame(self, rows: list[tuple[Any, ...]], ddl: str, *, verifySchema: bool) -> FakeSpark:  # noqa: N802, N803
-        self.calls.append(("createDataFrame", rows, ddl))
+    def createDataFrame(self, rows: pa.Table) -> FakeSpark:  # noqa: N802
+        self.calls.append(("createDataFrame", rows.column_names, rows.to_pylist()))
         return self
 
     def table(self, name: str) -> FakeFrame:
@@ -137,8 +138,8 @@ def test_rows_are_appended_in_the_tables_order(place: str, saved: tuple[str, str
     assert spark.calls == [
         (
             "createDataFrame",
-            [("reason 1", "raw", "file", NOON, 1), ("reason 2", "raw", "file", NOON, 2)],
-            QUARANTINE.ddl,
+            list(QUARANTINE.column_names),
+            [_bad(1), _bad(2)],
         ),
         ("coalesce", 1),
         ("format", "delta"),
