@@ -102,7 +102,10 @@ class StackSettings(BaseModel):
     spot: bool = _setting(True, "Use spot instances for the job's cluster; on-demand ones if none is available.")
     workers: int = _setting(0, "Number of workers of the job's cluster. 0: a single node.", ge=0, le=100)
     distribute_above: int = _setting(
-        0, "Ask the model on the workers for batches of more questions than this. 0: never.", ge=0
+        0,
+        "Ask the model on the workers for batches of more questions than this. "
+        "0: four times `concurrency`, if there are workers.",
+        ge=0,
     )
     backlog_seconds: int = _setting(300, "Alert when messages wait for longer than this many seconds.", ge=60)
     reports: bool = _setting(
@@ -132,7 +135,9 @@ class StackSettings(BaseModel):
         "given: you have granted CAN_QUERY to the job's principal.",
     )
     max_tokens: int = _setting(512, "Maximum number of tokens of an answer.", ge=1)
-    concurrency: int = _setting(64, "Maximum number of model calls at the same time.", ge=1, le=1000)
+    concurrency: int = _setting(
+        64, "Maximum number of model calls at the same time, on the driver and on each worker.", ge=1, le=1000
+    )
     input_price: float = _setting(
         0.0, "Price in USD of a million prompt tokens, for the dashboard's cost estimate. 0: unknown.", ge=0
     )
@@ -268,8 +273,6 @@ def _people(settings: StackSettings) -> None:
 def _compute(settings: StackSettings) -> None:
     if settings.distribute_above and not settings.workers:
         raise Mismatch("workers", "distribute_above needs workers to distribute to: set it to 1 or more")
-    if settings.workers and not settings.distribute_above:
-        raise Mismatch("distribute_above", "workers are used only with it: set it, or set workers to 0")
 
 
 def _model(settings: StackSettings) -> None:

@@ -134,12 +134,17 @@ class RunSettings(StorageSettings):
     secret_scope: str | None = _setting(
         None, "Databricks secret scope with the bot's token and the model's key.  [environment or files]"
     )
-    concurrency: int = _setting(64, "Maximum number of model calls at the same time.", ge=1, le=1000)
+    concurrency: int = _setting(
+        64, "Maximum number of model calls at the same time, on the driver and on each executor.", ge=1, le=1000
+    )
     send_rate: float = _setting(
         25.0, "Maximum number of messages a second over all chats. Telegram allows about 30.", gt=0, le=10_000
     )
     distribute_above: int | None = _setting(
-        None, "Ask the model on the executors for batches of more questions than this.  [never]", ge=0
+        None,
+        "Ask the model on the executors for batches of more questions than this.  "
+        "[4 times the concurrency where Spark has executors of its own, otherwise never]",
+        ge=0,
     )
     model_timeout: float = _setting(60.0, "Seconds to wait for one answer of the model.", gt=0, le=3600)
     model_attempts: int = _setting(

@@ -19,7 +19,7 @@ _NODE_TYPES = {"aws": "m5d.large", "azure": "Standard_D4ads_v5", "gcp": "n2-stan
 
 _SINGLE_NODE = {"spark.databricks.cluster.profile": "singleNode", "spark.master": "local[*]"}
 _SPARK = {
-    # A broadcast holds the model's bearer token, and its blocks are written to disk.
+    # A broadcast holds the run's secrets, and its blocks are written to disk.
     "spark.io.encryption.enabled": "true",
     # A micro-batch reads a few small files: a Spark job to list them takes longer than the batch.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",

@@ -1,4 +1,4 @@
-"""The credentials of a run: where they come from, how they are renewed, and how executors get them.
+"""The credentials of a run: where they come from, and how they are renewed.
 
 A secret is resolved from the environment, from a file (as containers mount secrets) or from a Databricks secret scope,
 and again when the other side answers 401. Values stay wrapped; no error or log line of this module holds one. From the
@@ -11,20 +11,15 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import SecretStr
 
 from pipeline.errors import OperatorError
 from pipeline.redaction import learn_secret, scrub
-
-if TYPE_CHECKING:
-    from pyspark import SparkContext
-    from pyspark.core.broadcast import Broadcast
 
 _RENEW_BEFORE = 120.0
 """Seconds before its expiry at which a credential is resolved again."""
@@ -132,50 +127,3 @@ class Credential(Generic[_T]):
         if isinstance(value, SecretStr):
             learn_secret(value.get_secret_value())
         return value
-
-
-class BroadcastAccess:
-    """Model access as executors read it: a broadcast, replaced when the access changes, destroyed once no job holds it.
-
-    Any thread may call it.
-    """
-
-    def __init__(self, context: SparkContext, access: Credential[ModelAccess]) -> None:
-        self._context = context
-        self._access = access
-        self._lock = threading.Lock()
-        self._current: tuple[ModelAccess, Broadcast[ModelAccess]] | None = None
-        self._holders: dict[int, int] = {}
-        self._stale: dict[int, Broadcast[ModelAccess]] = {}
-
-    @contextmanager
-    def held(self) -> Iterator[Broadcast[ModelAccess]]:
-        """The broadcast of the current access, valid in this block. Raises CredentialError."""
-        access = self._access.current()
-        with self._lock:
-            if self._current is None or self._current[0] != access:
-                if self._current is not None:
-                    self._stale[id(self._current[1])] = self._current[1]
-                self._current = (access, self._context.broadcast(access))
-            broadcast = self._current[1]
-            self._holders[id(broadcast)] = self._holders.get(id(broadcast), 0) + 1
-            self._destroy_stale()
-        try:
-            yield broadcast
-        finally:
-            with self._lock:
-                self._holders[id(broadcast)] -= 1
-                self._destroy_stale()
-
-    def close(self) -> None:
-        """Destroy the broadcasts that no job holds; the others follow when their jobs end."""
-        with self._lock:
-            if self._current is not None:
-                self._stale[id(self._current[1])] = self._current[1]
-                self._current = None
-            self._destroy_stale()
-
-    def _destroy_stale(self) -> None:
-        for key in [key for key in self._stale if not self._holders.get(key)]:
-            self._holders.pop(key, None)
-            self._stale.pop(key).destroy()

@@ -24,7 +24,7 @@ from pipeline.replies.reply import Part, Reply
 from pipeline.telegram.splitting import shortened
 
 MOST_PARTS = 8
-"""Messages that an answer is sent as at most, which is some 32,000 characters. A chat gets five messages in five seconds."""
+"""Messages that an answer is sent as at most: some 32,000 characters. A chat gets five messages in five seconds."""
 
 
 class WorkState(StrEnum):

@@ -11,12 +11,15 @@ import structlog
 
 from pipeline.errors import RunFailed
 from pipeline.model.client import Model, ModelSettings
+from pipeline.model.distribution import threshold
 from pipeline.model.on_driver import DriverAnswering
 from pipeline.model.on_executors import DistributedAnswering
 from pipeline.platform import local_spark
-from pipeline.platform.credentials import Credential, ModelAccess
+from pipeline.platform.credentials import Credential
 from pipeline.platform.databricks import cluster_session, on_databricks
+from pipeline.platform.executors import has_executors
 from pipeline.platform.jvm import jvm_needed
+from pipeline.platform.run_secrets import RunCredentials
 from pipeline.replies.journal import Journal
 from pipeline.replies.lanes import Lanes
 from pipeline.run.end import End
@@ -91,14 +94,15 @@ class Run:
     def _run(self) -> bool:
         settings, end = self._settings, self._end
         token_source = TokenSource(settings)
-        token = Credential(token_source)
-        access = Credential(lambda: model_access(settings))
-        resolve_secrets(settings, token, access, end)
+        credentials = RunCredentials(
+            str(settings.telegram_api_url), Credential(token_source), Credential(lambda: model_access(settings))
+        )
+        resolve_secrets(settings, credentials.token, credentials.model, end)
         root = settings.places.root
         # A cluster's processes are not only ours, and its storage is a volume.
         private = contextlib.nullcontext() if on_databricks() else private_files(root)
         with private, held_storage(settings.places) as (lease, recorder):
-            api = BotApi(str(settings.telegram_api_url), token, settings.telegram_timeout)
+            api = BotApi(credentials.telegram_api_url, credentials.token, settings.telegram_timeout)
             bot = ask_who_we_are(api, settings, end)
             if bot is None:
                 return not (end.has_deadline or self._once)
@@ -106,7 +110,7 @@ class Run:
             with storage_errors(root):
                 settings.places.claim(bot.id)
             recorder.set(bot_id=bot.id, bot_username=bot.username)
-            composition = Composition(settings, bot, api, access, lease, recorder, end, once=self._once)
+            composition = Composition(settings, bot, api, credentials, lease, recorder, end, once=self._once)
             try:
                 return composition.start().watch(end)
             finally:
@@ -125,7 +129,7 @@ class Composition:
         settings: RunSettings,
         bot: Bot,
         api: BotApi,
-        access: Credential[ModelAccess],
+        credentials: RunCredentials,
         lease: Lease,
         recorder: Recorder,
         end: End,
@@ -136,7 +140,7 @@ class Composition:
         self._settings = settings
         self._storage = settings.places
         self._bot = bot
-        self._access = access
+        self._credentials = credentials
         self._lease = lease
         self._recorder = recorder
         self._end = end
@@ -149,6 +153,7 @@ class Composition:
             temperature=settings.temperature,
         )
         model = Model(self._model_settings)
+        access = credentials.model
         require_model(model, settings, access.current())
         with storage_errors(self._storage.root):
             self._journal = Journal(self._storage.journal, lease.confirm)
@@ -190,15 +195,17 @@ class Composition:
             self._lanes.start()
         self._intake.start()
         spark = self._spark = self._open_spark()
-        if self._settings.distribute_above is not None:
+        settings = self._settings
+        above = threshold(settings.distribute_above, settings.concurrency, has_executors=has_executors(spark))
+        if above is not None:
             self._distributed = DistributedAnswering(
-                spark, self._model_settings, self._access, self._settings.concurrency
+                spark, self._model_settings, self._credentials, settings.concurrency, self._lease.confirm
             )
         mark = MarkFile(self._storage.root / "query.json")
         tables = DeltaTables(spark, self._storage, mark, self._recorder.report)
         with jvm_needed():
             tables.prepare()
-        self._build_stream(spark, tables, mark)
+        self._build_stream(spark, tables, mark, above)
         assert self._query is not None
         assert self._writer is not None
         if not self._once:
@@ -252,7 +259,9 @@ class Composition:
             umask = umask_of(self._storage.root)
             return local_spark.session(self._settings.spark_master, logs, self._scratch, stop, umask)
 
-    def _build_stream(self, spark: SparkSession, tables: DeltaTables, mark: MarkFile) -> None:
+    def _build_stream(
+        self, spark: SparkSession, tables: DeltaTables, mark: MarkFile, distribute_above: int | None
+    ) -> None:
         """The query over the landing, and the writer of what it reads."""
         settings, recorder = self._settings, self._recorder
         writer = TableWriter(
@@ -280,7 +289,7 @@ class Composition:
             run_began=self._landing.first_seq,
             allowed_chats=settings.allowed_chats,
             max_open=settings.max_open,
-            distribute_above=settings.distribute_above,
+            distribute_above=distribute_above,
             distributed=self._distributed,
             committed=lambda batch_id, updates: recorder.set(batch_id=batch_id, batch_at=datetime.now(UTC)),
         )

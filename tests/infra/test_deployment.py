@@ -72,6 +72,7 @@ VARIANTS: list[tuple[dict[str, str], dict[str, Any]]] = [
     (OPENAI, {"model_source": "openai", "model": "gpt"}),
     ({"allowed_chats": "7, -100,3"}, {"allowed_chats": frozenset({-100, 3, 7})}),
     ({"workers": "2", "distribute_above": "50"}, {"distribute_above": 50}),
+    ({"workers": "2"}, {"distribute_above": None}),
     (
         {"max_tokens": "9", "concurrency": "3", "on_unknown": "resend", "answer_format": "html"},
         {"max_tokens": 9, "concurrency": 3, "on_unknown": "resend", "answer_format": "html"},

@@ -62,6 +62,7 @@ FITTING: list[dict[str, str]] = [
     {"service_principal": "app", "account_id": ""},
     {"operators": "o", "readers": "r", "create_groups": "true"},
     {"operators": "o"},
+    {"workers": "2"},
     {"workers": "2", "distribute_above": "100"},
     {"model": "ours", "model_permissions": "manage"},
     {"model": "ours", "model_permissions": "given"},
@@ -138,7 +139,6 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
         {"distribute_above": "5"},
         "workers is not set: distribute_above needs workers to distribute to: set it to 1 or more",
     ),
-    ({"workers": "2"}, "distribute_above is not set: workers are used only with it: set it, or set workers to 0"),
     (
         {"model": "ours"},
         "model_permissions is not set: for a custom endpoint set manage (this stack replaces its permissions) or "

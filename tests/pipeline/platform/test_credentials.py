@@ -1,17 +1,12 @@
 """Where secrets come from, and how they are renewed."""
 
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import pytest
 from pydantic import SecretStr
 
-from pipeline.platform.credentials import BroadcastAccess, Credential, CredentialError, ModelAccess, secret_source
-
-if TYPE_CHECKING:
-    from pyspark import SparkContext
+from pipeline.platform.credentials import Credential, CredentialError, ModelAccess, secret_source
 
 KEY = "PIPELINE_TEST_SECRET"
 VALUE = "s" * 40
@@ -178,68 +173,3 @@ def test_there_is_nothing_else_to_try_while_the_value_stays_the_same_or_cannot_b
     credential = Credential(Resolving(old, access("old"), CredentialError("gone"), access("new")))
     credential.current()
     assert [credential.refresh(old) for _ in range(3)] == [False, False, True]
-
-
-@dataclass
-class FakeBroadcast:
-    value: ModelAccess
-    destroyed: int = 0
-
-    def destroy(self) -> None:
-        self.destroyed += 1
-
-
-@dataclass
-class FakeContext:
-    broadcasts: list[FakeBroadcast] = field(default_factory=list)
-
-    def broadcast(self, value: ModelAccess) -> FakeBroadcast:
-        self.broadcasts.append(FakeBroadcast(value))
-        return self.broadcasts[-1]
-
-    @property
-    def destroyed(self) -> list[int]:
-        return [broadcast.destroyed for broadcast in self.broadcasts]
-
-
-def broadcasting(*values: ModelAccess) -> tuple[FakeContext, Credential[ModelAccess], BroadcastAccess]:
-    context, credential = FakeContext(), Credential(Resolving(*values))
-    return context, credential, BroadcastAccess(cast("SparkContext", context), credential)
-
-
-def test_jobs_share_one_broadcast_while_the_access_stays_the_same() -> None:
-    context, _, broadcasts = broadcasting(access("a"))
-    with broadcasts.held() as first, broadcasts.held() as second:
-        assert first is second
-        assert first.value == access("a")
-    with broadcasts.held():
-        pass
-    assert context.destroyed == [0]
-
-
-def test_a_renewed_access_is_broadcast_again_and_the_old_one_destroyed_when_no_job_holds_it() -> None:
-    old, new = access("old"), access("new")
-    context, credential, broadcasts = broadcasting(old, new)
-    with broadcasts.held() as outer, broadcasts.held():
-        credential.refresh(old)
-        with broadcasts.held() as inner:
-            assert (outer.value, inner.value) == (old, new)
-            assert context.destroyed == [0, 0]
-    assert context.destroyed == [1, 0]
-
-
-def test_a_broadcast_is_released_after_a_failed_job_and_destroyed_at_the_end() -> None:
-    context, _, broadcasts = broadcasting(access("a"))
-    with pytest.raises(ZeroDivisionError), broadcasts.held():
-        raise ZeroDivisionError
-    broadcasts.close()
-    broadcasts.close()
-    assert context.destroyed == [1]
-
-
-def test_a_close_waits_for_the_job_that_holds_the_broadcast() -> None:
-    context, _, broadcasts = broadcasting(access("a"))
-    with broadcasts.held():
-        broadcasts.close()
-        assert context.destroyed == [0]
-    assert context.destroyed == [1]

@@ -51,6 +51,8 @@ class Parts:
         self.watched: list[Supervisor] = []
         self.outcome: bool | Exception = True
         self.bot: Bot | None = BOT
+        self.executors = False
+        """Whether Spark has executors of its own."""
 
     def note(self, call: str) -> None:
         self.calls.append(call)
@@ -139,6 +141,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "SilverStream": parts.part("stream", "stop"),
         "RestartingQuery": parts.part("query", "start", "stop"),
         "Landing": parts.part("landing", "tick"),
+        "has_executors": lambda _: parts.executors,
         "cluster_session": open_spark("open the cluster's spark"),
         "warm_up": lambda *_: parts.note("warm up"),
         "require_model": lambda *_: parts.note("require the model"),
@@ -184,14 +187,46 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
     assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
 
 
-def test_answers_come_from_the_executors_only_if_asked_for(parts: Parts, settings: RunSettings) -> None:
+def test_without_executors_answers_come_from_the_driver_unless_a_number_is_set(
+    parts: Parts, settings: RunSettings
+) -> None:
     Run(settings).run()
     assert "distributed" not in parts.built
     assert parts.built["processor"][1]["distributed"] is None
+    assert parts.built["processor"][1]["distribute_above"] is None
     Run(settings.model_copy(update={"distribute_above": 5})).run()
-    _, model_settings, _, concurrency = parts.built["distributed"][0]
+    _, model_settings, _, concurrency, _ = parts.built["distributed"][0]
     assert (model_settings.model, concurrency) == ("m", 7)
     assert parts.built["processor"][1]["distributed"] is not None
+
+
+def test_where_there_are_executors_large_batches_use_them_without_being_asked_to(
+    parts: Parts, settings: RunSettings
+) -> None:
+    parts.executors = True
+    Run(settings).run()
+    assert parts.built["processor"][1]["distribute_above"] == 28
+    assert parts.built["processor"][1]["distributed"] is not None
+    Run(settings.model_copy(update={"distribute_above": 5})).run()
+    assert parts.built["processor"][1]["distribute_above"] == 5
+
+
+def test_whoever_sends_and_whoever_asks_read_the_same_secrets(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.executors = True
+    sent_with: list[Credential[SecretStr]] = []
+
+    class Api(BotApi):
+        def __init__(self, url: str, token: Credential[SecretStr], timeout: float) -> None:
+            sent_with.append(token)
+
+    monkeypatch.setattr(composition, "BotApi", Api)
+    Run(settings).run()
+    credentials = parts.built["distributed"][0][2]
+    assert credentials.token is sent_with[0]
+    assert credentials.model is parts.built["answering"][0][1]
+    assert credentials.current().telegram_api_url == "http://127.0.0.1:2/"
 
 
 def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
