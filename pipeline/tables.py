@@ -120,7 +120,7 @@ BRONZE = Table(
         Column("reply_to", "bigint", "message_id of the message that this one replies to."),
         Column("date", "timestamp", "When the message was sent, by Telegram's clock."),
         Column("received_at", "timestamp", "When the pipeline received the update from Telegram."),
-        Column("ingested_at", "timestamp", "When this row was written."),
+        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
         Column("source_file", "string", "The landing file that contained it."),
         Column("batch_id", "bigint", _BATCH),
         Column("raw", "string", "The complete update as JSON, as Telegram delivered it."),
@@ -184,7 +184,7 @@ QUARANTINE = Table(
         Column("reason", "string", "What is wrong with the line, and in which field."),
         Column("raw", "string", "The complete line, unchanged."),
         Column("source_file", "string", "The landing file that contained it."),
-        Column("ingested_at", "timestamp", "When this row was written."),
+        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
         Column("batch_id", "bigint", _BATCH),
     ),
 )

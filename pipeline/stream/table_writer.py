@@ -65,6 +65,7 @@ class _Landed:
     malformed: Sequence[MalformedLine]
     files: Collection[str]
     batch_id: int
+    read_at: datetime
     tried: bool = False
     """Whether an append of it has failed, so that it may be in the tables all the same."""
 
@@ -113,7 +114,7 @@ class TableWriter:
         if not files:
             return
         with self._changed:
-            self._waiting.append(_Landed(updates, malformed, files, batch_id))
+            self._waiting.append(_Landed(updates, malformed, files, batch_id, datetime.now(UTC)))
             self._batch_id = batch_id
             self._updates += len(updates)
 
@@ -215,7 +216,6 @@ class TableWriter:
         return taken
 
     def _append_landed(self, taken: Sequence[_Landed]) -> int:
-        now = datetime.now(UTC)
         # What two micro-batches brought, or a micro-batch and a file that an earlier run had left, counts once.
         updates: dict[Identity, tuple[RoutedUpdate, _Landed]] = {}
         malformed: dict[LineKey, tuple[MalformedLine, _Landed]] = {}
@@ -226,13 +226,19 @@ class TableWriter:
                 malformed.setdefault(line.key, (line, landed))
         in_bronze = self._in_bronze(updates)
         bronze = [
-            bronze_row(item.update, item.disposition, source_file=item.file, ingested_at=now, batch_id=landed.batch_id)
+            bronze_row(
+                item.update,
+                item.disposition,
+                source_file=item.file,
+                ingested_at=landed.read_at,
+                batch_id=landed.batch_id,
+            )
             for identity, (item, landed) in updates.items()
             if identity not in in_bronze
         ]
         in_quarantine = self._in_quarantine(malformed)
         quarantine = [
-            quarantine_row(line.malformed, source_file=line.file, ingested_at=now, batch_id=landed.batch_id)
+            quarantine_row(line.malformed, source_file=line.file, ingested_at=landed.read_at, batch_id=landed.batch_id)
             for key, (line, landed) in malformed.items()
             if key not in in_quarantine
         ]
