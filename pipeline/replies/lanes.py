@@ -159,9 +159,13 @@ class OpenReplies:
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
+        self._waited_for: list[set[str]] = []
+        """For each wait until replies are done: those that are still open."""
+        self._limits: list[int] = []
+        """For each wait until fewer are open: below which number."""
         self._waits_ended = False
         self._changed = threading.Condition()
-        """Held for every use of the two above; notified when waits may end."""
+        """Held for every use of those above; notified when a wait may end, since each look costs the replies time."""
 
     def __len__(self) -> int:
         with self._changed:
@@ -180,7 +184,10 @@ class OpenReplies:
     def remove(self, key: str) -> None:
         with self._changed:
             self._keys.discard(key)
-            self._changed.notify_all()
+            for keys in self._waited_for:
+                keys.discard(key)
+            if not all(self._waited_for) or any(len(self._keys) < limit for limit in self._limits):
+                self._changed.notify_all()
 
     def end_waits(self) -> None:
         """End every wait, and from now on each one at its beginning."""
@@ -191,9 +198,19 @@ class OpenReplies:
     def wait_until_done(self, keys: set[str], timeout: float) -> bool:
         """Wait until none of `keys` is open; False after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._waits_ended or keys.isdisjoint(self._keys), timeout)
+            still_open = keys & self._keys
+            self._waited_for.append(still_open)
+            try:
+                return self._changed.wait_for(lambda: self._waits_ended or not still_open, timeout)
+            finally:
+                # By identity: another wait may be for the same replies.
+                self._waited_for = [each for each in self._waited_for if each is not still_open]
 
     def wait_until_below(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` are open; False after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._waits_ended or len(self._keys) < most, timeout)
+            self._limits.append(most)
+            try:
+                return self._changed.wait_for(lambda: self._waits_ended or len(self._keys) < most, timeout)
+            finally:
+                self._limits.remove(most)
