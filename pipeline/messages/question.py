@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,7 +41,7 @@ class Question(BaseModel):
         """Whether its answer reaches no user."""
         return self.origin is not None and self.origin.withheld
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The identity as one string."""
         return self.identity.key

@@ -27,6 +27,7 @@ from pipeline.platform.address import shown_address
 
 _IDLE_LIMIT = 5.0
 """Seconds after which an idle connection is not used again, as in the openai client."""
+_ABOUT_THIS_MACHINE = b"x-stainless-"
 _MOST_UNSENT = 1 << 16
 """Bytes that are kept back."""
 
@@ -61,6 +62,12 @@ class _Client(httpx.Client):
     def cookies(self, cookies: object) -> None:
         raise TypeError("this client has no cookies")
 
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """A request without what the openai client tells of this machine: half of the headers, and no server's need."""
+        given = httpx.Headers(options.pop("headers", None))
+        headers = [(name, value) for name, value in given.raw if not name.lower().startswith(_ABOUT_THIS_MACHINE)]
+        return super().build_request(method, url, headers=headers, **options)
+
 
 def _proxy_for(url: str) -> str | None:
     parts, proxies = urlsplit(url), getproxies()
@@ -84,24 +91,20 @@ class _Transport(httpx.BaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
+        asked = httpcore.Request(
+            request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
+        )
         connection = self._connections.borrow()
         try:
-            with _errors_of_httpx():
-                inner = connection.handle_request(
-                    httpcore.Request(
-                        request.method,
-                        url,
-                        headers=request.headers.raw,
-                        content=request.stream,
-                        extensions=request.extensions,
-                    )
-                )
-        except BaseException:
+            inner = connection.handle_request(asked)
+        except BaseException as error:
             self._connections.give_back(connection)
+            if isinstance(error, _ERRORS):
+                raise _error_of_httpx(error) from error
             raise
         headers = httpx.Headers(inner.headers)
         # The body is unpacked here, within the bounds.
-        encoding = headers.pop("Content-Encoding", None)
+        encoding = headers.pop("Content-Encoding") if "Content-Encoding" in headers else None
         body = _Body(inner, encoding, lambda: self._connections.give_back(connection))
         return httpx.Response(inner.status, headers=headers, stream=body, extensions=inner.extensions, request=request)
 
@@ -160,8 +163,9 @@ class _Body(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            with _errors_of_httpx():
-                yield from unpacked(self._response.iter_stream(), self._encoding, current_bounds())
+            yield from unpacked(self._response.iter_stream(), self._encoding, current_bounds())
+        except _ERRORS as error:
+            raise _error_of_httpx(error) from error
         except TooLarge:
             if self._response.status < 400:
                 raise
@@ -175,19 +179,19 @@ class _Body(httpx.SyncByteStream):
                 ended()
 
 
-@contextlib.contextmanager
-def _errors_of_httpx() -> Iterator[None]:
-    """Turn an error of `httpcore` into that of `httpx`, which has the same name."""
-    try:
-        yield
-    except (
-        httpcore.TimeoutException,
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.ProxyError,
-        httpcore.UnsupportedProtocol,
-    ) as error:
-        raise getattr(httpx, type(error).__name__)(str(error)) from error
+_ERRORS = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+def _error_of_httpx(error: Exception) -> Exception:
+    """The error of `httpx` that has the name of one of `httpcore`."""
+    known: type[Exception] = getattr(httpx, type(error).__name__)
+    return known(str(error))
 
 
 def _connection_maker(proxy: str | None) -> Callable[[], httpcore.ConnectionPool]:

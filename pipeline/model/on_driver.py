@@ -16,8 +16,8 @@ from pipeline.messages.question import Question
 from pipeline.model.answering import REFUSALS, Done, ask_once
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.peers.workers import Workers
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
-from pipeline.workers import Workers
 
 _MOST_RECENT = 200
 _FEWEST_RECENT = 10

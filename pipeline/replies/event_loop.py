@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from pipeline.workers import Workers
+from pipeline.peers.workers import Workers
 
 log = structlog.get_logger(__name__)
 

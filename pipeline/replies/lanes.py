@@ -155,9 +155,11 @@ class OpenReplies:
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
+        self._limits: list[int] = []
+        """For each wait: below which number of open replies it ends."""
         self._waits_ended = False
         self._changed = threading.Condition()
-        """Held for every use of the two above; notified when waits may end."""
+        """Held for every use of those above; notified when a wait may end, since each look costs the replies time."""
 
     def __len__(self) -> int:
         with self._changed:
@@ -176,7 +178,8 @@ class OpenReplies:
     def remove(self, key: str) -> None:
         with self._changed:
             self._keys.discard(key)
-            self._changed.notify_all()
+            if any(len(self._keys) < limit for limit in self._limits):
+                self._changed.notify_all()
 
     def end_waits(self) -> None:
         """End every wait, and from now on each one at its beginning."""
@@ -187,4 +190,8 @@ class OpenReplies:
     def wait_until_below(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` are open; False after `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._waits_ended or len(self._keys) < most, timeout)
+            self._limits.append(most)
+            try:
+                return self._changed.wait_for(lambda: self._waits_ended or len(self._keys) < most, timeout)
+            finally:
+                self._limits.remove(most)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
+import math
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.messages.question import Question
+from pipeline.peers.workers import Workers
 from pipeline.telegram.client import BotApi
 
 _FIRST_AFTER = 0.4
@@ -31,14 +36,19 @@ class TypingSchedule:
 
     def __init__(self) -> None:
         self._waiting: dict[str, _WaitingQuestion] = {}
+        self._due: list[tuple[float, int, _WaitingQuestion]] = []
+        """A heap of those that wait, and of some that wait no more."""
+        self._numbers = itertools.count()
         self._next = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def begin(self, question: Question, now: float) -> None:
-        """The question waits for its answer from now on."""
-        self._waiting[question.key] = _WaitingQuestion(question, now + _FIRST_AFTER, now + _FOR)
+    def begin(self, question: Question, now: float) -> float:
+        """The question waits for its answer from now on. Returns when it is due."""
+        waiting = self._waiting[question.key] = _WaitingQuestion(question, now + _FIRST_AFTER, now + _FOR)
+        self._push(waiting)
+        return waiting.due
 
     def end(self, question: Question) -> None:
         """The question waits no more; nothing happens when it did not."""
@@ -47,17 +57,28 @@ class TypingSchedule:
     @property
     def next_due(self) -> float | None:
         """When `take` has something to do; None when no question waits."""
-        return min((waiting.due for waiting in self._waiting.values()), default=None)
+        while self._due:
+            due, _, waiting = self._due[0]
+            if self._waiting.get(waiting.question.key) is waiting:
+                return due
+            heapq.heappop(self._due)
+        return None
 
     def take(self, now: float) -> Question | None:
-        """One question that is due; None when it has waited its minute or others were shown just before."""
-        waiting = next(waiting for waiting in self._waiting.values() if waiting.due <= now)
-        del self._waiting[waiting.question.key]
+        """The question that is due; None when it has waited its minute or others were shown just before."""
+        due = self.next_due
+        assert due is not None
+        assert due <= now
+        waiting = heapq.heappop(self._due)[2]
         if now >= waiting.until:
+            del self._waiting[waiting.question.key]
             return None
         waiting.due = now + _EVERY
-        self._waiting[waiting.question.key] = waiting
+        self._push(waiting)
         return waiting.question if self._next - now < _AT_ONCE * _APART else None
+
+    def _push(self, waiting: _WaitingQuestion) -> None:
+        heapq.heappush(self._due, (waiting.due, next(self._numbers), waiting))
 
     def shown(self, now: float) -> None:
         """An action is sent now."""
@@ -80,17 +101,21 @@ class Typist:
         self._paused = False
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._sleeps_until = math.inf
+        """When the thread "typing" looks at the schedule again, if nothing wakes it."""
+        self._workers = Workers()
 
     def begin(self, question: Question) -> None:
         """The question waits for its answer. The first call starts the thread."""
         if question.chat_type == "channel":
             return
         with self._changed:
-            self._schedule.begin(question, time.monotonic())
+            due = self._schedule.begin(question, time.monotonic())
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="typing", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if due < self._sleeps_until:
+                self._changed.notify()
 
     def end(self, question: Question) -> None:
         """The answer is there, or the question is given up."""
@@ -114,6 +139,7 @@ class Typist:
                 if self._stopped:
                     return
                 if due is None or due > now:
+                    self._sleeps_until = math.inf if due is None else due
                     self._changed.wait(None if due is None else due - now)
                     continue
                 question = self._schedule.take(now)
@@ -122,7 +148,10 @@ class Typist:
                 if show:
                     self._schedule.shown(now)
             if question is not None and show:
-                threading.Thread(target=self._show, args=(question,), name="typing", daemon=True).start()
+                try:
+                    self._workers.start("typing", partial(self._show, question))
+                except RuntimeError:  # the machine has no thread left; nobody waits for a typing action
+                    self._requests.release()
 
     def _show(self, question: Question) -> None:
         try:

@@ -32,7 +32,7 @@ FLOORS = (
     {"command"},
     {"terminal"},
     {"messages"},
-    {"redaction", "errors", "tables", "peers", "workers"},
+    {"redaction", "errors", "tables", "peers"},
     {"__init__"},
 )
 """The rooms of `pipeline/`, from the top: each imports only its own modules and what is below it."""

@@ -1,5 +1,6 @@
 """Questions, answers and replies in every state."""
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -49,6 +50,9 @@ def part(text: str, state: PartState, message_id: int | None = None, error: str 
 
 def wait_for_replies(lanes: Lanes, keys: Iterable[str], timeout: float) -> bool:
     """Wait until none of these replies is open in the lanes; False after `timeout` seconds."""
-    wanted, replies = set(keys), lanes._open
-    with replies._changed:
-        return replies._changed.wait_for(lambda: wanted.isdisjoint(replies._keys), timeout)
+    wanted, until = set(keys), time.monotonic() + timeout
+    while not wanted.isdisjoint(lanes._open._keys):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.002)
+    return True

@@ -14,6 +14,7 @@ from pipeline.replies.dispatcher import Dispatcher
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.reply import PartState, Reply
 from pipeline.replies.work import Wait, WorkState
+from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeAnswering, FakeApi, FakeTypist, ManualLoop, Sent, failed, said
 from tests.support.replies import accepted, answered
@@ -83,6 +84,13 @@ class Run:
 
     def waits_for(self, chat: int) -> Wait:
         return self.dispatcher._lanes[chat].waits_for
+
+
+@pytest.fixture(autouse=True)
+def _one_message_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the second message of a chat wait for the pace."""
+    monkeypatch.setattr(pacing, "_CHAT_BURST", 1)
+    monkeypatch.setattr(pacing, "_CHAT_WINDOW", 1.0)
 
 
 @pytest.fixture
