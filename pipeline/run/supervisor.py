@@ -126,11 +126,11 @@ class Supervisor:
             _try(lambda: self._recorder.save(always=True))
 
     def _keep_house(self, now: float) -> None:
-        """Remove old landing files, and have an oversized checkpoint replaced between two micro-batches."""
+        """Pack or remove finished files, and have an oversized checkpoint replaced between two micro-batches."""
         if now - self._housekept_at < _HOUSEKEEPING_EVERY:
             return
         self._housekept_at = now
-        self._start_in_background("expire", self._landing.expire)
+        self._start_in_background("housekeeping", self._landing.keep_house)
         if self._query.oversized and not self._query.busy:
             self._query.renew()
 
