@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _OLDEST_JAVA = 17
+_COMPACTED_SIZE = 16 * 2**20
+"""Bytes of a table's largest files; one that is nearly so large is not compacted again."""
 _JARS = re.compile(r"^io\.delta_(delta-(?:spark_[\d.]+|storage)-[\w.]+\.jar)$")
 
 
@@ -103,6 +105,9 @@ def _settings(umask: int) -> dict[str, str]:
         "spark.sql.codegen.wholeStage": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.databricks.delta.stats.collect": "false",
+        # By default each compaction would write all files below a gigabyte anew.
+        "spark.databricks.delta.optimize.minFileSize": str(_COMPACTED_SIZE * 3 // 4),
+        "spark.databricks.delta.optimize.maxFileSize": str(_COMPACTED_SIZE),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
         "spark.sql.streaming.pollingDelay": "50ms",
         "spark.sql.streaming.stopTimeout": "5s",
