@@ -13,6 +13,7 @@ from tests.support.imports import imports_of, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
+    "benches": {"benches"},
     "checks": {"checks", "target"},
     "replays": {"replays", "target"},
     "engine": {"engine"},

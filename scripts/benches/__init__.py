@@ -1,0 +1,1 @@
+"""The benchmark: what people notice and what it costs, ours beside two other bots over the same simulated services."""
