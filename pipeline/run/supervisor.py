@@ -93,7 +93,11 @@ class Supervisor:
         self._save_record(now)
         self._keep_house(now)
         _try(self._journal.compact)
-        return self._once and self._is_done()
+        if not (self._once and self._is_done()):
+            return False
+        # Such a run ends before housekeeping is due.
+        self._landing.keep_house()
+        return True
 
     def _notice_serving(self) -> None:
         if self._serving or not self._query.begun:

@@ -353,7 +353,7 @@ def test_a_run_with_once_is_done_when_all_is_processed_and_the_last_commit_is_th
     once: Supervisor, parts: Parts
 ) -> None:
     assert once.tick(START)
-    assert parts.calls[-2:] == ["catch up", "finish"]
+    assert parts.calls[-3:] == ["catch up", "finish", "keep house"]
 
 
 @pytest.mark.parametrize(
