@@ -30,6 +30,7 @@ from pipeline.storage.durable import on_volume, write_durably
 
 log = structlog.get_logger(__name__)
 
+_Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
 
 DONE = "_done"
@@ -123,6 +124,7 @@ class DoneFiles:
         Of the hour of `since` itself all that is packed counts. Raises OSError.
         """
         found: list[PolledFile] = []
+        packs: list[Path] = []
         newest = 0
         first_pack = f"{_hour_name(_hour(int(max(0, since))))}.zip"
         for day in self._days():
@@ -132,9 +134,10 @@ class DoneFiles:
                     if file.seq >= since:
                         found.append(file)
                 elif _PACK.match(name) and name >= first_pack:
-                    members, newest_in_pack = _members_of(day / name)
-                    found += members
-                    newest = max(newest, newest_in_pack)
+                    packs.append(day / name)
+        for members, newest_in_pack in self._for_each(_members_of, packs):
+            found += members
+            newest = max(newest, newest_in_pack)
         return found, max(newest, max((file.seq for file in found), default=0))
 
     def text(self, file: PolledFile) -> str:
@@ -210,12 +213,12 @@ class DoneFiles:
                         yield name, lines
             self._pause()
 
-    def _for_each(self, act: Callable[[str], _Result], names: Sequence[str]) -> list[_Result]:
+    def _for_each(self, act: Callable[[_Given], _Result], given: Sequence[_Given]) -> list[_Result]:
         """On a volume each call goes over the network: then several at once."""
         if not on_volume(self._folder):
-            return [act(name) for name in names]
+            return list(map(act, given))
         with ThreadPoolExecutor(_THREADS_ON_VOLUME) as pool:
-            return list(pool.map(act, names))
+            return list(pool.map(act, given))
 
 
 def _in_groups(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -328,3 +328,14 @@ def test_only_the_packs_of_the_time_that_is_asked_for_are_opened(
 
 def test_a_file_that_expired_has_no_text(files: DoneFiles) -> None:
     assert files.text(PolledFile(1, 1, int(START * 1e6))) == ""
+
+
+def test_on_a_volume_several_files_are_read_at_once(
+    landing: Landing, files: DoneFiles, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(done, "on_volume", lambda path: True)
+    finished(landing, *([raw_update(i)] for i in range(1, 251)))
+    assert files.pack(START + 2 * HOUR, nothing)
+    assert ids(packed_lines(tmp_path)) == list(range(1, 251))
+    assert singles(tmp_path) == []
+    assert len(files.files(0)[0]) == 3
