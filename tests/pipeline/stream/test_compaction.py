@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import OperatorError
-from pipeline.stream.compaction import ENOUGH, RETRY_AFTER, TOO_MANY, VACUUM_EVERY, Compaction, is_due
+from pipeline.stream.compaction import DAY, ENOUGH, RETRY_AFTER, TOO_MANY, Compaction, is_due, vacuum_is_due
 
 NOW = 1_800_000_000.0
 
@@ -85,24 +85,52 @@ def test_a_table_that_the_platform_compacts_is_left_alone(compaction: Compaction
     assert table.calls == []
 
 
-def test_a_table_is_vacuumed_once_a_day_in_a_quiet_moment_also_over_restarts(record: Path) -> None:
+@pytest.mark.parametrize(
+    ("compacted", "vacuumed", "due"),
+    [
+        (0.0, -DAY + 1, False),
+        (0.0, -DAY, True),
+        (-DAY / 2, -DAY, True),
+        (-2 * DAY + 1, -DAY, True),
+        (-2 * DAY, -DAY, False),
+        (-9 * DAY, -5 * DAY, False),
+    ],
+)
+def test_a_vacuum_is_due_daily_as_long_as_there_is_something_to_remove(
+    compacted: float, vacuumed: float, due: bool
+) -> None:
+    assert vacuum_is_due(NOW, NOW + compacted, NOW + vacuumed) is due
+
+
+def test_a_compacted_table_is_vacuumed_a_day_later_in_a_quiet_moment_also_over_restarts(record: Path) -> None:
     table = Table("bronze")
     assert Compaction(record).step([table], NOW, quiet=True) is None
-    later = NOW + VACUUM_EVERY
-    assert Compaction(record).step([table], later - 1, quiet=True) is None
-    assert Compaction(record).step([table], later, quiet=False) is None
-    assert table.changes == []
-    assert Compaction(record).step([table], later, quiet=True) == "bronze"
-    assert Compaction(record).step([table], later + 1, quiet=True) is None
-    assert table.changes == ["vacuum"]
+    table.small_files = ENOUGH
+    assert Compaction(record).step([table], NOW, quiet=True) == "bronze"
+    assert Compaction(record).step([table], NOW + DAY - 1, quiet=True) is None
+    assert Compaction(record).step([table], NOW + DAY, quiet=False) is None
+    assert table.changes == ["compact"]
+    assert Compaction(record).step([table], NOW + DAY, quiet=True) == "bronze"
+    for days in (2, 3, 9):
+        assert Compaction(record).step([table], NOW + days * DAY, quiet=True) is None
+    assert table.changes == ["compact", "vacuum"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"vacuumed": {"bronze": "x"}}', '{"vacuumed": {"bronze": 9e12}}'])
-def test_a_record_that_can_not_be_true_counts_as_none(record: Path, content: str) -> None:
+def test_a_table_whose_vacuum_is_of_the_future_is_vacuumed(record: Path) -> None:
+    table = Table("bronze", ENOUGH)
+    Compaction(record).step([table], NOW + 300 * DAY, quiet=True)
+    assert Compaction(record).step([table], NOW, quiet=True) == "bronze"
+    assert Compaction(record).step([table], NOW + 1, quiet=True) is None
+    assert table.changes == ["compact", "vacuum"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"compacted": {}}', '{"compacted": {"a": "x"}, "vacuumed": {}}'])
+def test_a_record_that_can_not_be_read_counts_as_none(record: Path, content: str) -> None:
     record.write_text(content)
-    table = Table("bronze")
-    assert Compaction(record).step([table], NOW, quiet=True) is None
-    assert Compaction(record).step([table], NOW + VACUUM_EVERY, quiet=True) == "bronze"
+    table = Table("bronze", ENOUGH)
+    assert Compaction(record).step([table], NOW, quiet=True) == "bronze"
+    assert Compaction(record).step([table], NOW + DAY, quiet=True) == "bronze"
+    assert table.changes == ["compact", "vacuum"]
 
 
 def test_what_fails_is_tried_again_after_ten_minutes_and_does_not_hinder_the_others(compaction: Compaction) -> None:
@@ -117,10 +145,10 @@ def test_what_fails_is_tried_again_after_ten_minutes_and_does_not_hinder_the_oth
 
 
 def test_a_vacuum_that_fails_is_tried_again(compaction: Compaction) -> None:
-    table = Table("bronze")
+    table = Table("bronze", ENOUGH)
     compaction.step([table], NOW, quiet=True)
     table.failure = RuntimeError("Spark")
-    later = NOW + VACUUM_EVERY
+    later = NOW + DAY
     compaction.step([table], later, quiet=True)
     assert compaction.step([table], later + 1, quiet=True) is None
     table.failure = None
@@ -138,9 +166,9 @@ def test_a_storage_that_is_no_longer_ours_is_not_changed(record: Path) -> None:
     assert table.changes == []
 
 
-def test_a_disk_that_is_full_does_not_stop_a_vacuum(tmp_path: Path) -> None:
-    table = Table("bronze")
+def test_a_disk_that_is_full_does_not_stop_a_compaction(tmp_path: Path) -> None:
+    table = Table("bronze", ENOUGH)
     compaction = Compaction(tmp_path / "missing" / "compaction.json")
-    compaction.step([table], NOW, quiet=True)
-    assert compaction.step([table], NOW + VACUUM_EVERY, quiet=True) == "bronze"
-    assert compaction.step([table], NOW + VACUUM_EVERY + 1, quiet=True) is None
+    assert compaction.step([table], NOW, quiet=True) == "bronze"
+    assert compaction.step([table], NOW + DAY, quiet=True) == "bronze"
+    assert table.changes == ["compact", "vacuum"]

@@ -11,7 +11,7 @@ import deltalake
 import pytest
 
 from pipeline.stream import delta_log
-from pipeline.stream.compaction import VACUUM_EVERY, Compaction
+from pipeline.stream.compaction import DAY, Compaction
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.delta_log import DeltaLog
 from pipeline.stream.rows import Row
@@ -64,7 +64,7 @@ def test_a_compacted_table_has_its_rows_in_one_file_and_goes_on_skipping_repeate
     table.append([_row(14)], "query", 14)
     assert _reasons(place) == sorted([*rows, "reason 14"])
 
-    assert compaction.step([table], now + VACUUM_EVERY, quiet=True) == "quarantine"
+    assert compaction.step([table], now + DAY, quiet=True) == "quarantine"
     assert len(list(place.glob("*.parquet"))) == 16, "a vacuum leaves what was replaced within a day"
     commits = sorted(path.name for path in (place / "_delta_log").glob("*.json"))
     assert commits[0] == f"{10:020d}.json", "the log begins at a checkpoint"
