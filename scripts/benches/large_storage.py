@@ -17,7 +17,7 @@ import json
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -69,11 +69,12 @@ def _add_rows(place: Path, table: Table, size: Size, now: float) -> None:
 
     # Spark makes a checkpoint at every tenth commit; one at the end of each part stands for them here.
     hooks = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-    schema = DeltaTable(place).to_pyarrow_table().schema
+    found = DeltaTable(place)
+    schema = found.to_pyarrow_table().schema
 
     def append(first: int, count: int) -> int:
         rows = _rows(table, schema, range(first, first + count), now)
-        write_deltalake(place, rows, mode="append", post_commithook_properties=hooks)
+        write_deltalake(found, rows, mode="append", post_commithook_properties=hooks)
         return first + count
 
     compacted = max(0, size.commits - size.small_files)
@@ -84,10 +85,10 @@ def _add_rows(place: Path, table: Table, size: Size, now: float) -> None:
         done = append(done, min(_ROWS_IN_LARGE_FILE, size.messages - in_small_files - done))
     for _ in range(compacted):
         done = append(done, small)
-    found = DeltaTable(place)
     found.optimize.compact(target_size=16 * 2**20, post_commithook_properties=hooks)
     _add_replaced(place, size.replaced)
-    DeltaTable(place).create_checkpoint()
+    found.update_incremental()
+    found.create_checkpoint()
     for _ in range(size.small_files):
         done = append(done, small)
     if done < size.messages:
@@ -97,27 +98,27 @@ def _add_rows(place: Path, table: Table, size: Size, now: float) -> None:
 def _rows(table: Table, schema: pyarrow.Schema, numbers: range, now: float) -> pyarrow.Table:
     import pyarrow as pa
 
-    at = [datetime.fromtimestamp(now, UTC) - timedelta(days=30) + timedelta(seconds=n / 10) for n in numbers]
-    values: dict[str, list[Any]] = {
-        "bot_id": [_BOT] * len(numbers),
-        "update_id": [1 + n for n in numbers],
-        "seq": [int(each.timestamp() * 1e6) for each in at],
-        "message_id": [1 + n for n in numbers],
-        "chat_id": [1 + n % 1000 for n in numbers],
-        "channel_id": [1 + n % 1000 for n in numbers],
-        "raw": [json.dumps(_update(n)) for n in numbers],
-        "text": [_text(n) for n in numbers],
-        "user_message": [_text(n) for n in numbers],
-        "llm_response": [f"echo: {_text(n)}" for n in numbers],
-        "source_file": [
-            f"{int(each.timestamp() * 1e6)}-{n + 1}-{n + 1}.jsonl" for n, each in zip(numbers, at, strict=True)
-        ],
-        **dict.fromkeys(_TIMES, at),
+    began = datetime.fromtimestamp(now, UTC) - timedelta(days=30)
+    at = [began + timedelta(milliseconds=100 * n) for n in numbers]
+    seqs = [int(now * 1e6) - 30 * 86_400_000_000 + 100_000 * n for n in numbers]
+    values: dict[str, Callable[[], list[Any]]] = {
+        "bot_id": lambda: [_BOT] * len(numbers),
+        "update_id": lambda: [1 + n for n in numbers],
+        "seq": lambda: seqs,
+        "message_id": lambda: [1 + n for n in numbers],
+        "chat_id": lambda: [1 + n % 1000 for n in numbers],
+        "channel_id": lambda: [1 + n % 1000 for n in numbers],
+        "raw": lambda: [json.dumps(_update(n)) for n in numbers],
+        "text": lambda: [_text(n) for n in numbers],
+        "user_message": lambda: [_text(n) for n in numbers],
+        "llm_response": lambda: [f"echo: {_text(n)}" for n in numbers],
+        "source_file": lambda: [f"{seq}-{1 + n}-{1 + n}.jsonl" for n, seq in zip(numbers, seqs, strict=True)],
+        **dict.fromkeys(_TIMES, lambda: at),
     }
     fixed = {"kind": "message", "disposition": "answer", "answer_status": "answered", "delivery_status": "sent"}
     columns = []
     for name in table.column_names:
-        column = values.get(name, [fixed.get(name)] * len(numbers))
+        column = values[name]() if name in values else [fixed.get(name)] * len(numbers)
         columns.append(pa.array(column, schema.field(name).type))
     return pa.table(columns, schema=schema)
 
