@@ -66,7 +66,9 @@ class DeltaLog:
         first = self._next
         if first is None:
             sync_folder(self._table.parent)
-            first = max(0, max(self._versions(), default=-1) - _LOOK_BACK)
+            versions = self._versions()
+            # Of a table with few commits in a month, Delta may have removed all but the last ones.
+            first = max(min(versions, default=0), max(versions, default=-1) - _LOOK_BACK)
         version = first
         while (commit := self._commit(version)).exists():
             files = [self._table / name for name, _ in _added(commit.read_bytes())]

@@ -96,6 +96,15 @@ def test_a_first_sync_looks_at_the_newest_commits_only(table: Table) -> None:
     assert f"_delta_log/{_file(8)}" not in table.synced
 
 
+def test_a_first_sync_begins_at_the_oldest_commit_that_is_left(table: Table) -> None:
+    for version in range(30, 33):
+        table.commit(version)
+    log = DeltaLog(table.folder)
+    log.sync()
+    assert log.synced == 32
+    assert f"_delta_log/{_file(30)}" in table.synced
+
+
 def test_a_log_without_commits_needs_nothing(tmp_path: Path) -> None:
     log = DeltaLog(tmp_path / "missing")
     assert log.repair(None) == []
