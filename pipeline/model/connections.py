@@ -59,7 +59,7 @@ class _Client(httpx.Client):
         return _NO_COOKIES
 
     @cookies.setter
-    def cookies(self, cookies: object) -> None:
+    def cookies(self, cookies: object) -> None:  # noqa: ARG002 - httpx gives one
         raise TypeError("this client has no cookies")
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:

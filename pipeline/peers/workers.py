@@ -1,4 +1,4 @@
-"""Threads for jobs that may block: daemons that are kept for a while, since starting one costs more than a short job."""
+"""Threads for calls that may block: daemons, kept for a while, since starting one costs more than a short call."""
 
 from __future__ import annotations
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _OLDEST_JAVA = 17
+_LONG_LOG = 10_000_000
+"""Bytes: a start writes about a thousand, a failure ten thousand."""
+_COMPACTED_SIZE = 16 * 2**20
+"""Bytes of a table's largest files; one that is nearly so large is not compacted again."""
 _JARS = re.compile(r"^io\.delta_(delta-(?:spark_[\d.]+|storage)-[\w.]+\.jar)$")
 
 
@@ -108,6 +112,9 @@ def _settings(umask: int) -> dict[str, str]:
         "spark.sql.codegen.wholeStage": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.databricks.delta.stats.collect": "false",
+        # By default each compaction would write all files below a gigabyte anew.
+        "spark.databricks.delta.optimize.minFileSize": str(_COMPACTED_SIZE * 3 // 4),
+        "spark.databricks.delta.optimize.maxFileSize": str(_COMPACTED_SIZE),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
         "spark.sql.streaming.pollingDelay": "50ms",
         "spark.sql.streaming.stopTimeout": "5s",
@@ -129,7 +136,13 @@ def _settings(umask: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _stderr_to(file: Path) -> Iterator[None]:
-    """Point standard error at a file: a Java process that starts within the block inherits it."""
+    """Point standard error at a file: a Java process that starts within the block inherits it.
+
+    A file that has become long is set aside first, in place of the one before.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if file.stat().st_size > _LONG_LOG:
+            file.replace(file.with_name(f"{file.name}.1"))
     sys.stderr.flush()
     original = os.dup(2)
     try:

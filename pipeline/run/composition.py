@@ -34,6 +34,7 @@ from pipeline.storage.lease import Lease
 from pipeline.storage.modes import private_files, umask_of
 from pipeline.storage.places import storage_errors
 from pipeline.storage.record import Recorder
+from pipeline.stream.compaction import Compaction
 from pipeline.stream.delta import warm_up
 from pipeline.stream.delta_tables import DeltaTables
 from pipeline.stream.leftover import Leftover
@@ -280,7 +281,14 @@ class Composition:
                 writer,
                 allowed_chats=settings.allowed_chats,
             )
-        self._writer = WriterThread(writer, leftover, tables.check, recorder.report)
+        compaction = Compaction(self._storage.root / "compaction.json", self._lease.confirm)
+        self._writer = WriterThread(
+            writer,
+            leftover,
+            tables.check,
+            recorder.report,
+            keep_house=lambda quiet: compaction.step(tables.all(spark), time.time(), quiet=quiet),
+        )
         processor = BatchProcessor(
             self._bot,
             self._journal,

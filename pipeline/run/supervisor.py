@@ -92,7 +92,11 @@ class Supervisor:
         self._save_record(now)
         self._keep_house(now)
         _try(self._journal.compact)
-        return self._once and self._is_done()
+        if not (self._once and self._is_done()):
+            return False
+        # Such a run ends before housekeeping is due.
+        self._landing.keep_house()
+        return True
 
     def _notice_serving(self) -> None:
         if self._serving or not self._query.begun:
@@ -108,11 +112,11 @@ class Supervisor:
             _try(lambda: self._recorder.save(always=True))
 
     def _keep_house(self, now: float) -> None:
-        """Remove old landing files, and have an oversized checkpoint replaced between two micro-batches."""
+        """Pack or remove finished files, and have an oversized checkpoint replaced between two micro-batches."""
         if now - self._housekept_at < _HOUSEKEEPING_EVERY:
             return
         self._housekept_at = now
-        self._start_in_background("expire", self._landing.expire)
+        self._start_in_background("housekeeping", self._landing.keep_house)
         if self._query.oversized and not self._query.busy:
             self._query.renew()
 

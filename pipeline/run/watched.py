@@ -50,7 +50,7 @@ class WatchedJournal(Protocol):
 
 
 class WatchedLanding(Protocol):
-    def expire(self) -> None: ...
+    def keep_house(self) -> None: ...
 
 
 class WatchedLease(Protocol):

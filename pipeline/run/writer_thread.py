@@ -1,8 +1,12 @@
-"""The table writer on a thread of its own: writes rounds when they are due, and tries again what failed."""
+"""The table writer on a thread of its own: writes rounds when they are due, and tries again what failed.
+
+Whatever else changes the tables runs on this thread too, between rounds.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +20,9 @@ from pipeline.run.backoff import backoff
 log = structlog.get_logger(__name__)
 
 _LOOK_EVERY = 0.1
+_HOUSEKEEPING_EVERY = 5.0
+_QUIET_AFTER = 10.0
+"""Seconds without a row after which the moment is quiet."""
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
 
@@ -55,16 +62,22 @@ class WriterThread:
         check_tables: Callable[[], None],
         report: Callable[[str, str | None], None],
         *,
+        keep_house: Callable[[bool], object] = lambda quiet: None,
         start_in_background: StartInBackground = start_thread,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`check_tables` raises TableError where no row can be appended. `report` is called with "tables" and the
-        reason of a failure, and with None once the tables are written again.
+        reason of a failure, and with None once the tables are written again. `keep_house` is called every five seconds
+        between rounds, with whether the moment is quiet, and may take seconds.
         """
         self._writer = writer
         self._leftover = leftover
         self._check_tables = check_tables
         self._report = report
+        self._keep_house = keep_house
         self._start_in_background = start_in_background
+        self._clock = clock
+        self._busy_at = self._kept_house_at = clock()
         self._stop = threading.Event()
         self._thread: Background | None = None
         self._failures = 0
@@ -107,6 +120,16 @@ class WriterThread:
             self._writer.write()
         elif not self._leftover.done:
             self._leftover.step()
+        else:
+            self._look_after_the_house()
+
+    def _look_after_the_house(self) -> None:
+        now = self._clock()
+        if not self._writer.idle:
+            self._busy_at = now
+        if now - self._kept_house_at >= _HOUSEKEEPING_EVERY:
+            self._kept_house_at = now
+            self._keep_house(now - self._busy_at >= _QUIET_AFTER)
 
     def _attempt(self, step: Callable[[], None]) -> None:
         """Make one step. Raises what no other attempt fixes."""

@@ -3,7 +3,7 @@
 A file is named `{first seq}-{lowest update_id}-{highest update_id}.jsonl` and has one envelope a line,
 `{"seq", "bot_id", "received_at", "update"}`. An update that can't be read as JSON is kept as its `text`, with the
 reason as `unreadable`. The ids in the name are 0 for updates without an id that could be confirmed. The stream lists
-this folder; finished files move to `_done/{day}/`, which Spark's listing ignores.
+this folder; finished files move to `_done/{day}/`, which Spark's listing ignores, and are packed by the hour there.
 
 A check's probe and an operator's replay are processed like messages but do not come from Telegram: they are injected,
 also while the pipeline runs. `injected_file` gives such a file; its lines have an `origin` too. Its writer puts it into
@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -26,24 +26,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
+
+from pipeline.errors import OperatorError
 from pipeline.messages.origin import Origin
+from pipeline.storage.done import DoneFiles
+from pipeline.storage.done import file_seq as file_seq  # noqa: PLC0414 - the landing names its files
 from pipeline.storage.durable import write_durably
-from pipeline.storage.landed import DONE, LandedFiles, Unreadable, usable_id
+from pipeline.storage.landed import LandedFiles, Unreadable, usable_id
+
+log = structlog.get_logger(__name__)
 
 REPOLL_WINDOW = timedelta(hours=48)
 """How far back a re-polled update is recognised; Telegram keeps an unconfirmed one for 24 hours."""
 
-KEEP_DONE = timedelta(days=7)
-"""How long finished files stay; bronze has their content."""
-
 _INJECTED = "-injected-"
 _TICK = "-tick.jsonl"
-
-
-def file_seq(name: str) -> int:
-    """The first seq of a landing file, by its name; 0 if the name has none."""
-    head = name.partition("-")[0]
-    return int(head) if head.isascii() and head.isdigit() else 0
 
 
 class InjectedFile(NamedTuple):
@@ -85,8 +83,8 @@ def is_tick(name: str) -> bool:
 class Landing:
     """The landing folder of the one running pipeline.
 
-    Threads: any thread may call `land`, `tick`, `waiting`, `read`, `finish` and `expire`; a lock guards the numbering.
-    Only the intake's thread calls `unseen`.
+    Threads: any thread may call `land`, `tick`, `waiting`, `read`, `finish` and `keep_house`; a lock guards the
+    numbering. Only the intake's thread calls `unseen`.
     """
 
     def __init__(
@@ -109,9 +107,11 @@ class Landing:
         self.confirm = confirm
         """Any thread: raises if the landing is no longer this run's."""
         self._lock = threading.Lock()
+        self._housekeeping = threading.Lock()
+        self._done = DoneFiles(folder)
         folder.mkdir(parents=True, exist_ok=True)
         window = REPOLL_WINDOW.total_seconds()
-        self._earlier = LandedFiles(folder, (now() - window) * 1e6, window, clock)
+        self._earlier = LandedFiles(folder, self._done, (now() - window) * 1e6, window, clock)
         self._seq = self._earlier.newest_seq + 100
         self.first_seq = max(self._seq + 1, int(now() * 1e6))
         """Files that this run lands have a first seq of at least this."""
@@ -149,7 +149,8 @@ class Landing:
 
     def waiting(self) -> list[Path]:
         """Files that are not finished: the stream may still have to read them."""
-        return [path for path in self._folder.iterdir() if path.is_file() and path.name[0] not in "._"]
+        with os.scandir(self._folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.name[0] not in "._" and entry.is_file()]
 
     def read(self, name: str) -> list[str] | None:
         """The lines of a file as the stream reads them; None where it is not in the folder any more. Raises OSError."""
@@ -162,7 +163,7 @@ class Landing:
     def finish(self, names: Iterable[str]) -> None:
         """Move files whose rows are in the tables out of the listed folder; a tick is removed."""
         self.confirm()
-        day = self._folder / DONE / datetime.fromtimestamp(self._now(), UTC).date().isoformat()
+        day = self._done.day(self._now())
         for name in names:
             path = self._folder / name
             if is_tick(name):
@@ -173,12 +174,22 @@ class Landing:
                 with contextlib.suppress(FileNotFoundError):
                     path.rename(day / name)
 
-    def expire(self) -> None:
-        """Remove finished files older than KEEP_DONE."""
-        oldest = datetime.fromtimestamp(self._now(), UTC).date() - KEEP_DONE
-        for day in (self._folder / DONE).glob("????-??-??"):
-            if day.name < oldest.isoformat():
-                shutil.rmtree(day, ignore_errors=True)
+    def keep_house(self) -> None:
+        """Remove finished files that are too old, and pack one hour of the others. At most one thread does it.
+
+        A fault is logged, and what was left is done the next time.
+        """
+        if not self._housekeeping.acquire(blocking=False):
+            return
+        try:
+            self._done.expire(self._now())
+            self._done.pack(self._now(), self.confirm)
+        except OSError as error:
+            log.error("finished files can't be packed", reason=error.strerror or str(error))
+        except OperatorError:
+            pass  # Another run has the storage: the supervisor finds that out by itself.
+        finally:
+            self._housekeeping.release()
 
     def _take_seq(self, count: int) -> int:
         """Microseconds since 1970, always increasing even if the clock is not. They fit 53 bits until the year 2255."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 _MOST_IN_FILTER = 2000
 
+_LOCAL_PROPERTIES = {
+    # By default each tenth commit writes a checkpoint, which takes ten times as long as the commit.
+    "delta.checkpointInterval": "100",
+    # Every checkpoint lists the files that a compaction replaced for as long: a month of them made each take seconds.
+    "delta.deletedFileRetentionDuration": "interval 1 day",
+}
+"""What a table on a local disk has in place of a deployed one's properties."""
+
 
 class TableError(OperatorError):
     """A table can't be used as it is."""
@@ -33,6 +41,7 @@ class DeltaTable:
     def __init__(self, table: Table, place: str, spark: SparkSession, log: DeltaLog | None = None) -> None:
         """`log`: the table's, if it is on a local disk. What is appended is then durable."""
         self.table = table
+        self.name = table.name
         self.place = place
         self._spark = spark
         self._log = log
@@ -46,7 +55,9 @@ class DeltaTable:
         from pyspark.errors import AnalysisException
 
         if not self._named:
-            self._spark.sql(_create_statement(self.table, self._sql_name))
+            properties = _LOCAL_PROPERTIES if self.is_local else {}
+            self._spark.sql(_create_statement(self.table, self._sql_name, properties))
+            self._set_properties(properties)
         elif not self._spark.catalog.tableExists(self.place):
             raise TableError(f"table {self.place} does not exist or may not be read: deploy it, or grant access to it")
         found = self.check()
@@ -118,6 +129,44 @@ class DeltaTable:
         rows = frame.where(frame["source_file"].isin(sorted(names))).select("source_file", "raw").collect()
         return {(row["source_file"], row["raw"]) for row in rows}
 
+    # Compaction.
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the table is on a local disk, where nobody but us compacts it."""
+        return self._log is not None
+
+    @property
+    def small_files(self) -> int:
+        """How many appends there were since the last compaction: each adds a small file. 0 if others compact it."""
+        return self._log.appended if self._log is not None else 0
+
+    def compact(self) -> None:
+        """Write the small files into larger ones, which changes no row. Raises OSError, and what Spark raises."""
+        self._spark.sql(f"OPTIMIZE {self._sql_name}")
+        if self._log is not None:
+            # Before a vacuum can remove what was replaced.
+            self._log.sync()
+            self._log.note_compaction()
+
+    def vacuum(self) -> None:
+        """Remove files that no commit of the last day names. Raises what Spark raises."""
+        self._spark.sql(f"VACUUM {self._sql_name}")
+
+    def expire_log(self) -> None:
+        """Remove some commits that nobody needs any more. Raises OSError."""
+        if self._log is not None:
+            self._log.expire()
+
+    def _set_properties(self, properties: Mapping[str, str]) -> None:
+        """An earlier release may have created the table with others."""
+        if not properties:
+            return
+        found = dict(self._spark.sql(f"SHOW TBLPROPERTIES {self._sql_name}").collect())
+        wrong = {key: value for key, value in properties.items() if found.get(key) != value}
+        if wrong:
+            self._spark.sql(f"ALTER TABLE {self._sql_name} SET TBLPROPERTIES ({_assignments(wrong)})")
+
     @property
     def _sql_name(self) -> str:
         if self._named:
@@ -148,17 +197,17 @@ def _arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
     return pa.table([pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)], schema=schema)
 
 
-def _create_statement(table: Table, sql_name: str) -> str:
-    properties = ", ".join(
-        f"{_quoted(key)} = {_quoted(value)}"
-        for key, value in table.properties
-        # Compaction would hold up the stream of a small machine for seconds.
-        if not key.startswith("delta.autoOptimize.")
-    )
+def _create_statement(table: Table, sql_name: str, local: Mapping[str, str]) -> str:
+    # Delta's own compaction would hold up the stream of a small machine at any moment.
+    properties = {k: v for k, v in table.properties if not k.startswith("delta.autoOptimize.")} | dict(local)
     return (
         f"CREATE TABLE IF NOT EXISTS {sql_name} ({_declarations(table.columns)}) USING delta "
-        f"COMMENT {_quoted(table.comment)}" + (f" TBLPROPERTIES ({properties})" if properties else "")
+        f"COMMENT {_quoted(table.comment)}" + (f" TBLPROPERTIES ({_assignments(properties)})" if properties else "")
     )
+
+
+def _assignments(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"{_quoted(key)} = {_quoted(value)}" for key, value in properties.items())
 
 
 def _declarations(columns: Iterable[Column]) -> str:

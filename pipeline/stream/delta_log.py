@@ -3,11 +3,15 @@
 Spark writes a table's files and never syncs them, so for half a minute a commit may exist in memory only. Everything
 that an append lets go (landing files, entries of the journal) is durable at once. So an append waits until the table
 is durable too. On a volume, and in a catalog, one close is one atomic put: there is nothing to do.
+
+Delta lists the whole folder at each commit, and itself removes commits by the day only: at one commit in three seconds
+that made a commit seconds longer. So the old ones are removed here, by their number.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +27,13 @@ _LOOK_BACK = 20
 """Commits that are synced first. Each append syncs its own, so a run that was killed leaves one or two."""
 
 
+_KEPT = 1000
+"""Commits that stay, besides those that a checkpoint needs to stand for the ones before it."""
+_REMOVED_AT_ONCE = 200
+_LONGEST_INTERVAL = 200
+"""More commits than lie between two checkpoints."""
+
+
 class DamagedTable(OperatorError):
     """A table has lost what was durable: nothing else has its rows any more."""
 
@@ -35,6 +46,10 @@ class DeltaLog:
         self._folder = table / "_delta_log"
         self._next: int | None = None
         """The first version that is not known to be durable; None before the first sync."""
+        self._oldest: int | None = None
+        """The oldest version that may be in the folder; None before it was looked for."""
+        self._compacted: int | None = None
+        """The newest version that was there when the table was compacted; None before it was looked for."""
 
     @classmethod
     def of(cls, place: str) -> DeltaLog | None:
@@ -51,7 +66,9 @@ class DeltaLog:
         first = self._next
         if first is None:
             sync_folder(self._table.parent)
-            first = max(0, max(self._versions(), default=-1) - _LOOK_BACK)
+            versions = self._versions()
+            # Of a table with few commits in a month, Delta may have removed all but the last ones.
+            first = max(min(versions, default=0), max(versions, default=-1) - _LOOK_BACK)
         version = first
         while (commit := self._commit(version)).exists():
             files = [self._table / name for name, _ in _added(commit.read_bytes())]
@@ -67,6 +84,53 @@ class DeltaLog:
             sync_folder(self._folder)
         self._next = version
 
+    @property
+    def appended(self) -> int:
+        """How many commits were made durable since the table was last compacted: each adds a small file."""
+        if self._next is None:
+            return 0
+        if self._compacted is None:
+            self._compacted = self._last_compaction(self._next - 1)
+        return self._next - 1 - self._compacted
+
+    def note_compaction(self) -> None:
+        """The table was compacted, and that is durable."""
+        self._compacted = self.synced
+
+    def _last_compaction(self, newest: int) -> int:
+        """The version of the last commit that compacted the table, as far back as commits are kept."""
+        version = newest
+        while version > newest - _KEPT and (content := _content(self._commit(version))) is not None:
+            if _compacts(content):
+                break
+            version -= 1
+        return version
+
+    def expire(self) -> int:
+        """Remove some old commits that a durable checkpoint stands for; how many. Cheap where there are none.
+
+        Versions before the last thousand can then not be read any more. Raises OSError.
+        """
+        if self._next is None:
+            return 0
+        if self._oldest is None:
+            self._oldest = min(self._versions(), default=0)
+        newest_to_go = self._next - 1 - _KEPT
+        # The next checkpoint comes: it is not looked for at each call.
+        if newest_to_go - self._oldest < _LONGEST_INTERVAL:
+            return 0
+        candidates = range(newest_to_go, newest_to_go - _LONGEST_INTERVAL, -1)
+        checkpoint = next((v for v in candidates if _checkpoint_of(self._commit(v)).exists()), self._oldest)
+        until = min(checkpoint, self._oldest + _REMOVED_AT_ONCE)
+        removed = until - self._oldest
+        for version in range(self._oldest, until):
+            commit = self._commit(version)
+            for path in (commit, commit.with_suffix(".crc"), _checkpoint_of(commit)):
+                _checksum_of(path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+        self._oldest = until
+        return removed
+
     def repair(self, synced: int | None) -> list[str]:
         """Remove the newest commits if a power cut has cut them, before Spark reads the table; their files' names.
 
@@ -75,7 +139,7 @@ class DeltaLog:
         with content keeps it, under a name that Delta ignores. Raises DamagedTable, and changes nothing, where one up
         to `synced` is not whole: its rows are nowhere else. Raises OSError.
         """
-        self._next = None
+        self._next = self._oldest = self._compacted = None
         versions = sorted(self._versions(), reverse=True)
         if synced is None:
             # Only a table's creation is sure to have no rows.
@@ -124,7 +188,11 @@ class DeltaLog:
         return next((file for file, size in files if _size(self._table / file) != size), None)
 
     def _versions(self) -> list[int]:
-        return [int(path.stem) for path in self._folder.glob("*.json") if len(path.stem) == 20 and path.stem.isdigit()]
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 - paths take three times as long
+        except FileNotFoundError:
+            return []
+        return [int(name[:20]) for name in names if len(name) == 25 and name.endswith(".json") and name[:20].isdigit()]
 
     def _commit(self, version: int) -> Path:
         return self._folder / f"{version:020d}.json"
@@ -145,6 +213,18 @@ def _added(commit: bytes, *, strict: bool = False) -> Iterator[tuple[str, int]]:
         except (ValueError, KeyError, TypeError):
             if strict:
                 raise ValueError("cut") from None
+
+
+def _compacts(commit: bytes) -> bool:
+    """Whether a commit is a compaction's: its first action says so."""
+    return b'"operation":"OPTIMIZE"' in commit.partition(b"\n")[0]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _checkpoint_of(commit: Path) -> Path:

@@ -25,7 +25,7 @@ class DeltaTables:
     """The three tables of one storage.
 
     Threads: the supervisor's thread calls `prepare` before the writer's starts; from then on only the writer's calls
-    `check` and `note_durable`. Any thread calls `of` and `silver`.
+    `check` and `note_durable`. Any thread calls `of`, `all` and `silver`.
     """
 
     def __init__(
@@ -72,6 +72,10 @@ class DeltaTables:
             silver=self._table(SILVER, spark),
             quarantine=self._table(QUARANTINE, spark),
         )
+
+    def all(self, spark: SparkSession) -> list[DeltaTable]:
+        """The tables as one session sees them, to keep house in."""
+        return [self._table(table, spark) for table in TABLES]
 
     def silver(self, spark: SparkSession) -> DeltaTable:
         """Silver as one session sees it."""

@@ -13,11 +13,11 @@ from tests.support.imports import imports_of, modules_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
+    "benches": {"benches"},
     "checks": {"checks", "target"},
     "replays": {"replays", "target"},
     "engine": {"engine"},
     "target": {"target"},
-    "benches": {"benches"},
 }
 """The packages of `scripts/` that each of them may import. Commands may import all of them."""
 HEAVY = {"databricks", "deltalake", "pandas", "pulumi", "pyarrow", "pyspark"}

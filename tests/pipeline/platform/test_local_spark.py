@@ -77,3 +77,16 @@ def test_java_reads_the_trust_store_with_the_certificates_of_this_machine(tmp_pa
         pytest.skip("a JRE can't compile the reader; but then the set-up has already used such a store")
     done = subprocess.run([java, str(program), str(store)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str(len(certificates)), done.stderr
+
+
+@pytest.mark.parametrize(("size", "moved"), [(10, False), (11, True)])
+def test_a_long_log_of_spark_is_set_aside_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, moved: bool
+) -> None:
+    monkeypatch.setattr(local_spark, "_LONG_LOG", 10)
+    log, aside = tmp_path / "spark.log", tmp_path / "spark.log.1"
+    log.write_text("x" * size)
+    with local_spark._stderr_to(log):
+        pass
+    assert log.read_text() == ("" if moved else "x" * size)
+    assert aside.exists() is moved

@@ -88,7 +88,7 @@ class Parts:
 class Part:
     open = 3
     first_seq = 5
-    of = silver = check = note_durable = staticmethod(lambda *_: None)
+    of = all = silver = check = note_durable = staticmethod(lambda *_: None)
     stop: Callable[..., None]
 
 
@@ -136,6 +136,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "DeltaTables": parts.part("tables", "prepare"),
         "TableWriter": parts.part("writer"),
         "Leftover": parts.part("leftover"),
+        "Compaction": parts.part("compaction"),
         "WriterThread": parts.part("writer thread", "start", "stop"),
         "BatchProcessor": parts.part("processor"),
         "SilverStream": parts.part("stream", "stop"),

@@ -65,8 +65,8 @@ class Parts:
     def compact(self) -> None:
         self.note("compact")
 
-    def expire(self) -> None:
-        self.note("expire")
+    def keep_house(self) -> None:
+        self.note("keep house")
 
     def set(self, **values: object) -> None:
         self.values |= values
@@ -232,17 +232,17 @@ def test_a_storage_that_cannot_be_written_is_logged_with_its_reason(
     assert [(entry["event"], entry["reason"]) for entry in logs] == [("the storage can't be written", reason)]
 
 
-def test_every_ten_minutes_old_landing_files_are_removed_in_the_background(
+def test_every_ten_minutes_finished_files_are_packed_and_removed_in_the_background(
     supervisor: Supervisor, parts: Parts, works: Works
 ) -> None:
     supervisor.tick(START + 599.9)
     assert works.all == []
     supervisor.tick(START + 600.0)
     supervisor.tick(START + 1199.9)
-    assert [work.name for work in works.all] == ["expire"]
-    assert parts.count("expire") == 0, "a large folder holds nobody"
+    assert [work.name for work in works.all] == ["housekeeping"]
+    assert parts.count("keep house") == 0, "a large folder holds nobody"
     works.last.end()
-    assert parts.count("expire") == 1
+    assert parts.count("keep house") == 1
     supervisor.tick(START + 1200.0)
     assert len(works.all) == 2
 
@@ -278,7 +278,7 @@ def test_a_run_with_once_is_done_when_all_is_processed_and_the_last_commit_is_th
     once: Supervisor, parts: Parts
 ) -> None:
     assert once.tick(START)
-    assert parts.calls[-2:] == ["catch up", "finish"]
+    assert parts.calls[-3:] == ["catch up", "finish", "keep house"]
 
 
 @pytest.mark.parametrize(

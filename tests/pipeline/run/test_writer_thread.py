@@ -159,6 +159,32 @@ def test_tables_that_cannot_be_read_either_are_tried_again(parts: Parts, works: 
     thread.check()
 
 
+def test_the_house_is_kept_every_five_seconds_and_the_moment_is_quiet_after_ten_without_a_row(
+    parts: Parts, works: Works
+) -> None:
+    now, quiet = 100.0, []
+
+    def clock() -> float:
+        nonlocal now
+        now += 1.0
+        parts.idle = now > 108.0
+        return now
+
+    thread = WriterThread(
+        parts,
+        parts,
+        parts.check,
+        lambda *_: None,
+        keep_house=lambda is_quiet: quiet.append((now, is_quiet)),
+        start_in_background=works,
+        clock=clock,
+    )
+    thread._stop = Looks(21)  # type: ignore[assignment]
+    thread.start()
+    works.last.end()
+    assert quiet == [(106.0, False), (111.0, False), (116.0, False), (121.0, True)]
+
+
 def test_a_stop_writes_what_waits_and_waits_for_it_so_long(parts: Parts, works: Works) -> None:
     thread = WriterThread(parts, parts, parts.check, lambda *_: None, start_in_background=works)
     thread.stop(5.0)

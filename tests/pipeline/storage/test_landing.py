@@ -184,7 +184,7 @@ def test_finished_files_are_removed_after_a_week(landing: Landing, tmp_path: Pat
         path = landing.land([raw_update()])
         assert path is not None
         landing.finish([path.name])
-    landing.expire()
+    landing.keep_house()
     assert sorted(day.name for day in (tmp_path / "_done").iterdir()) == ["2027-01-16", "2027-01-23"]
 
 
@@ -241,7 +241,7 @@ def test_a_finished_injected_file_moves_and_expires_like_others(landing: Landing
     landing.finish([file.name])
     assert [path.name for path in tmp_path.glob("_done/*/*")] == [file.name]
     clock.seconds += 9 * DAY
-    landing.expire()
+    landing.keep_house()
     assert list(tmp_path.rglob("*.jsonl")) == []
 
 

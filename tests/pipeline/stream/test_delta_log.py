@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.stream import delta_log
 from pipeline.stream.delta_log import DamagedTable, DeltaLog
 
 
@@ -93,6 +94,15 @@ def test_a_first_sync_looks_at_the_newest_commits_only(table: Table) -> None:
     DeltaLog(table.folder).sync()
     assert f"_delta_log/{_file(9)}" in table.synced
     assert f"_delta_log/{_file(8)}" not in table.synced
+
+
+def test_a_first_sync_begins_at_the_oldest_commit_that_is_left(table: Table) -> None:
+    for version in range(30, 33):
+        table.commit(version)
+    log = DeltaLog(table.folder)
+    log.sync()
+    assert log.synced == 32
+    assert f"_delta_log/{_file(30)}" in table.synced
 
 
 def test_a_log_without_commits_needs_nothing(tmp_path: Path) -> None:
@@ -198,3 +208,81 @@ def test_a_pointer_to_the_last_checkpoint_that_cannot_be_read_is_removed(table: 
     (table.commits / "_last_checkpoint").write_bytes(b"")
     assert DeltaLog(table.folder).repair(0) == []
     assert "_last_checkpoint" not in table.names()
+
+
+OPTIMIZE = '{"commitInfo":{"timestamp":1,"operation":"OPTIMIZE"}}\n{"add":{"path":"part-2.parquet","size":4}}'
+
+
+def test_appends_are_counted_from_the_last_compaction_also_after_a_restart(table: Table) -> None:
+    for version in range(3):
+        table.commit(version)
+    table.commit(2).write_text(OPTIMIZE)
+    table.commit(3)
+    log = DeltaLog(table.folder)
+    assert log.appended == 0, "before the first sync nothing is known"
+    log.sync()
+    assert log.appended == 1
+    table.commit(4)
+    assert log.appended == 1
+    log.sync()
+    assert log.appended == 2
+    log.note_compaction()
+    assert log.appended == 0
+
+
+def test_a_table_that_was_never_compacted_has_a_small_file_for_each_commit(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in range(30):
+        table.commit(version)
+    log = DeltaLog(table.folder)
+    log.sync()
+    assert log.appended == 30
+    monkeypatch.setattr(delta_log, "_KEPT", 10)
+    log = DeltaLog(table.folder)
+    log.sync()
+    assert log.appended == 10, "a start reads no more commits than are kept"
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"_KEPT": 20, "_LONGEST_INTERVAL": 10, "_REMOVED_AT_ONCE": 15}.items():
+        monkeypatch.setattr(delta_log, name, value)
+
+
+@pytest.mark.usefixtures("short")
+def test_old_commits_that_a_checkpoint_stands_for_are_removed_bit_by_bit(table: Table) -> None:
+    for version in range(65):
+        table.commit(version, checkpoint=version % 10 == 0)
+        (table.commits / f"{version:020d}.crc").write_text("{}")
+        (table.commits / f".{version:020d}.crc.crc").write_text("crc")
+    log = DeltaLog(table.folder)
+    assert log.expire() == 0, "before the first sync nothing is known to be durable"
+    log.sync()
+    assert [log.expire() for _ in range(5)] == [15, 15, 10, 0, 0]
+    kept = {int(name.lstrip(".")[:20]) for name in table.names() - {"_last_checkpoint"}}
+    assert kept == set(range(40, 65))
+    assert f"{40:020d}.checkpoint.parquet" in table.names()
+    assert f"{60:020d}.crc" in table.names()
+    assert log.repair(log.synced) == []
+
+
+@pytest.mark.usefixtures("short")
+def test_commits_stay_while_no_checkpoint_stands_for_them(table: Table) -> None:
+    for version in range(65):
+        table.commit(version, checkpoint=version == 60)
+    log = DeltaLog(table.folder)
+    log.sync()
+    assert log.expire() == 0
+    assert len(table.names()) == 65 * 2 + 2
+
+
+@pytest.mark.usefixtures("short")
+def test_a_restart_continues_where_the_log_was_shortened(table: Table) -> None:
+    for version in range(65):
+        table.commit(version, checkpoint=version % 10 == 0)
+    for _ in range(3):
+        log = DeltaLog(table.folder)
+        log.sync()
+        log.expire()
+    assert min(name for name in table.names() if name[0] == "0") == f"{40:020d}.checkpoint.parquet"

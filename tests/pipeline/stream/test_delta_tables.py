@@ -70,6 +70,7 @@ def test_a_check_asks_all_tables(world: World) -> None:
 
 def test_tables_are_seen_by_the_session_that_is_given(world: World) -> None:
     world.tables.of(OTHER)
+    world.tables.all(OTHER)
     world.tables.silver(OTHER)
     assert set(world.sessions) == {OTHER}
 
