@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from pipeline.errors import OperatorError
 from pipeline.replies.reply import Reply
@@ -32,8 +32,9 @@ _COMPACT_ABOVE = 512
 class _Record(BaseModel):
     snapshot: bool = False
     """Whether this record holds the whole state, so that earlier ones no longer count."""
-    replies: list[Reply] = []
-    forgotten: list[str] = []
+    # Factories, since pydantic copies a default list deeply for each record.
+    replies: list[Reply] = Field(default_factory=list)
+    forgotten: list[str] = Field(default_factory=list)
 
 
 @dataclass
@@ -60,8 +61,9 @@ class Contents:
 class Journal:
     """The open journal of the one running pipeline. Thread-safe.
 
-    `_lock` guards the contents and the records that wait, and is held for moments only. `_turn` guards the segments:
-    the thread that has it writes one, for all whose records wait.
+    `_lock` guards the contents and the records that wait, and is held for moments only. `_turn` guards the segments.
+    Of the threads whose records wait, the first writes a segment for all of them and then wakes them: they go on at
+    once, and the first of those that came meanwhile writes the next.
     """
 
     def __init__(self, folder: Path, confirm: Callable[[], None] = lambda: None) -> None:
@@ -83,6 +85,8 @@ class Journal:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._waiting: list[_Waiting] = []
+        self._writing = False
+        """Whether a thread writes, and will see to what waits."""
 
     def record(self, *replies: Reply) -> None:
         """Make the new states of replies durable before this returns. Raises OSError when it can't."""
@@ -130,10 +134,11 @@ class Journal:
         waiting = _Waiting(record, record.model_dump_json().encode())
         with self._lock:
             self._waiting.append(waiting)
-        # The thread that gets the turn writes for all that wait; the others then find their record written.
-        with self._turn:
-            if not waiting.done:
-                self._write_waiting()
+            others_write, self._writing = self._writing, True
+        if others_write:
+            waiting.woken.acquire()
+        if not waiting.done:
+            self._write_waiting()
         if isinstance(waiting.error, OperatorError):
             raise type(waiting.error)(str(waiting.error))
         if isinstance(waiting.error, OSError):
@@ -143,19 +148,29 @@ class Journal:
             raise OSError(f"the journal can't be written: {type(waiting.error).__name__}")
 
     def _write_waiting(self) -> None:
-        with self._lock:
-            group, self._waiting = self._waiting, []
-        error: Exception | None = None
+        """Write what waits, wake those that wait for it, and have the first of the others go on."""
+        group: list[_Waiting] = []
+        error: Exception | None = InterruptedError("interrupted")
         try:
-            self._write_segment([waiting.content for waiting in group])
+            with self._turn:
+                with self._lock:
+                    group, self._waiting = self._waiting, []
+                self._write_segment([waiting.content for waiting in group])
+                with self._lock:
+                    for waiting in group:
+                        self._contents.apply(waiting.record)
+            error = None
         except Exception as failure:  # whatever it is, those that wait must learn that nothing was written
             error = failure
-        else:
+        finally:
+            for waiting in group:
+                waiting.done, waiting.error = True, error
+                waiting.woken.release()
             with self._lock:
-                for waiting in group:
-                    self._contents.apply(waiting.record)
-        for waiting in group:
-            waiting.done, waiting.error = True, error
+                self._writing = bool(self._waiting)
+                following = self._waiting[0] if self._waiting else None
+            if following is not None:
+                following.woken.release()
 
     def _write_segment(self, records: list[bytes], *, snapshot: bool = False) -> None:
         """Write the next segment. For the thread that has the turn."""
@@ -176,12 +191,21 @@ class Journal:
             (self._folder / segment_name(number)).unlink(missing_ok=True)
 
 
+def _held_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass
 class _Waiting:
     record: _Record
     content: bytes
     done: bool = False
+    """Whether the attempt to write it has been made."""
     error: Exception | None = None
+    woken: threading.Lock = field(default_factory=_held_lock)
+    """Released when it is done, and when its thread is to write."""
 
 
 def read_journal(folder: Path) -> Contents:

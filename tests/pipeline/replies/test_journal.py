@@ -467,6 +467,48 @@ def test_records_that_wait_for_a_write_share_the_next_one(tmp_path: Path, held_d
     assert read_journal(tmp_path).replies == {reply.key: reply for reply in replies}
 
 
+def test_whose_record_is_written_goes_on_at_once_and_waits_for_no_other_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes, places = threading.Semaphore(0), threading.Semaphore(0)
+
+    def write(path: Path, content: bytes) -> None:
+        writes.release()
+        assert places.acquire(timeout=5)
+        write_durably(path, content)
+
+    monkeypatch.setattr(journal_module, "write_durably", write)
+    journal, recorded = Journal(tmp_path), list[int]()
+
+    def record(*numbers: int) -> None:
+        for number in numbers:
+            journal.record(accepted(seq=number))
+            recorded.append(number)
+
+    threads = [threading.Thread(target=record, args=(0,), daemon=True)]
+    threads += [threading.Thread(target=record, args=(number, 100 + number), daemon=True) for number in range(1, 9)]
+    threads += [threading.Thread(target=record, args=(200,), daemon=True)]
+    threads[0].start()
+    assert writes.acquire(timeout=5)
+    for thread in threads[1:-1]:
+        thread.start()
+    eventually(lambda: len(journal._waiting) == 8)
+    places.release()
+    assert writes.acquire(timeout=5)
+    threads[-1].start()
+    eventually(lambda: len(journal._waiting) == 1)
+    places.release()
+    assert writes.acquire(timeout=5), "the third write, which is held"
+    eventually(lambda: sorted(recorded) == list(range(9)))
+    for _ in range(9):
+        places.release()
+    for thread in threads:
+        thread.join(5)
+    assert len(recorded) == 18
+    assert len(list(tmp_path.iterdir())) <= 5
+    assert len(read_journal(tmp_path).replies) == 18
+
+
 def test_a_record_that_cannot_be_written_never_makes_another_seem_written(tmp_path: Path, held_disk: HeldDisk) -> None:
     bad = accepted("lone surrogate: \ud800", seq=2)
     outcomes = in_threads(Journal(tmp_path), held_disk, accepted(seq=1), bad, accepted(seq=3), accepted(seq=4))
