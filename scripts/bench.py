@@ -6,6 +6,8 @@ exactly once. Exit code 0: measured; 1: a contender failed, or a formula does no
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -86,6 +88,8 @@ def _check(report: BenchReport) -> None:
 
 
 def run() -> None:
+    # Not the default, by which what it has started would go on alone.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     run_command("bench", app)
 
 

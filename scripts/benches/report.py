@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pipeline.errors import OperatorError
@@ -18,6 +19,8 @@ from scripts.benches.trace import TraceStep
 
 HEADER = ("limit", "ours", "aiogram", "loop", "ours / aiogram", "loop / ours")
 
+_MEASURE_WIDTH = 28
+"""Characters: the longest measure on a line of its own, also on a terminal of 80 columns."""
 _BEYOND = "s beyond the model"
 _UNITS = {
     "p50": f"p50, {_BEYOND}",
@@ -25,7 +28,7 @@ _UNITS = {
     "p99": f"p99, {_BEYOND}",
     "last reply": "last reply, s",
     "last of the others": "last of the others, s",
-    "first reply": "first reply after the start, s",
+    "first reply": "start to first reply, s",
     "MiB": "peak memory, MiB",
 }
 
@@ -104,7 +107,10 @@ def rows(report: BenchReport) -> list[BenchRow]:
 def as_table(report: BenchReport) -> Table:
     """For the terminal."""
     title = f"model of {report.sizes.model_seconds:g} s; loop: the sequential loop over toPandas()"
-    grid = Table("measure", *HEADER, title=title, caption=report.machine.line)
+    grid = Table(title=title, caption=report.machine.line, box=SIMPLE_HEAD, pad_edge=False)
+    grid.add_column("measure", min_width=_MEASURE_WIDTH)
+    for name in HEADER:
+        grid.add_column(name.replace("/ ", "/\n"), justify="right")
     before = ""
     for row in rows(report):
         if row.scenario != before:
@@ -169,7 +175,7 @@ def _costs(title: str, results: Sequence[TurnResult]) -> list[BenchRow]:
     return [
         BenchRow(
             title,
-            f"CPU of {whose}, s for 1,000 messages",
+            f"{whose}, CPU s for 1,000",
             None,
             {name: value / thousands[name] for name, value in seconds.items()},
         )

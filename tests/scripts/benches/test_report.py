@@ -69,9 +69,9 @@ def test_each_measure_is_a_row_with_every_contender_and_the_ratios_of_one_run() 
 
 def test_cpu_is_told_for_a_thousand_messages_by_whose_it_is() -> None:
     cells = {row.measure: row.cells for row in rows(REPORT) if row.scenario == "500 at once in 1,000 chats"}
-    assert cells["CPU of Python, s for 1,000 messages"][1:3] == ("4.00", "4.00")
-    assert cells["CPU of JVM, s for 1,000 messages"][1:3] == ("2.00", "")
-    assert cells["CPU of services, s for 1,000 messages"][1:3] == ("1.00", "1.00")
+    assert cells["Python, CPU s for 1,000"][1:3] == ("4.00", "4.00")
+    assert cells["JVM, CPU s for 1,000"][1:3] == ("2.00", "")
+    assert cells["services, CPU s for 1,000"][1:3] == ("1.00", "1.00")
 
 
 def test_scenarios_have_their_place_whenever_they_were_played() -> None:
@@ -80,10 +80,18 @@ def test_scenarios_have_their_place_whenever_they_were_played() -> None:
     assert shown_order[0] == shown_order[1]
 
 
-def test_the_terminal_shows_machine_scenarios_and_values() -> None:
+def test_a_narrow_terminal_shows_machine_scenarios_and_measures_on_lines_of_their_own() -> None:
     output = StringIO()
-    terminal(file=output, width=120).print(as_table(REPORT))
-    for text in ("one message at a time", "last reply, s", "2.50", "2 cores (a chip)", "pyspark 4.2.0"):
+    terminal(file=output, width=80).print(as_table(REPORT))
+    for text in (
+        "one message at a time",
+        "p95, s beyond the model",
+        "JVM, CPU s for 1,000",
+        "2.50",
+        "15.0",
+        "10.0",
+        "a chip",
+    ):
         assert text in output.getvalue()
 
 

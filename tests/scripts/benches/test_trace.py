@@ -24,7 +24,8 @@ def _way(text: str, start: float, step: float) -> tuple[dict[str, Any], ...]:
 
 def test_the_moments_are_told_after_the_receipt_and_after_each_other_for_the_chosen_messages() -> None:
     ways = [_way("single 1", 100.0, 0.5), _way("single 2", 200.0, 0.25), _way("warm-up", 50.0, 9.0)]
-    steps = trace(*(list(each) for each in zip(*ways, strict=True)), prefix="single ")
+    received, bronze, calls, sent, silver = zip(*ways, strict=True)
+    steps = trace(received, bronze, calls, sent, silver, prefix="single ")
     assert [step.name for step in steps] == [
         "polled", "batch begun", "asked", "answered", "sent", "confirmed", "in silver",
     ]  # fmt: skip
