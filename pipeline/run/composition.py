@@ -34,11 +34,11 @@ from pipeline.storage.lease import Lease
 from pipeline.storage.modes import private_files, umask_of
 from pipeline.storage.places import storage_errors
 from pipeline.storage.record import Recorder
+from pipeline.stream.checkpoint import MarkFile
 from pipeline.stream.compaction import Compaction
 from pipeline.stream.delta import warm_up
 from pipeline.stream.delta_tables import DeltaTables
 from pipeline.stream.leftover import Leftover
-from pipeline.stream.mark import MarkFile
 from pipeline.stream.processor import BatchProcessor
 from pipeline.stream.query import SilverStream
 from pipeline.stream.table_writer import ROUND_AFTER, TableWriter

@@ -1,8 +1,9 @@
 """The query's checkpoint: whether it may be continued.
 
 Spark writes the checkpoint and never checks it against anything else. It may be damaged, of another storage, or from
-before the storage was moved. One that does not fit is set aside, and a new one is begun: tables, journal and landing
-know all that it knows. An older one of the same query only makes Spark read files again, which are recognised.
+before the storage was moved. So the storage keeps a mark of its own, outside the checkpoints. A checkpoint that does
+not fit is set aside, and a new one is begun: tables, journal and landing know all that it knows. An older one of the
+same query only makes Spark read files again, which are recognised.
 """
 
 from __future__ import annotations
@@ -11,13 +12,59 @@ import json
 import os
 import posixpath
 import shutil
+import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pipeline.stream.mark import Mark, absolute
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.storage.durable import write_durably
 
 _OVERSIZED_FROM = 8_000_000
 """Bytes: about 60,000 files."""
+
+
+class Mark(BaseModel):
+    """What the storage says about itself."""
+
+    model_config = ConfigDict(frozen=True)
+    query_id: str = ""
+    landing: str = ""
+    """The folder that the query reads."""
+    synced: dict[str, int] = {}
+    """The version of each table on a local disk that was durable before anything that it holds was let go."""
+
+
+class MarkFile:
+    """The mark's file. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def read(self) -> Mark | None:
+        """The mark; None where there is none. One that can't be read fits no checkpoint."""
+        try:
+            return Mark.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            return Mark()
+
+    def note_query(self, query_id: str, landing: Path) -> None:
+        """Make durable which query reads the landing from now on. Raises OSError."""
+        self._write(query_id=query_id, landing=absolute(landing))
+
+    def note_synced(self, synced: dict[str, int]) -> None:
+        """Make durable up to which versions the tables are. Raises OSError."""
+        self._write(synced=synced)
+
+    def _write(self, **changes: object) -> None:
+        with self._lock:
+            last = self.read()
+            mark = (last or Mark()).model_copy(update=changes)
+            if mark != last:
+                write_durably(self._path, mark.model_dump_json().encode())
 
 
 class Checkpoint:
@@ -93,6 +140,11 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError):
             return False
         return address.scheme == "file" and posixpath.dirname(unquote(address.path)) != absolute(landing)
+
+
+def absolute(folder: Path) -> str:
+    """A folder as the mark and Spark's log name it: symbolic links stay."""
+    return folder.absolute().as_posix()
 
 
 def _damage(planned: dict[int, Path], committed: dict[int, Path], logs: dict[int, Path]) -> str | None:

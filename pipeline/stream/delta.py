@@ -162,7 +162,7 @@ class DeltaTable:
         """An earlier release may have created the table with others."""
         if not properties:
             return
-        found = dict(self._spark.sql(f"SHOW TBLPROPERTIES {self._sql_name}").collect())
+        found: dict[str, str] = dict(self._spark.sql(f"SHOW TBLPROPERTIES {self._sql_name}").collect())
         wrong = {key: value for key, value in properties.items() if found.get(key) != value}
         if wrong:
             self._spark.sql(f"ALTER TABLE {self._sql_name} SET TBLPROPERTIES ({_assignments(wrong)})")

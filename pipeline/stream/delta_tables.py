@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pipeline.stream.checkpoint import MarkFile
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.delta_log import DeltaLog
-from pipeline.stream.mark import MarkFile
 from pipeline.stream.table_writer import Tables
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Table
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.stream.checkpoint import Checkpoint
-from pipeline.stream.mark import MarkFile
+from pipeline.stream.checkpoint import Checkpoint, MarkFile
 from pipeline.stream.processor import BatchProcessor, KnownMessages, Stopped
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stream.checkpoint import Checkpoint
-from pipeline.stream.mark import Mark
+from pipeline.stream.checkpoint import Checkpoint, Mark
 
 
 def _write(path: Path, size: int = 1) -> None:

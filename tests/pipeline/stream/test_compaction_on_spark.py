@@ -44,7 +44,7 @@ def test_a_compacted_table_has_its_rows_in_one_file_and_goes_on_skipping_repeate
     place, now = tmp_path / "quarantine", time.time()
     table = _opened(place, spark)
     for number in range(14):
-        table.append([_row(number)], "query", number)
+        table.append([_row(number)])
     rows = _reasons(place)
     assert (table.small_files, len(deltalake.DeltaTable(str(place)).file_uris())) == (15, 14)
 
@@ -60,8 +60,8 @@ def test_a_compacted_table_has_its_rows_in_one_file_and_goes_on_skipping_repeate
     assert _reasons(place) == rows
     assert table.small_files == 0
 
-    table.append([_row(13)], "query", 13)
-    table.append([_row(14)], "query", 14)
+    table.append([_row(13)])
+    table.append([_row(14)])
     assert _reasons(place) == sorted([*rows, "reason 14"])
 
     assert compaction.step([table], now + DAY, quiet=True) == "quarantine"

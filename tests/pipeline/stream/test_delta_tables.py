@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.storage.places import Storage
 from pipeline.stream import delta_tables
+from pipeline.stream.checkpoint import Mark, MarkFile
 from pipeline.stream.delta_log import DamagedTable
 from pipeline.stream.delta_tables import DeltaTables
-from pipeline.stream.mark import Mark, MarkFile
 from tests.support.stream import Event, FakeTable
 
 SPARK, OTHER = cast("Any", object()), cast("Any", object())

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stream import mark
-from pipeline.stream.mark import Mark, MarkFile
+from pipeline.stream import checkpoint as mark
+from pipeline.stream.checkpoint import Mark, MarkFile
 
 
 def test_a_mark_keeps_what_each_of_its_writers_noted(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from pipeline.stream import checkpoint
-from pipeline.stream.mark import Mark, MarkFile
+from pipeline.stream.checkpoint import Mark, MarkFile
 from pipeline.stream.processor import Stopped
 from pipeline.stream.query import SilverStream
 from tests.support.stream import FakeTable, StreamWorld

@@ -1,7 +1,7 @@
 """A storage as it is after a million messages, and how long a start on it takes.
 
-`python -m scripts.benches.large_storage --messages 1000000`. The storage is begun by a run, which creates tables,
-checkpoint and record; what months of use would add is then written as the product leaves it:
+`python -m scripts.benches.programs.large_storage --messages 1000000`. The storage is begun by a run, which creates
+tables, checkpoint and record; what months of use would add is then written as the product leaves it:
 
 - bronze and silver: rows in files as a compaction makes them, the latest appends as small files, a log of the commits
   that are kept, and in it the files that compactions of the last day replaced (these are named only, and not there);
@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from pipeline.storage.done import DONE
+from pipeline.storage.record import read_record
 from pipeline.tables import BRONZE, SILVER, Table
 from pipeline.terminal import say
-from tests.support.world import World, wait_until, world
+from scripts.benches.contenders import OURS
+from scripts.benches.stage import Latency, Stage, stage
 
 if TYPE_CHECKING:
     import pyarrow
@@ -200,52 +202,29 @@ def _add_files_read(storage: Path, count: int) -> None:
     newest.with_name(f".{newest.name}.crc").unlink(missing_ok=True)
 
 
-_TIMED = """
-import functools, time
-from pipeline.platform import local_spark
-from pipeline.run import composition
-from pipeline.storage.landing import Landing
-from pipeline.stream.query import SilverStream
-def timed(owner, name):
-    real = getattr(owner, name)
-    @functools.wraps(real)
-    def call(*given, **options):
-        began = time.monotonic()
-        try:
-            return real(*given, **options)
-        finally:
-            print(f"TIMED {owner.__name__.rpartition('.')[2]}.{name} {time.monotonic() - began:.2f}", flush=True)
-    setattr(owner, name, call)
-timed(Landing, "__init__")
-timed(local_spark, "session")
-timed(composition, "warm_up")
-timed(SilverStream, "prepare")
-timed(SilverStream, "start")
-"""
-
-
 class Start(NamedTuple):
     serving: float
     """Seconds from the start of the process until it serves."""
     answered: float
     """Seconds until the reply to a message that waited at Telegram."""
-    parts: dict[str, float]
-    """Seconds of some steps within; they are one after the other."""
 
 
-def measured_start(surroundings: World) -> Start:
-    """Start on a storage, and kill the run once it has replied: the next start has work to look up in the tables."""
-    before = len(surroundings.sent())
-    surroundings.say("are you there?", chat_id=7)
+def measured_start(surroundings: Stage) -> Start:
+    """Start on the storage, and end the run once it has replied."""
+    before = surroundings.replies
+    surroundings.say("are you there?", 7)
     began = time.monotonic()
-    job = surroundings.run(prelude=_TIMED)
-    surroundings.serving(job, 600)
+    surroundings.start()
+    while (record := read_record(surroundings.storage)) is None or (record.state, record.pid) != (
+        "serving",
+        surroundings.require_running(),
+    ):
+        time.sleep(0.05)
     serving = time.monotonic() - began
-    wait_until(lambda: len(surroundings.sent()) > before, 600, lambda: job.log)
+    surroundings.wait_for_replies(before + 1)
     answered = time.monotonic() - began
-    job.kill()
-    lines = [line.split() for line in job.log.splitlines() if line.startswith("TIMED")]
-    return Start(serving, answered, {name: float(seconds) for _, name, seconds in lines})
+    surroundings.stop()
+    return Start(serving, answered)
 
 
 def main(
@@ -254,21 +233,17 @@ def main(
     starts: Annotated[int, typer.Option(help="How often to start on it.")] = 2,
 ) -> None:
     size = Size(messages=messages, done_hours=done_hours)
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder) / "lake") as surroundings:
-        surroundings.say("first")
-        surroundings.run_once()
+    with tempfile.TemporaryDirectory() as folder, stage(OURS, Path(folder), Latency(0.2)) as surroundings:
         _show("empty storage", measured_start(surroundings))
         began = time.monotonic()
         build(surroundings.storage, size, time.time())
         say(f"built in {time.monotonic() - began:.0f} s: {size}")
-        surroundings.telegram.skip_update_ids(max(messages, size.done_hours * size.done_per_hour) + 1000)
         for _ in range(starts):
             _show(f"{messages} messages", measured_start(surroundings))
 
 
 def _show(storage: str, start: Start) -> None:
-    parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in start.parts.items())
-    say(f"{storage}: serves after {start.serving:.1f} s, a reply after {start.answered:.1f} s ({parts})")
+    say(f"{storage}: serves after {start.serving:.1f} s, a reply after {start.answered:.1f} s")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.storage.done import DoneFiles
 from pipeline.tables import BRONZE, SILVER
-from scripts.benches import large_storage
-from scripts.benches.large_storage import Size, build
+from scripts.benches.programs import large_storage
+from scripts.benches.programs.large_storage import Size, build
 
 NOW = 1_800_000_000.0 + 1800  # 2027-01-15T08:30:00Z
 SIZE = Size(messages=500, commits=12, small_files=4, replaced=7, done_hours=3, done_per_hour=250, files_read=5)
