@@ -1,7 +1,7 @@
 """Compaction: the tables of a local disk are kept in few files, in moments when nobody waits for the tables.
 
 Each append adds a small file. Delta's OPTIMIZE writes many of them into one, and changes no row; the files that it
-replaces are removed by a VACUUM a day later. Tables in a catalog or on a volume are left to the platform.
+replaces are removed by a VACUUM within a day or two. Tables in a catalog or on a volume are left to the platform.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ ENOUGH = 40
 TOO_MANY = 200
 """Small files of a table that are compacted whatever the moment: under constant traffic, every ten minutes."""
 DAY = 24 * 3600.0
-"""Seconds between two vacuums of a table, and for which it keeps what was replaced."""
+"""Seconds between two vacuums of a table."""
+KEPT_REPLACED = 3600.0
+"""Seconds for which a vacuum leaves what was replaced, as the tables' properties say."""
 RETRY_AFTER = 600.0
 """Seconds after which a table is tried again that could not be compacted."""
 
@@ -57,9 +59,9 @@ def is_due(small_files: int, *, quiet: bool) -> bool:
 def vacuum_is_due(now: float, compacted: float, vacuumed: float) -> bool:
     """Whether a table has files to remove, by the times of its last compaction and of its last vacuum.
 
-    A vacuum leaves what was replaced within the day before it: one more is due a day later, and then none.
+    A vacuum leaves what was replaced just before it: one more is due a day later, and then none.
     """
-    return now - vacuumed >= DAY and compacted > vacuumed - DAY
+    return now - vacuumed >= DAY and compacted > vacuumed - KEPT_REPLACED
 
 
 class Compaction:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from scripts.benches.measures import irregular, pauses, shuffled
+from scripts.benches.arrivals import irregular, pauses, shuffled
 from scripts.benches.contenders import AIOGRAM, CONCURRENCY, CONTENDERS, LOOP, OURS, SEND_RATE, Contender
 from scripts.benches.exchanges import Exchange
 from scripts.benches.measures import TurnResult, percentile, shortest_burst

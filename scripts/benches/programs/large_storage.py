@@ -4,7 +4,7 @@
 tables, checkpoint and record; what months of use would add is then written as the product leaves it:
 
 - bronze and silver: rows in files as a compaction makes them, the latest appends as small files, a log of the commits
-  that are kept, and in it the files that compactions of the last day replaced (these are named only, and not there);
+  that are kept, and in it the files that compactions of the last hour replaced (these are named only, and not there);
 - the landing: 48 hours of finished files at ten messages a second, in packs, and those of the last hour unpacked;
 - the checkpoint: a log of files that were read, just below the size at which it is replaced.
 
@@ -50,8 +50,8 @@ class Size(NamedTuple):
     """Commits in the log of a table: those that are kept, and some until the next checkpoint."""
     small_files: int = 200
     """Appends since the last compaction."""
-    replaced: int = 28_800
-    """Files that compactions of the last day replaced."""
+    replaced: int = 1_200
+    """Files that compactions of the last hour replaced: the log names them as long."""
     done_hours: int = 48
     done_per_hour: int = 36_000
     files_read: int = 50_000
@@ -142,7 +142,7 @@ def _update(number: int) -> dict[str, Any]:
 
 
 def _add_replaced(place: Path, count: int) -> None:
-    """A commit that removes files, as compactions do: the log names them until a day has passed."""
+    """A commit that removes files, as compactions do: the log names them until an hour has passed."""
     commits = place / "_delta_log"
     version = 1 + max(int(path.stem) for path in commits.glob("*.json") if path.stem.isdigit())
     now = int(time.time() * 1000)

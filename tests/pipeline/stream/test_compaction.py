@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import OperatorError
-from pipeline.stream.compaction import DAY, ENOUGH, RETRY_AFTER, TOO_MANY, Compaction, is_due, vacuum_is_due
+from pipeline.stream.compaction import (
+    DAY,
+    ENOUGH,
+    KEPT_REPLACED,
+    RETRY_AFTER,
+    TOO_MANY,
+    Compaction,
+    is_due,
+    vacuum_is_due,
+)
 
 NOW = 1_800_000_000.0
 
@@ -91,8 +100,8 @@ def test_a_table_that_the_platform_compacts_is_left_alone(compaction: Compaction
         (0.0, -DAY + 1, False),
         (0.0, -DAY, True),
         (-DAY / 2, -DAY, True),
-        (-2 * DAY + 1, -DAY, True),
-        (-2 * DAY, -DAY, False),
+        (-DAY - KEPT_REPLACED + 1, -DAY, True),
+        (-DAY - KEPT_REPLACED, -DAY, False),
         (-9 * DAY, -5 * DAY, False),
     ],
 )

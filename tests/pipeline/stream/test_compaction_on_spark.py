@@ -65,7 +65,7 @@ def test_a_compacted_table_has_its_rows_in_one_file_and_goes_on_skipping_repeate
     assert _reasons(place) == sorted([*rows, "reason 14"])
 
     assert compaction.step([table], now + DAY, quiet=True) == "quarantine"
-    assert len(list(place.glob("*.parquet"))) == 16, "a vacuum leaves what was replaced within a day"
+    assert len(list(place.glob("*.parquet"))) == 16, "a vacuum leaves what was replaced within an hour"
     commits = sorted(path.name for path in (place / "_delta_log").glob("*.json"))
     assert commits[0] == f"{10:020d}.json", "the log begins at a checkpoint"
     again = _opened(place, spark)
@@ -82,5 +82,5 @@ def test_a_table_of_an_earlier_release_gets_the_local_properties(spark: SparkSes
     _opened(place, spark)
     described = deltalake.DeltaTable(str(place))
     assert described.version() == 1
-    assert described.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 1 day"
+    assert described.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 1 hour"
     assert described.metadata().configuration["delta.appendOnly"] == "true"

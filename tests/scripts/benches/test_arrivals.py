@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from scripts.benches.measures import irregular, pauses, shuffled
+from scripts.benches.arrivals import irregular, pauses, shuffled
 
 
 def test_messages_come_in_the_given_number_and_time_and_never_in_step() -> None:
