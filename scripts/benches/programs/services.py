@@ -21,6 +21,7 @@ from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import EscapedJson, serve
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
+from pipeline.terminal import say_json
 
 
 def main(latency: float, slow_word: str, slow_latency: float) -> None:
@@ -47,7 +48,8 @@ def main(latency: float, slow_word: str, slow_latency: float) -> None:
     telegram.listen(record)
     app = Starlette(routes=[Route("/bench/received", list_received), Mount("/", create_app(telegram))])
     with serve(app) as bot_api, serve(model.app) as model_server:
-        print(json.dumps({"token": telegram.token, "telegram": bot_api.url, "model": model_server.url}), flush=True)
+        say_json(json.dumps({"token": telegram.token, "telegram": bot_api.url, "model": model_server.url}))
+        sys.stdout.flush()
         sys.stdin.read()
 
 

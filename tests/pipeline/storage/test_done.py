@@ -267,7 +267,7 @@ def test_a_file_of_a_name_that_the_pack_has_with_other_lines_is_kept_beside_it(
 
 
 def test_files_whose_ids_are_far_apart_or_that_have_none_are_not_joined(landing: Landing, files: DoneFiles) -> None:
-    finished(landing, [raw_update(1)], [raw_update(5000)], [{"no": "id"}], ["none"], [raw_update(5001)])
+    finished(landing, [raw_update(1)], [raw_update(5000)], [{"no": "id"}], [{"id": "none"}], [raw_update(5001)])
     assert files.pack(START + 2 * HOUR, nothing)
     members, _ = files.files(0)
     assert [(file.lowest, file.highest) for file in members] == [(1, 1), (5000, 5000), (0, 0), (5001, 5001)]
