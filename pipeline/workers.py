@@ -1,4 +1,4 @@
-"""Threads for jobs that may block: daemons that are kept for a while, since starting one costs more than a short job."""
+"""Threads for jobs that may block: daemons, kept for a while, since to start one costs more than a short job."""
 
 from __future__ import annotations
 

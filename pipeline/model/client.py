@@ -164,9 +164,7 @@ class Model:
     def _messages(self, text: str) -> _Messages:
         return [{"role": "system", "content": self._instructions}, {"role": "user", "content": text}]
 
-    def _complete(
-        self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str
-    ) -> object:
+    def _complete(self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str) -> object:
         """A completion's JSON. A form of request that the server refuses is changed, and what it then takes is kept.
 
         Raises openai.APIError, ValueError or RecursionError for a body that is no JSON. `text` is what the user says.

@@ -80,7 +80,8 @@ class DriverAnswering:
     """A thread on the driver for each call at once. Thread-safe.
 
     A thread whose call has ended goes on with the next question. The thread "answering" begins the calls for which a
-    straggler has given its place back, since nothing else happens then. The questions that wait, the calls under way and the flag of the stop are used under the lock of `_changed` only.
+    straggler has given its place back, since nothing else happens then. The questions that wait, the calls under way
+    and the flag of the stop are used under the lock of `_changed` only.
     """
 
     def __init__(
