@@ -82,7 +82,7 @@ class _Transport(httpx.BaseTransport):
     """Carries out the requests of a client. Thread-safe."""
 
     def __init__(self, proxy: str | None) -> None:
-        self._connections = _Connections(_connection_maker(proxy))
+        self._connections = Connections(_connection_maker(proxy))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = httpcore.URL(
@@ -112,7 +112,7 @@ class _Transport(httpx.BaseTransport):
         self._connections.close()
 
 
-class _Connections:
+class Connections:
     """Connections to borrow, each as a pool that has no other. Thread-safe.
 
     A pool of many looks at all of them at the beginning and at the end of each call, and holds up all other calls

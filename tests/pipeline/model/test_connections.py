@@ -8,14 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import httpcore
 import openai
 import pytest
 from pydantic import SecretStr
 
 from pipeline.errors import SettingsError
 from pipeline.model.client import Model, ModelSettings
-from pipeline.model.connections import bounded_client
+from pipeline.model.connections import Connections, bounded_client
 from pipeline.model.outcome import Outcome, Verdict
 from pipeline.peers.bounds import MIB
 from pipeline.platform.credentials import ModelAccess
@@ -219,6 +221,75 @@ def test_a_client_that_is_dropped_closes_its_connections() -> None:
         del model
         gc.collect()
         assert ended.wait(5)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[httpcore.ConnectionPool]:
+    """The pools of one connection that a client makes, in order."""
+    pools: list[httpcore.ConnectionPool] = []
+
+    class Noted(httpcore.ConnectionPool):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            pools.append(self)
+
+    monkeypatch.setattr("httpcore.ConnectionPool", Noted)
+    return pools
+
+
+def test_calls_one_after_the_other_share_a_connection_also_after_one_that_failed(
+    made: list[httpcore.ConnectionPool],
+) -> None:
+    with wired(said("hi"), response("500 Internal Server Error", "{}"), b"", said("hi")) as wire:
+        model = Model(ModelSettings("m"))
+        verdicts = [model.ask(access(wire.url), "hi").verdict.value for _ in range(4)]
+    assert (verdicts, len(made)) == (["answered", "failing", "failing", "answered"], 1)
+
+
+class NotedPool(httpcore.ConnectionPool):
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_calls_at_once_have_a_connection_each_and_the_last_used_is_lent_first() -> None:
+    connections = Connections(NotedPool)
+    first, second = connections.borrow(), connections.borrow()
+    assert first is not second
+    connections.give_back(first)
+    connections.give_back(second)
+    assert [connections.borrow(), connections.borrow()] == [second, first]
+
+
+def test_connections_that_stay_idle_are_closed_and_those_in_use_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = Connections(NotedPool)
+    idle, used, kept = (cast("NotedPool", connections.borrow()) for _ in range(3))
+    connections.give_back(idle)
+    monkeypatch.setattr("pipeline.model.connections._IDLE_LIMIT", 0.02)
+    time.sleep(0.03)
+    connections.give_back(kept)
+    assert [pool.closed for pool in (idle, used, kept)] == [True, False, False]
+    assert connections.borrow() is kept
+
+
+def test_after_the_end_each_connection_is_closed_when_its_call_ends() -> None:
+    connections = Connections(NotedPool)
+    idle, used = (cast("NotedPool", connections.borrow()) for _ in range(2))
+    connections.give_back(idle)
+    connections.close()
+    assert (idle.closed, used.closed) == (True, False)
+    connections.give_back(used)
+    assert used.closed
+
+
+def test_a_request_tells_nothing_of_this_machine() -> None:
+    headers = {"X-Stainless-OS": "Linux", "Authorization": "Bearer key"}
+    request = bounded_client("http://127.0.0.1").build_request("POST", "http://127.0.0.1", headers=headers)
+    assert request.headers["Authorization"] == "Bearer key"
+    assert "X-Stainless-OS" not in request.headers
 
 
 def test_a_call_without_bounds_is_an_error() -> None:
