@@ -1,4 +1,4 @@
-"""The short form of the benchmark: everything is played and checked; its times say nothing."""
+"""The short form of the benchmark: what needs one start of each contender is played and checked, without times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_each_contender_answers_every_message_once_and_all_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    scenarios = ("one", "steady-3", "burst", "slow", "backlog", "idle")
+    scenarios = ("one", "steady-3", "burst", "idle")
     chosen = [word for scenario in scenarios for word in ("--only", scenario)]
     command = [sys.executable, "scripts/bench.py", "--short", "--json", str(file), *chosen]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -39,10 +39,6 @@ def test_each_contender_answers_every_message_once_and_all_is_reported(tmp_path:
         ("burst-12-6", "ours"): 12,
         ("burst-12-6", "aiogram"): 12,
         ("burst-12-6", "loop"): 12,
-        ("slow", "ours"): 20,
-        ("slow", "aiogram"): 20,
-        ("backlog", "ours"): 60,
-        ("backlog", "aiogram"): 60,
         ("idle", "ours"): 0,
         ("idle", "aiogram"): 0,
         ("idle", "loop"): 0,
