@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scripts.benches.contenders import CONCURRENCY, OURS, SEND_RATE
-from scripts.benches.measures import CHAT_INTERVAL, TurnResult, shortest_burst
+from scripts.benches.measures import CHAT_BURST, CHAT_WINDOW, TurnResult, shortest_burst
 from scripts.benches.scenarios import CALLS_PER_EXECUTOR, Sizes
 
 _DAY = 86_400
@@ -196,7 +196,7 @@ def comparisons(results: Sequence[TurnResult], sizes: Sizes) -> list[Comparison]
             found.append(
                 Comparison(
                     "backlog, messages/s",
-                    min(1 / python, sizes.backlog_chats / CHAT_INTERVAL),
+                    min(1 / python, sizes.backlog_chats * CHAT_BURST / CHAT_WINDOW),
                     result.values["messages/s"],
                     0.5,
                     1.4,

@@ -33,8 +33,9 @@ def percentile(values: Iterable[float], percent: float) -> float:
     return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
 
 
-CHAT_INTERVAL = 1.0
-"""Seconds between two messages of a bot in one chat, by Telegram's limits."""
+CHAT_BURST = 5
+CHAT_WINDOW = 5.0
+"""A chat gets so many messages of a bot in so many seconds, by Telegram's limits as ours keeps them."""
 
 
 def shortest_burst(count: int, latency: float, concurrency: int, send_rate: float, chats: int | None = None) -> float:
@@ -43,4 +44,4 @@ def shortest_burst(count: int, latency: float, concurrency: int, send_rate: floa
     `chats`: how many chats they are spread over evenly; None: each has its own.
     """
     in_a_chat = math.ceil(count / (chats or count))
-    return max(count * latency / concurrency, count / send_rate, latency + (in_a_chat - 1) * CHAT_INTERVAL)
+    return max(count * latency / concurrency, count / send_rate, latency + (in_a_chat - 1) // CHAT_BURST * CHAT_WINDOW)

@@ -41,7 +41,7 @@ class Sizes(BaseModel):
     questions: int = 2000
     backlog: int = 20_000
     backlog_chats: int = 2_000
-    """Telegram allows one message a second in a chat: with few chats that would be all there is to measure."""
+    """Telegram allows a chat five messages in five seconds: few chats would be all there is to measure."""
     idle_seconds: float = 60.0
     settling_seconds: float = 10.0
     wave: int = 20

@@ -25,7 +25,8 @@ def test_a_burst_takes_as_long_as_the_slower_of_model_and_sends() -> None:
     assert shortest_burst(20_000, 0.0, 64, 10_000) == pytest.approx(2.0)
 
 
-def test_a_burst_takes_a_second_for_each_further_message_in_a_chat() -> None:
-    assert shortest_burst(1000, 0.2, 64, 10_000, chats=200) == pytest.approx(4.2)
+def test_a_burst_takes_five_seconds_for_each_further_five_messages_in_a_chat() -> None:
+    assert shortest_burst(1000, 0.2, 64, 10_000, chats=200) == pytest.approx(3.125)
+    assert shortest_burst(1200, 0.2, 64, 10_000, chats=200) == pytest.approx(5.2)
     assert shortest_burst(1000, 0.2, 64, 10_000, chats=1000) == pytest.approx(3.125)
-    assert shortest_burst(5, 0.2, 64, 10_000, chats=3) == pytest.approx(1.2)
+    assert shortest_burst(16, 0.2, 64, 10_000, chats=3) == pytest.approx(5.2)
