@@ -5,6 +5,7 @@ Plain functions on typed values, without Spark, files or a clock.
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,11 @@ class MalformedLine(NamedTuple):
     @property
     def key(self) -> LineKey:
         return LineKey(self.file, self.malformed.raw)
+
+    @property
+    def digest(self) -> bytes:
+        """The key in few bytes, whatever the line's length: it is kept for long."""
+        return hashlib.blake2b("\n".join(self.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(frozen=True)

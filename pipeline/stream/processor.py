@@ -14,7 +14,6 @@ from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Reply
 from pipeline.stream.micro_batch import (
-    LineKey,
     MalformedLine,
     Recent,
     RoutedUpdate,
@@ -106,7 +105,7 @@ class BatchProcessor:
         self._committed = committed
         self._now = now
         self._recent = Recent[Identity]()
-        self._recent_lines = Recent[LineKey]()
+        self._recent_lines = Recent[bytes]()
         self._stopping = False
 
     def stop(self) -> None:
@@ -130,10 +129,10 @@ class BatchProcessor:
         accepted = self._without_answered(asked, updates, silver)
         self._accept(accepted)
         new = [item for item in updates if item.identity not in self._recent]
-        malformed = [line for line in batch.malformed if line.key not in self._recent_lines]
+        malformed = [line for line in batch.malformed if line.digest not in self._recent_lines]
         self._rows.add(new, malformed, batch.files, batch_id)
         self._recent.add(item.identity for item in new)
-        self._recent_lines.add(line.key for line in malformed)
+        self._recent_lines.add(line.digest for line in malformed)
         self._committed(batch_id, len(batch.updates))
         log.info(
             "micro-batch",

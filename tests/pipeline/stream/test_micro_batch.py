@@ -189,6 +189,8 @@ def test_the_executors_get_a_batch_above_a_number_of_questions(above: int | None
 
 
 def test_a_malformed_line_is_known_by_its_file_and_its_text() -> None:
-    keys = [MalformedLine(Malformed(why, raw), file).key for why, raw, file in ("x{a", "y{a", "x[a", "x{b")]
-    assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
+    lines = [MalformedLine(Malformed(why, raw), file) for why, raw, file in ("x{a", "y{a", "x[a", "x{b")]
+    for keys in ([line.key for line in lines], [line.digest for line in lines]):
+        assert keys[0] == keys[1]
+        assert len(set(keys)) == 3
+    assert len(MalformedLine(Malformed("long", "{" * 1_000_000), "a").digest) == 16
