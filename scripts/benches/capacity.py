@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.stream.table_writer import ROUND_AFTER
 from scripts.benches.contenders import CONCURRENCY, OURS, SEND_RATE
 from scripts.benches.measures import CHAT_BURST, CHAT_WINDOW, TurnResult, shortest_burst
 from scripts.benches.scenarios import CALLS_PER_EXECUTOR, Sizes
@@ -30,7 +31,7 @@ class Assumptions:
     """Of a run on its driver: `PIPELINE_CONCURRENCY`; as many again on each executor."""
     python_seconds: float = 0.005
     """CPU of the driver's Python for one message (measured in a burst). Python uses one core."""
-    append_seconds: float = 2.0
+    append_seconds: float = ROUND_AFTER
     """Between two appends of one run to a table."""
     commit_seconds: float = 1.0
     """Of one append; appends to one table come one after the other."""
