@@ -150,8 +150,8 @@ class WriterThread:
 
     def _note_failure(self, error: Exception) -> None:
         self._failures += 1
-        # Without the whole text: Spark's are pages long.
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
+        # Not the whole text: Spark's are pages long, and say what it is about in their second line.
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         log.error("the tables can't be written; it is tried again", reason=reason, failures=self._failures)
         self._report("tables", reason)
         try:

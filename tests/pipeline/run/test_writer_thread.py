@@ -115,13 +115,13 @@ def test_a_failed_round_is_written_again_after_a_growing_pause_and_reported_unti
     parts: Parts, works: Works
 ) -> None:
     parts.due = True
-    parts.write_fails = [OSError(28, "No space left on device"), ValueError("one line\nanother " + "x" * 500)]
+    parts.write_fails = [OSError(28, "No space left on device"), ValueError("one line\n: another " + "x" * 500)]
     thread, waited = run(parts, works, 3)
     assert waited == [0.1, 1.0, 2.0, 0.1]
     assert parts.calls == ["write", "check", "write", "check", "write"]
     assert parts.reports == [
         ("tables", "OSError: [Errno 28] No space left on device"),
-        ("tables", "ValueError: one line"),
+        ("tables", "ValueError: one line : another " + "x" * 281),
         ("tables", None),
     ]
     thread.check()
