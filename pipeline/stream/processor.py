@@ -127,12 +127,20 @@ class BatchProcessor:
         # The journal first: a reply leaves it only once silver has its row.
         asked = questions(updates, self._bot, recent=self._recent, in_journal=self._is_in_journal)
         accepted = self._without_answered(asked, updates, silver)
-        self._accept(accepted)
+        self._wait_for_room(accepted)
+        replies = [Reply.accepted(question) for question in accepted]
+        if replies:
+            # All at once, so that a chat's order holds over a crash.
+            self._journal.record(*replies)
         new = [item for item in updates if item.identity not in self._recent]
         malformed = [line for line in batch.malformed if line.digest not in self._recent_lines]
+        # Before anybody is answered: a row of silver comes after that of bronze.
         self._rows.add(new, malformed, batch.files, batch_id)
         self._recent.add(item.identity for item in new)
         self._recent_lines.add(line.digest for line in malformed)
+        if replies:
+            distributed = is_distributed(accepted, self._distribute_above)
+            self._lanes.accept(replies, ahead=self._distributed if distributed else None)
         self._committed(batch_id, len(batch.updates))
         log.info(
             "micro-batch",
@@ -156,16 +164,11 @@ class BatchProcessor:
         answered = silver.known(to_look_up) if to_look_up else set()
         return [question for question in asked if question.identity not in answered]
 
-    def _accept(self, new: Sequence[Question]) -> None:
-        """Take over questions: durable in the journal all at once, so that a chat's order holds over a crash."""
+    def _wait_for_room(self, accepted: Sequence[Question]) -> None:
+        """Wait until the tables' rows and the open replies fit into memory. Raises Stopped."""
         self._wait_until(lambda: self._rows.wait_for_room(1.0))
-        if not new:
-            return
-        self._wait_until(lambda: self._lanes.wait_for_room(self._max_open, 1.0))
-        replies = [Reply.accepted(question) for question in new]
-        self._journal.record(*replies)
-        distributed = is_distributed(new, self._distribute_above)
-        self._lanes.accept(replies, ahead=self._distributed if distributed else None)
+        if accepted:
+            self._wait_until(lambda: self._lanes.wait_for_room(self._max_open, 1.0))
 
     def _wait_until(self, there_is_room: Callable[[], bool]) -> None:
         while not self._stopping and not there_is_room():

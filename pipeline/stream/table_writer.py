@@ -19,6 +19,7 @@ import structlog
 
 from pipeline.messages.identity import Identity
 from pipeline.replies.journal import Journal
+from pipeline.replies.reply import Reply
 from pipeline.storage.landing import Landing
 from pipeline.stream.micro_batch import LineKey, MalformedLine, RoutedUpdate, may_be_known
 from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
@@ -142,7 +143,7 @@ class TableWriter:
         return full or self._now() - self._since >= self._round_after
 
     def write(self) -> None:
-        """Write one round: replies to silver, updates to bronze, malformed lines to quarantine.
+        """Write one round: updates to bronze, malformed lines to quarantine, finished replies to silver.
 
         Raises what a table, the journal or the landing raises. What failed is written by a later round; the failure of
         one table does not keep the others from being written.
@@ -152,13 +153,15 @@ class TableWriter:
         with self._changed:
             self._writing = True
         failure: Exception | None = None
-        replies = 0
+        updates = 0
+        # Before the updates are taken: those of these replies are among them, so a row of silver comes after bronze's.
+        finished = self._journal.finished()[:_MOST_ROWS]
         try:
             try:
-                replies = self._write_replies()
-            except Exception as error:  # whatever it is, bronze and quarantine do not wait for silver
+                updates = self._write_landed()
+            except Exception as error:  # whatever it is, silver does not wait for bronze and quarantine
                 failure = error
-            updates = self._write_landed()
+            replies = self._write_replies(finished)
             if failure is not None:
                 raise failure
         finally:
@@ -167,9 +170,8 @@ class TableWriter:
                 self._changed.notify_all()
         log.info("tables written", replies=replies, updates=updates, seconds=round(self._now() - began, 2))
 
-    def _write_replies(self) -> int:
+    def _write_replies(self, replies: Sequence[Reply]) -> int:
         """Append finished replies to silver, and let the journal forget them; returns how many."""
-        replies = self._journal.finished()[:_MOST_ROWS]
         if not replies:
             return 0
         doubtful = [reply.question.identity for reply in replies if reply.key in self._doubtful]

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import OperatorError
 from pipeline.stream import table_writer
+from pipeline.stream.rows import Row
 from pipeline.stream.table_writer import ROUND_AFTER
 from tests.support.stream import StreamWorld
 
@@ -28,8 +29,8 @@ def test_a_round_lets_go_only_what_is_durable(world: StreamWorld) -> None:
     world.events.clear()
     world.writer.write()
     assert [name for name in world.steps() if not name.endswith("lines")] == [
-        "silver append", "durable", "journal forget",
         "bronze append", "quarantine append", "durable", "finish",
+        "silver append", "durable", "journal forget",
     ]  # fmt: skip
     assert (world.silver(), world.bronze(), world.quarantine()) == (["a"], ["a"], ["garbage"])
     assert (world.waiting, world.journal.replies()) == (set(), {})
@@ -182,13 +183,35 @@ def test_a_failed_append_is_made_again_and_no_row_is_there_twice(world: StreamWo
     assert (world.waiting, world.journal.replies()) == (set(), {})
 
 
-def test_a_silver_that_fails_does_not_keep_bronze_from_being_written(world: StreamWorld) -> None:
+@pytest.mark.parametrize(("fails", "written"), [("silver", (["a"], [])), ("bronze", ([], ["a"]))])
+def test_a_table_that_fails_does_not_keep_others_from_being_written(
+    world: StreamWorld, fails: str, written: tuple[list[str], list[str]]
+) -> None:
     world.process(world.land("a"))
     world.lanes.finish()
-    world.tables.silver.fails_with = OSError("disk")
+    getattr(world.tables, fails).fails_with = OSError("disk")
     with pytest.raises(OSError, match="disk"):
         world.writer.write()
+    assert (world.bronze(), world.silver()) == written
+
+
+def test_a_reply_that_finishes_while_a_round_is_written_waits_for_the_next_so_that_bronze_is_first(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.process(world.land("a"))
+    append = world.tables.bronze.append
+
+    def meanwhile(rows: list[Row]) -> None:
+        append(rows)
+        world.process(world.land("b"), batch_id=1)
+        world.lanes.finish()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.tables.bronze, "append", meanwhile)
+        world.writer.write()
     assert (world.bronze(), world.silver()) == (["a"], [])
+    world.writer.write()
+    assert (world.bronze(), world.silver()) == (["a", "b"], ["a", "b"])
 
 
 @pytest.mark.parametrize("step", ["durable", "forget", "finish"])
