@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 EARLIER = -1
 """In place of a micro-batch's id, where an earlier run's read the line."""
-ROUND_AFTER = 2.5
+ROUND_AFTER = 2.0
 """Seconds that the first row of a round waits for others. So a table gets no two appends within two seconds."""
 SILVER_LAG = 5.0
 """Seconds after its end in which a reply is being written to silver, at most: a round may have to wait for another."""

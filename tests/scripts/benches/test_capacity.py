@@ -13,8 +13,8 @@ def test_a_quiet_deployment_needs_one_bot_and_no_executor() -> None:
     assert found.calls_at_once == 20.0
     assert found.driver_share == pytest.approx(0.05)
     assert found.tokens_a_minute == 240_000
-    assert found.rows_a_file == pytest.approx(25.0)
-    assert found.files_a_day == pytest.approx(34_560.0)
+    assert found.rows_a_file == pytest.approx(20.0)
+    assert found.files_a_day == pytest.approx(43_200.0)
 
 
 def test_bots_follow_from_what_each_may_send_and_executors_from_what_each_may_ask() -> None:
