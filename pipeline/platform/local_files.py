@@ -61,13 +61,15 @@ def compile_into(target: Path, jars: Path, java: Path) -> None:
         unfinished.rename(target / JAR)
 
 
-def settings(jars: Path, spark_master: str) -> dict[str, str]:
-    """Spark's settings for local files; `jars` is its folder of jars."""
+def settings(jars: Path, spark_master: str, spark_version: str) -> dict[str, str]:
+    """Spark's settings for local files; `jars` is its folder of jars, `spark_version` as in "4.2.0"."""
+    # Spark 4.0 has the class one package higher.
+    package = "streaming" if spark_version.startswith("4.0.") else "streaming.checkpointing"
     chosen = {
         # Spark's and Delta's own choices ask the program `readlink` before each rename, several times, so that of two
         # writers one fails. A storage has one writer, by its lease; these rename just as atomically.
         "spark.sql.streaming.checkpointFileManagerClass": (
-            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+            f"org.apache.spark.sql.execution.{package}.FileSystemBasedCheckpointFileManager"
         ),
         "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     }

@@ -81,7 +81,7 @@ def session(
     builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
     settings = {
         **_settings(umask),
-        **local_files.settings(_jar_folder(), spark_master),
+        **local_files.settings(_jar_folder(), spark_master, importlib.metadata.version("pyspark")),
         "spark.local.dir": str(scratch),
     }
     for key, value in settings.items():

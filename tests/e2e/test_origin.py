@@ -20,12 +20,12 @@ pytestmark = pytest.mark.e2e
 _TAKE_BACK_WHAT_IS_LISTED = """
 from pathlib import Path
 from pipeline.stream.query import SilverStream
-process = SilverStream._process_batch
+process = SilverStream._process
 def process_without_it(self, *batch):
-    for path in self._storage.landing.glob("*-injected-*"):
+    for path in self._landing.glob("*-injected-*"):
         path.unlink()
     process(self, *batch)
-SilverStream._process_batch = process_without_it
+SilverStream._process = process_without_it
 """
 NOW = datetime.now(UTC)
 

@@ -17,10 +17,18 @@ CHOSEN = "spark.hadoop.fs.file.impl"
 
 
 def test_a_spark_on_this_machine_alone_is_given_the_compiled_file_system(tmp_path: Path) -> None:
-    assert CHOSEN not in local_files.settings(tmp_path, "local[2]")
+    assert CHOSEN not in local_files.settings(tmp_path, "local[2]", "4.2.0")
     (tmp_path / local_files.JAR).touch()
-    assert local_files.settings(tmp_path, "local[2]")[CHOSEN] == local_files.CLASS
-    assert CHOSEN not in local_files.settings(tmp_path, "spark://127.0.0.1:7077")
+    assert local_files.settings(tmp_path, "local[2]", "4.2.0")[CHOSEN] == local_files.CLASS
+    assert CHOSEN not in local_files.settings(tmp_path, "spark://127.0.0.1:7077", "4.2.0")
+
+
+def test_the_class_that_renames_files_of_a_checkpoint_is_named_as_this_spark_has_it(tmp_path: Path) -> None:
+    def package(version: str) -> str:
+        chosen = local_files.settings(tmp_path, "local[2]", version)
+        return chosen["spark.sql.streaming.checkpointFileManagerClass"].rpartition(".")[0].rpartition("execution.")[2]
+
+    assert (package("4.0.1"), package("4.2.0")) == ("streaming", "streaming.checkpointing")
 
 
 @pytest.mark.spark
