@@ -149,9 +149,20 @@ def _stderr_to(file: Path) -> Iterator[None]:
         with file.open("ab") as target:
             os.dup2(target.fileno(), 2)
         yield
-    finally:
-        os.dup2(original, 2)
-        os.close(original)
+    except RunFailed:
+        # A start that is given up goes on in its thread, and may still launch a process, which would write to ours.
+        sys.stderr = os.fdopen(original, "w", buffering=1)
+        raise
+    except BaseException:
+        _point_stderr_at(original)
+        raise
+    else:
+        _point_stderr_at(original)
+
+
+def _point_stderr_at(original: int) -> None:
+    os.dup2(original, 2)
+    os.close(original)
 
 
 def java_home() -> Path:
