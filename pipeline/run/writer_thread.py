@@ -12,8 +12,8 @@ from typing import Protocol
 
 import structlog
 
-from pipeline.errors import OperatorError
-from pipeline.platform.jvm import is_gone, jvm_gone
+from pipeline.errors import OperatorError, RunFailed
+from pipeline.platform.jvm import jvm_needed
 from pipeline.run.background import Background, StartInBackground, start_thread
 from pipeline.run.backoff import backoff
 
@@ -134,12 +134,11 @@ class WriterThread:
     def _attempt(self, step: Callable[[], None]) -> None:
         """Make one step. Raises what no other attempt fixes."""
         try:
-            step()
+            with jvm_needed():
+                step()
+        except (OperatorError, RunFailed):
+            raise
         except Exception as error:
-            if is_gone(error):
-                raise jvm_gone() from None
-            if isinstance(error, OperatorError):
-                raise
             if not self._stop.is_set():
                 self._note_failure(error)
         else:
