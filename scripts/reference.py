@@ -18,6 +18,7 @@ from infra.settings import StackSettings
 from pipeline.options import choices_of, meaning_of, stands_for
 from pipeline.settings import RunSettings, env_name
 from scripts.benches.capacity import loads_rows, needs_rows
+from scripts.benches.report import between, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "docs" / "settings.md"
@@ -103,17 +104,15 @@ def _table(rows: Iterable[tuple[str, str, str]], *header: str) -> str:
 
 def _plain_table(rows: Iterable[tuple[str, ...]]) -> str:
     """The first row is the header."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * lines[0].count(" | ") + "---|", *lines[1:]])
+    header, *cells = rows
+    return markdown_table(header, cells)
 
 
 def _replaced(file: Path, page: str, name: str, content: str) -> str:
-    begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
-    head, found, rest = page.partition(begin)
-    _, closed, tail = rest.partition(end)
-    if not (found and closed):
-        raise ValueError(f"{file.name} lacks the marks {begin} and {end}")
-    return f"{head}{begin}\n{content}\n{end}{tail}"
+    try:
+        return between(page, name, content)
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from None
 
 
 def _meaning(description: str, field: FieldInfo) -> str:

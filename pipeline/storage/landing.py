@@ -31,7 +31,6 @@ import structlog
 from pipeline.errors import OperatorError
 from pipeline.messages.origin import Origin
 from pipeline.storage.done import DoneFiles
-from pipeline.storage.done import file_seq as file_seq  # noqa: PLC0414 - the landing names its files
 from pipeline.storage.durable import write_durably
 from pipeline.storage.landed import LandedFiles, Unreadable, usable_id
 

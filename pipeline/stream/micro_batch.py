@@ -13,7 +13,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.messages.identity import Identity
 from pipeline.messages.question import Question
-from pipeline.storage.landing import file_seq, is_injected
+from pipeline.storage.done import file_seq
+from pipeline.storage.landing import is_injected
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.routing import Disposition, command, disposition
 from pipeline.telegram.update import Malformed, Tick, Update, read_line

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-_CHAT_BURST = 5
-_CHAT_WINDOW = 5.0
+CHAT_BURST = 5
+CHAT_WINDOW = 5.0
+"""A chat gets so many messages in so many seconds."""
 _GROUP_WINDOW = 60.0
 _GROUP_LIMIT = 20
 _TIMER_CREDIT = 0.05
@@ -45,8 +46,8 @@ class Pace:
             chat = self._chats[chat_id] = _Chat()
             self._drop_idle(now)
         due = max(chat.held_until, self._next)
-        if len(chat.sent) >= _CHAT_BURST:
-            due = max(due, chat.sent[-_CHAT_BURST] + _CHAT_WINDOW)
+        if len(chat.sent) >= CHAT_BURST:
+            due = max(due, chat.sent[-CHAT_BURST] + CHAT_WINDOW)
         if chat_type != "private" and len(chat.sent) == _GROUP_LIMIT:
             due = max(due, chat.sent[0] + _GROUP_WINDOW)
         if due > now:

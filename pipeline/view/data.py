@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import OperatorError
-from pipeline.storage.landing import file_seq, is_tick
+from pipeline.storage.done import file_seq
+from pipeline.storage.landing import is_tick
 from pipeline.storage.places import OWNER_FILE
 from pipeline.storage.record import RECORD_FILE, Record
 from pipeline.tables import BRONZE, QUARANTINE, Table

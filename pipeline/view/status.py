@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 from pipeline.messages.origin import Probe
 from pipeline.replies.journal import read_journal
 from pipeline.replies.reply import Reply
-from pipeline.storage.landing import file_seq
+from pipeline.storage.done import file_seq
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Record
 from pipeline.tables import BRONZE, QUARANTINE, SILVER

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.stream.table_writer import ROUND_AFTER
+from pipeline.telegram.pacing import CHAT_BURST, CHAT_WINDOW
 from scripts.benches.contenders import CONCURRENCY, OURS, SEND_RATE
-from scripts.benches.measures import CHAT_BURST, CHAT_WINDOW, TurnResult, shortest_burst
+from scripts.benches.measures import TurnResult, shortest_burst
 from scripts.benches.scenarios import CALLS_PER_EXECUTOR, Sizes
 
 _DAY = 86_400

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from pipeline.telegram.pacing import CHAT_BURST, CHAT_WINDOW
+
 
 class TurnResult(BaseModel):
     """What one contender did in one scenario. `values` are by the measure's name; `limit` is the first one's."""
@@ -31,11 +33,6 @@ def percentile(values: Iterable[float], percent: float) -> float:
     if not ordered:
         raise ValueError("no values")
     return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
-
-
-CHAT_BURST = 5
-CHAT_WINDOW = 5.0
-"""A chat gets so many messages of a bot in so many seconds, by Telegram's limits as ours keeps them."""
 
 
 def shortest_burst(count: int, latency: float, concurrency: int, send_rate: float, chats: int | None = None) -> float:

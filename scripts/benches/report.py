@@ -141,7 +141,7 @@ def trace_as_markdown(steps: Iterable[TraceStep]) -> str:
 
 def page_with(page: str, report: BenchReport) -> str:
     """docs/performance.md with the tables of this report. ValueError if it lacks their marks."""
-    return _between(_between(page, "bench", as_markdown(report)), "trace", trace_as_markdown(report.trace))
+    return between(between(page, "bench", as_markdown(report)), "trace", trace_as_markdown(report.trace))
 
 
 def shown(value: float) -> str:
@@ -196,7 +196,8 @@ def markdown_table(header: Sequence[str], cells: Iterable[Sequence[str]]) -> str
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in cells)])
 
 
-def _between(page: str, name: str, content: str) -> str:
+def between(page: str, name: str, content: str) -> str:
+    """The page with the content between the marks of this name. Raises ValueError where it lacks them."""
     begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
     head, found, rest = page.partition(begin)
     _, closed, tail = rest.partition(end)

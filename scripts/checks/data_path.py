@@ -12,7 +12,8 @@ from pipeline.messages.origin import NO_CHAT, Probe, probe_update
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Verdict
 from pipeline.platform.credentials import ModelAccess
-from pipeline.storage.landing import file_seq, injected_file
+from pipeline.storage.done import file_seq
+from pipeline.storage.landing import injected_file
 from pipeline.stream.table_writer import SILVER_LAG
 from pipeline.telegram.client import BotApi, BotApiError, Refused
 from pipeline.view.ages import ago

@@ -89,8 +89,8 @@ class Run:
 @pytest.fixture(autouse=True)
 def _one_message_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the second message of a chat wait for the pace."""
-    monkeypatch.setattr(pacing, "_CHAT_BURST", 1)
-    monkeypatch.setattr(pacing, "_CHAT_WINDOW", 1.0)
+    monkeypatch.setattr(pacing, "CHAT_BURST", 1)
+    monkeypatch.setattr(pacing, "CHAT_WINDOW", 1.0)
 
 
 @pytest.fixture

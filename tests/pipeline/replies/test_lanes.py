@@ -75,7 +75,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.02)
     monkeypatch.setattr("pipeline.replies.model_gate._FIRST_PAUSE", 0.002)
     monkeypatch.setattr("pipeline.replies.telegram_gate._JOURNAL_PAUSE", 0.01)
-    monkeypatch.setattr(pacing, "_CHAT_WINDOW", 0.05)
+    monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.05)
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ def test_room_is_made_as_replies_become_terminal(run: Run) -> None:
 
 def test_the_pace_within_a_chat_is_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     times: list[float] = []
-    monkeypatch.setattr(pacing, "_CHAT_WINDOW", 0.3)
+    monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.3)
     run.api.before_send = lambda _: times.append(time.monotonic())
     run.accept(*(accepted(str(number), seq=number) for number in range(1, 7)))
     run.finish()

@@ -91,7 +91,7 @@ Start = Callable[..., Run]
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start lanes between a model's server and a Bot API; the latter takes everything by default."""
-    monkeypatch.setattr(pacing, "_CHAT_WINDOW", 0.05)
+    monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.05)
     monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.05)
     monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.2)
     monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.2)

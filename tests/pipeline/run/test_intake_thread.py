@@ -40,11 +40,6 @@ class ScriptedIntake:
 
 
 @pytest.fixture
-def works() -> Works:
-    return Works()
-
-
-@pytest.fixture
 def stop() -> threading.Event:
     return threading.Event()
 

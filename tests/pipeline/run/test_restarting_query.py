@@ -87,11 +87,6 @@ def reports() -> Reports:
 
 
 @pytest.fixture
-def works() -> Works:
-    return Works()
-
-
-@pytest.fixture
 def query(stream: FakeStream, reports: Reports, works: Works) -> RestartingQuery:
     query = RestartingQuery(stream, reports, start_in_background=works)
     query.start(100.0)

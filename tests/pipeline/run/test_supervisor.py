@@ -99,11 +99,6 @@ def parts() -> Parts:
     return Parts()
 
 
-@pytest.fixture
-def works() -> Works:
-    return Works()
-
-
 Build = Callable[..., Supervisor]
 
 

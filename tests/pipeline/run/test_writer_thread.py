@@ -50,11 +50,6 @@ def parts() -> Parts:
     return Parts()
 
 
-@pytest.fixture
-def works() -> Works:
-    return Works()
-
-
 class Looks:
     """In place of the event that stops the thread: it is set after so many looks, and keeps how long each waited."""
 

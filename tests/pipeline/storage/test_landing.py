@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.errors import OperatorError
 from pipeline.messages.origin import Probe, Replay
-from pipeline.storage.landing import Landing, file_seq, injected_file, is_injected, is_tick
+from pipeline.storage.done import file_seq
+from pipeline.storage.landing import Landing, injected_file, is_injected, is_tick
 from pipeline.telegram.update import Update, read_line
 from tests.support.updates import Json, raw_update
 
