@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
 from pipeline import redaction
+from pipeline.platform import local_spark
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _OURS = ("PIPELINE_", "TELEGRAM_", "OPENAI_", "DATABRICKS_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -29,3 +34,11 @@ def _default_logs() -> Iterator[None]:
 def _no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test resolves as a secret is an ordinary text in the next."""
     monkeypatch.setattr("pipeline.redaction._secrets", redaction._Secrets())
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
+    """One session for all tests that need one: a start takes many seconds."""
+    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
+    yield session
+    session.stop()

@@ -47,11 +47,13 @@ def session(
     scratch: Path | None = None,
     stop: threading.Event | None = None,
     umask: int = 0o077,
+    landing: Path | None = None,
 ) -> SparkSession:
     """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
 
     Everything temporary goes to the scratch folder (by default in that of the logs), which is emptied first: only one
-    run at a time may use it. `umask` is for the files of tables and checkpoints.
+    run at a time may use it. `umask` is for the files of tables and checkpoints. `landing` is the folder that a
+    streaming query will read: its new files are found at once.
 
     Raises LocalSparkError where Spark, its Java or Delta's jars are missing, where the folders can't be written, or
     where Spark does not start; RunFailed where something ended its JVM meanwhile, or as soon as `stop` is set.
@@ -81,7 +83,7 @@ def session(
     builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
     settings = {
         **_settings(umask),
-        **local_files.settings(_jar_folder(), spark_master, importlib.metadata.version("pyspark")),
+        **local_files.settings(_jar_folder(), spark_master, importlib.metadata.version("pyspark"), landing),
         "spark.local.dir": str(scratch),
     }
     for key, value in settings.items():
@@ -116,7 +118,6 @@ def _settings(umask: int) -> dict[str, str]:
         "spark.databricks.delta.optimize.minFileSize": str(_COMPACTED_SIZE * 3 // 4),
         "spark.databricks.delta.optimize.maxFileSize": str(_COMPACTED_SIZE),
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
-        "spark.sql.streaming.pollingDelay": "50ms",
         "spark.sql.streaming.stopTimeout": "5s",
         # The JVM's most thorough compiler costs a small machine more time than it saves a local stream.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",

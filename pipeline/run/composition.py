@@ -258,7 +258,9 @@ class Composition:
         with storage_errors(self._storage.root):
             logs, stop = self._storage.root / "logs", self._end.requested
             umask = umask_of(self._storage.root)
-            return local_spark.session(self._settings.spark_master, logs, self._scratch, stop, umask)
+            return local_spark.session(
+                self._settings.spark_master, logs, self._scratch, stop, umask, self._storage.landing
+            )
 
     def _build_stream(
         self, spark: SparkSession, tables: DeltaTables, mark: MarkFile, distribute_above: int | None

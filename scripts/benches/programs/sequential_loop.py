@@ -52,7 +52,7 @@ def poll(landing: Path) -> None:
 def main(storage: Path) -> None:
     landing = storage / "landing"
     landing.mkdir(parents=True)
-    spark = session("local[*]", storage / "logs")
+    spark = session("local[*]", storage / "logs", landing=landing)
     threading.Thread(target=poll, args=(landing,), daemon=True).start()
     model, telegram, prompt = openai.OpenAI(), requests.Session(), instructions()
 

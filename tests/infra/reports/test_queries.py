@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ import pytest
 
 from infra.reports import layout, queries
 from infra.reports.queries import Prices
-from pipeline.platform import local_spark
 from pipeline.stream.delta import DeltaTable
 from pipeline.tables import BRONZE, SILVER, Table
 
@@ -25,13 +23,6 @@ CATALOG = "spark_catalog.default"
 PRICES = Prices(input_price=0.5, output_price=1.5)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
-    yield session
-    session.stop()
 
 
 def _table(spark: SparkSession, folder: Path, table: Table, name: str, rows: list[Row]) -> str:

@@ -6,12 +6,18 @@ import importlib.util
 import os
 import stat
 import subprocess
+import threading
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.platform import local_files
 from pipeline.platform.local_spark import java_home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 CHOSEN = "spark.hadoop.fs.file.impl"
 
@@ -29,6 +35,41 @@ def test_the_class_that_renames_files_of_a_checkpoint_is_named_as_this_spark_has
         return chosen["spark.sql.streaming.checkpointFileManagerClass"].rpartition(".")[0].rpartition("execution.")[2]
 
     assert (package("4.0.1"), package("4.2.0")) == ("streaming", "streaming.checkpointing")
+
+
+def test_a_landing_whose_listing_waits_for_files_is_asked_for_without_a_pause(tmp_path: Path) -> None:
+    delay = "spark.sql.streaming.pollingDelay"
+    without = local_files.settings(tmp_path, "local[2]", "4.2.0", landing=tmp_path / "landing")
+    (tmp_path / local_files.JAR).touch()
+    waiting = local_files.settings(tmp_path, "local[2]", "4.2.0", landing=tmp_path / "landing")
+    assert (without[delay], waiting[delay]) == ("50ms", "5ms")
+    assert str(tmp_path / "landing") in waiting.values()
+    assert local_files.settings(tmp_path, "local[2]", "4.2.0")[delay] == "50ms"
+
+
+@pytest.mark.spark
+def test_an_unchanged_landing_is_listed_again_as_soon_as_a_file_is_there(spark: SparkSession, tmp_path: Path) -> None:
+    jvm = spark._jvm
+    assert jvm is not None
+    landing = jvm.telegram.lakehouse.Landing(jvm.java.io.File(str(tmp_path)))
+
+    def waited() -> float:
+        began = time.monotonic()
+        landing.awaitChange()
+        return time.monotonic() - began
+
+    # The first listing has something to find, and Spark may leave some of it for a second.
+    assert max(waited(), waited()) < 0.2
+    assert waited() >= 0.24
+    (tmp_path / "1.jsonl").touch()
+    assert max(waited(), waited()) < 0.2
+    (tmp_path / ".2.jsonl.tmp").touch()
+    assert waited() >= 0.24
+    rename = threading.Timer(0.05, (tmp_path / ".2.jsonl.tmp").rename, [tmp_path / "2.jsonl"])
+    rename.start()
+    assert waited() < 0.2
+    (tmp_path / "1.jsonl").unlink()
+    assert max(waited(), waited()) < 0.2
 
 
 @pytest.mark.spark

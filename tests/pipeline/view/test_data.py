@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from pipeline.platform import local_spark
 from pipeline.settings import RunSettings
 from pipeline.storage.places import Storage
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
@@ -75,13 +73,6 @@ def _storage(tmp_path: Path) -> Storage:
     )
     append(QUARANTINE, Path(storage.quarantine), {"source_file": "9.jsonl", "raw": "x"})
     return storage
-
-
-@pytest.fixture(name="spark", scope="module")
-def _spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = local_spark.session("local[2]", tmp_path_factory.mktemp("logs"))
-    yield session
-    session.stop()
 
 
 def _answers(view: LocalView) -> list[Any]:
