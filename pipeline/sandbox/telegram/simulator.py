@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+from pydantic import BaseModel
+
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN, BotAccount
 from pipeline.sandbox.telegram.errors import MethodError
@@ -13,6 +15,7 @@ from pipeline.sandbox.telegram.flood import FloodControl, Limits
 from pipeline.sandbox.telegram.methods.table import find_method
 from pipeline.sandbox.telegram.people import membership, messages, migration
 from pipeline.sandbox.telegram.people.messages import Delivered, UserMessage
+from pipeline.sandbox.telegram.people.table import ACTIONS, PersonAction
 from pipeline.sandbox.telegram.polling import LongPoll, Polling
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.update_queue import UpdateQueue
@@ -116,6 +119,13 @@ class Telegram:
 
     # The people's side
 
+    def perform(self, action: PersonAction, given: BaseModel) -> Json:
+        """A person does something of the table. ValueError and KeyError say why it can't be done."""
+        with self._lock:
+            result = action.carry_out(self._state, given)
+            self._state.polling.wake()
+            return result
+
     def receive(self, message: UserMessage) -> Delivered:
         """A person's message reaches the bot: see `write_message`."""
         return self.receive_all([message])[0]
@@ -133,11 +143,10 @@ class Telegram:
             return messages.delete_message(self._state, chat_id, message_id)
 
     def block(self, chat_id: int, blocked: bool = True) -> int | None:
-        """The user blocks or unblocks the bot, or a group removes or readmits it: the update_id of my_chat_member."""
-        with self._lock:
-            update_id = membership.block(self._state, chat_id, blocked)
-            self._state.polling.wake()
-            return update_id
+        """See `membership.block`: the update_id, None when `allowed_updates` keeps the update from the bot."""
+        given = membership.Block(chat_id=chat_id, blocked=blocked)
+        update_id: int | None = self.perform(ACTIONS["block"], given)["update_id"]
+        return update_id
 
     def create_topic(self, chat_id: int, message_thread_id: int, name: str) -> None:
         """A forum topic. ValueError outside supergroups, and for the General topic (1), which has no thread id."""
@@ -146,9 +155,7 @@ class Telegram:
 
     def migrate(self, chat_id: int, new_chat_id: int) -> None:
         """A group becomes a supergroup: both get their service message, the old one refuses the bot's messages."""
-        with self._lock:
-            migration.migrate(self._state, chat_id, new_chat_id)
-            self._state.polling.wake()
+        self.perform(ACTIONS["migrate"], migration.Migration(chat_id=chat_id, new_chat_id=new_chat_id))
 
     # The tests' side
 

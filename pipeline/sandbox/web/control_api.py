@@ -1,6 +1,7 @@
 """The control API of tests, under /sandbox/: people's actions, scripted faults, and what the bot did."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -12,6 +13,7 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.server import EscapedJson
 from pipeline.sandbox.telegram.flood import Limits
 from pipeline.sandbox.telegram.people.messages import UserMessage
+from pipeline.sandbox.telegram.people.table import ACTIONS, PersonAction
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.call_log import CallLog
 from pipeline.sandbox.web.faults import Faults, ScriptedFault
@@ -24,22 +26,6 @@ class _Bulk(BaseModel):
 
 class _Token(BaseModel):
     token: str
-
-
-class _Block(BaseModel):
-    chat_id: int
-    blocked: bool = True
-
-
-class _Migration(BaseModel):
-    chat_id: int
-    new_chat_id: int
-
-
-class _Topic(BaseModel):
-    chat_id: int
-    message_thread_id: int
-    name: str = "Topic"
 
 
 class _UpdateIds(BaseModel):
@@ -69,12 +55,13 @@ class ControlApi:
             Route("/sandbox/pending", self._pending, methods=["GET"]),
             Route("/sandbox/faults", self._edit_faults, methods=["GET", "POST", "DELETE"]),
             Route("/sandbox/token", self._post_token, methods=["POST"]),
-            Route("/sandbox/block", self._post_block, methods=["POST"]),
-            Route("/sandbox/migrate", self._post_migration, methods=["POST"]),
-            Route("/sandbox/topics", self._post_topic, methods=["POST"]),
             Route("/sandbox/limits", self._post_limits, methods=["POST"]),
             Route("/sandbox/chats", self._chats, methods=["GET"]),
             Route("/sandbox/chats/{chat_id:path}/messages", self._transcript, methods=["GET"]),
+            *(
+                Route(f"/sandbox/{action.path}", self._performing(action), methods=["POST"])
+                for action in ACTIONS.values()
+            ),
         ]
 
     # What people do
@@ -96,19 +83,11 @@ class ControlApi:
         deleted = self._telegram.delete_message(int(request.path_params["chat_id"]), request.path_params["message_id"])
         return EscapedJson({"deleted": deleted}, status_code=200 if deleted else 404)
 
-    async def _post_block(self, request: Request) -> Response:
-        block = _Block.model_validate(await _json(request))
-        return EscapedJson({"update_id": self._telegram.block(block.chat_id, block.blocked)})
+    def _performing(self, action: PersonAction) -> Callable[[Request], Awaitable[Response]]:
+        async def perform(request: Request) -> Response:
+            return EscapedJson(self._telegram.perform(action, action.model.model_validate(await _json(request))))
 
-    async def _post_migration(self, request: Request) -> Response:
-        migration = _Migration.model_validate(await _json(request))
-        self._telegram.migrate(migration.chat_id, migration.new_chat_id)
-        return EscapedJson({"ok": True})
-
-    async def _post_topic(self, request: Request) -> Response:
-        topic = _Topic.model_validate(await _json(request))
-        self._telegram.create_topic(topic.chat_id, topic.message_thread_id, topic.name)
-        return EscapedJson({"ok": True})
+        return perform
 
     # What a test sets
 

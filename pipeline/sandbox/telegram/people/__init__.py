@@ -1,1 +1,8 @@
-"""What people do in the simulated Telegram, one function for each action."""
+"""What people do in the simulated Telegram, one function for each action.
+
+A new module is imported here: that is what puts its actions into the table.
+"""
+
+from pipeline.sandbox.telegram.people import membership, messages, migration
+
+__all__ = ["membership", "messages", "migration"]

@@ -1,21 +1,47 @@
 """People block the bot, and create topics."""
 
+from pydantic import BaseModel, ConfigDict
+
 from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram.people.table import person_action
 from pipeline.sandbox.telegram.state import TelegramState
 
 
-def block(state: TelegramState, chat_id: int, blocked: bool) -> int | None:
+class Block(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    chat_id: int
+    blocked: bool = True
+
+
+class NewTopic(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    chat_id: int
+    message_thread_id: int
+    name: str = "Topic"
+
+
+@person_action("block")
+def block(state: TelegramState, given: Block) -> Json:
     """The user blocks or unblocks the bot, or a group removes or readmits it: the update_id of my_chat_member."""
-    chat = state.chats.existing_or_new(chat_id)
-    before, chat.blocked = chat.blocked, blocked
+    chat = state.chats.existing_or_new(given.chat_id)
+    before, chat.blocked = chat.blocked, given.blocked
     change: Json = {
         "chat": chat.as_json(),
-        "from": state.chats.user(chat_id if chat.type == "private" else 1, {}),
+        "from": state.chats.user(chat.id if chat.type == "private" else 1, {}),
         "date": state.date(),
         "old_chat_member": _bots_membership(state, blocked=before),
-        "new_chat_member": _bots_membership(state, blocked=blocked),
+        "new_chat_member": _bots_membership(state, blocked=given.blocked),
     }
-    return state.updates.offer("my_chat_member", change)
+    return {"update_id": state.updates.offer("my_chat_member", change)}
+
+
+@person_action("topics")
+def open_topic(state: TelegramState, given: NewTopic) -> Json:
+    """A person creates a forum topic in a supergroup."""
+    create_topic(state, given.chat_id, given.message_thread_id, given.name)
+    return {"ok": True}
 
 
 def create_topic(state: TelegramState, chat_id: int, message_thread_id: int, name: str) -> None:
