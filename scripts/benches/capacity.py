@@ -30,7 +30,7 @@ class Assumptions:
     """Of one question with its instructions and its answer."""
     calls_at_once: int = CONCURRENCY
     """Of a run on its driver: `PIPELINE_CONCURRENCY`; as many again on each executor."""
-    python_seconds: float = 0.005
+    python_seconds: float = 0.003
     """CPU of the driver's Python for one message (measured in a burst). Python uses one core."""
     append_seconds: float = ROUND_AFTER
     """Between two appends of one run to a table."""

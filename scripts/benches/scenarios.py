@@ -21,6 +21,7 @@ _WAVES = 3
 _SLOW_CHATS = 1_000_000
 """The chats in which the slow answers are: above this number, one for each."""
 CALLS_PER_EXECUTOR = 16
+"""`concurrency` counts for each executor."""
 _CORES_PER_EXECUTOR = 2
 """The calls at once are shared among the cores; Spark counts two as soon as there is one."""
 
@@ -219,7 +220,7 @@ def _executors(number: int) -> Scenario:
 
     options = (
         f"--spark-master=local-cluster[{number},{_CORES_PER_EXECUTOR},1024]",
-        f"--concurrency={at_once}",
+        f"--concurrency={CALLS_PER_EXECUTOR}",
         "--distribute-above=8",
         "--max-open=10000",
     )

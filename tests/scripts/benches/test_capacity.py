@@ -11,7 +11,7 @@ def test_a_quiet_deployment_needs_one_bot_and_no_executor() -> None:
     found = need(10.0, Assumptions())
     assert (found.bots, found.executors) == (1, 0)
     assert found.calls_at_once == 20.0
-    assert found.driver_share == pytest.approx(0.05)
+    assert found.driver_share == pytest.approx(0.03)
     assert found.tokens_a_minute == 240_000
     assert found.rows_a_file == pytest.approx(20.0)
     assert found.files_a_day == pytest.approx(43_200.0)

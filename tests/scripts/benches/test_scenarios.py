@@ -52,6 +52,5 @@ def test_the_short_form_starts_a_contender_once_but_for_what_needs_its_own_start
 
 def test_the_executors_have_sixteen_calls_each() -> None:
     options = {scenario.name: scenario.options for scenario in scenarios(Sizes())}
-    assert "--concurrency=16" in options["executors-1"]
-    assert "--concurrency=32" in options["executors-2"]
+    assert all("--concurrency=16" in options[f"executors-{number}"] for number in (1, 2))
     assert any(option.startswith("--spark-master=local-cluster[2,") for option in options["executors-2"])
