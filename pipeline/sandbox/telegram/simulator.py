@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN, BotAccount
+from pipeline.sandbox.telegram.content.files import StoredFile
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.flood import FloodControl, Limits
 from pipeline.sandbox.telegram.methods.table import find_method
@@ -222,6 +223,16 @@ class Telegram:
         with self._lock:
             chat = self._state.chats.by_id.get(chat_id)
             return [] if chat is None else list(chat.messages.values())
+
+    def file(self, file_id: str) -> StoredFile | None:
+        """A file by its file_id."""
+        with self._lock:
+            return self._state.files.by_id(file_id)
+
+    def file_at(self, path: str) -> StoredFile | None:
+        """A file by the path that getFile gives."""
+        with self._lock:
+            return self._state.files.by_path(path)
 
     def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
         """Call `listener` with every event of the chats, in order, until the function that this returns is called.

@@ -1,0 +1,1 @@
+"""What a message can hold besides text, and the state that it needs."""
