@@ -174,7 +174,7 @@ def _option(given: Any) -> MarkedText:
 
 def _text(given: Parameters, name: str, parse_mode: str, entities: str) -> MarkedText:
     """A text of a poll, in which only custom emoji are marked."""
-    text, marks = str(given.get(name, "")), decoded(given, entities)
+    text, marks = str(given.get(name) or ""), decoded(given, entities)
     marked = MarkedText(text, marks if isinstance(marks, list) else [])
     if given.get(parse_mode):
         formatted = formatted_caption({"caption": text, "parse_mode": given[parse_mode]})
