@@ -7,6 +7,8 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.account import BotAccount
 from pipeline.sandbox.telegram.activity import Activity
 from pipeline.sandbox.telegram.chats import Chats
+from pipeline.sandbox.telegram.content.queries import Queries
+from pipeline.sandbox.telegram.content.reply_keyboards import ReplyKeyboards
 from pipeline.sandbox.telegram.flood import FloodControl
 from pipeline.sandbox.telegram.polling import Polling
 from pipeline.sandbox.telegram.update_queue import UpdateQueue
@@ -25,6 +27,8 @@ class TelegramState:
     chats: Chats = field(default_factory=Chats)
     activity: Activity = field(default_factory=Activity)
     commands: list[Json] = field(default_factory=list)
+    keyboards: ReplyKeyboards = field(default_factory=ReplyKeyboards)
+    queries: Queries = field(default_factory=Queries)
 
     def date(self) -> int:
         """The present as the Bot API writes it."""

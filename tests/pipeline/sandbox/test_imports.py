@@ -23,7 +23,7 @@ TELEGRAM_LAYERS = (
     ("simulator",),
     ("methods", "people"),
     ("state",),
-    ("activity", "polling", "flood"),
+    ("activity", "polling", "flood", "content"),
     ("account", "chats", "update_queue", "text"),
     ("parameters",),
     ("errors",),

@@ -1,0 +1,1 @@
+"""What messages carry besides text: keyboards, and what belongs to them."""
