@@ -56,6 +56,8 @@ class ChosenResult(BaseModel):
 
     inline_query_id: str
     result_id: str
+    chat_id: int | None = Field(default=None, description="By default where the query was typed.")
+    user_id: int | None = Field(default=None, description="By default who typed the query; nobody else can choose.")
 
 
 @person_action("callbacks")
@@ -118,24 +120,27 @@ def choose(state: TelegramState, given: ChosenResult) -> Json:
     With an inline keyboard it also has an inline_message_id.
     """
     query = _asked(state, given.inline_query_id)
+    if given.user_id not in (None, query.user["id"]):
+        raise ValueError(f"user {query.user['id']} asked, so user {given.user_id} can't choose")
     results = [] if query.answer is None else query.answer.results
     result = next((each for each in results if each.id == given.result_id), None)
     if result is None:
         raise KeyError(f"the bot offered no result {given.result_id}")
     if result.content is None:
         raise ValueError(f"a chosen {result.given['type']} is simulated only with input_message_content")
+    chat_id = query.chat_id if given.chat_id is None else given.chat_id
     markup = {} if result.reply_markup is None else {"reply_markup": result.reply_markup}
     delivered = write_message(
         state,
         UserMessage(
-            chat_id=query.chat_id,
+            chat_id=chat_id,
             user_id=query.user["id"],
             first_name=query.user["first_name"],
             extra={"via_bot": state.account.as_user(), **result.content, **markup},
         ),
     )
     content: Json = {"result_id": result.id, "from": query.user, "query": query.query}
-    inline_id = state.queries.keep_place(query.chat_id, delivered.message_id) if markup else None
+    inline_id = state.queries.keep_place(chat_id, delivered.message_id) if markup else None
     if inline_id is not None:
         content["inline_message_id"] = inline_id
     return {

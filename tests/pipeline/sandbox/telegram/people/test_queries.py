@@ -146,6 +146,18 @@ def test_a_result_without_buttons_has_no_inline_id(telegram: Telegram) -> None:
     assert "inline_message_id" not in feedback["chosen_inline_result"]
 
 
+def test_a_result_may_be_sent_to_another_chat(telegram: Telegram) -> None:
+    """InlineKeyboardButton: switch_inline_query lets the person choose the chat; only who asked can choose."""
+    says(telegram)
+    contact = {"type": "contact", "id": "c", "phone_number": "+15550100", "first_name": "Ada"}
+    chosen = {"inline_query_id": _offer(telegram, contact), "result_id": "c"}
+    performs(telegram, "inline_results", **chosen, chat_id=GROUP, user_id=1)
+    message = telegram.get_updates()[-2]["message"]
+    assert (message["chat"]["id"], message["from"]["id"]) == (GROUP, 1)
+    with pytest.raises(ValueError, match="user 1 asked, so user 2 can't choose"):
+        performs(telegram, "inline_results", **chosen, user_id=2)
+
+
 def test_only_what_the_bot_offers_can_be_chosen(telegram: Telegram) -> None:
     """No rule of the Bot API: what a test gets that chooses wrongly."""
     says(telegram)
