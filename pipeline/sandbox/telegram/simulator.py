@@ -219,10 +219,11 @@ class Telegram:
             return [chat.as_json() | {"messages": len(chat.messages)} for chat in self._state.chats.by_id.values()]
 
     def transcript(self, chat_id: int) -> list[Json]:
-        """Every Message of a chat that was not deleted, both ways, in order."""
+        """Every Message of a chat that was not deleted, both ways, in order, with its keyboard of any kind."""
         with self._lock:
             chat = self._state.chats.by_id.get(chat_id)
-            return [] if chat is None else list(chat.messages.values())
+            shown = self._state.keyboards.shown
+            return [] if chat is None else [shown(message) for message in chat.messages.values()]
 
     def file(self, file_id: str) -> StoredFile | None:
         """A file by its file_id."""

@@ -10,6 +10,8 @@ from pipeline.sandbox.telegram.activity import Activity
 from pipeline.sandbox.telegram.chats import Chats
 from pipeline.sandbox.telegram.content.files import Files
 from pipeline.sandbox.telegram.content.polls import Polls
+from pipeline.sandbox.telegram.content.queries import Queries
+from pipeline.sandbox.telegram.content.reply_keyboards import ReplyKeyboards
 from pipeline.sandbox.telegram.flood import FloodControl
 from pipeline.sandbox.telegram.polling import Polling
 from pipeline.sandbox.telegram.update_queue import UpdateQueue
@@ -32,6 +34,8 @@ class TelegramState:
     polls: Polls = field(default_factory=Polls)
     chance: random.Random = field(default_factory=lambda: random.Random(0))
     """Decides what is left to chance; the same in each new simulator."""
+    keyboards: ReplyKeyboards = field(default_factory=ReplyKeyboards)
+    queries: Queries = field(default_factory=Queries)
 
     def date(self) -> int:
         """The present as the Bot API writes it."""

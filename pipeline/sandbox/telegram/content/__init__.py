@@ -1,1 +1,1 @@
-"""What a message can hold besides text, and the state that it needs."""
+"""What a message can hold besides text: keyboards, files and polls, and the state that they need."""

@@ -19,7 +19,7 @@ class Vote(BaseModel):
 
 @person_action("votes")
 def vote(state: TelegramState, given: Vote) -> Json:
-    """A vote, a changed or a retracted one: the updates poll_answer (if the poll isn't anonymous) and poll."""
+    """A vote, changed or taken back, reaches the bot as poll_answer (if the poll isn't anonymous) and as poll."""
     chat = state.chats.by_id.get(given.chat_id)
     message = None if chat is None else chat.messages.get(given.message_id)
     poll = None if message is None else state.polls.shown_in(message)

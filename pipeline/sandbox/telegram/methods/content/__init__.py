@@ -3,6 +3,6 @@
 A new module is imported here: that is what puts its methods into the table.
 """
 
-from pipeline.sandbox.telegram.methods.content import albums, copies, files, media, places, polls
+from pipeline.sandbox.telegram.methods.content import albums, copies, files, media, media_edits, places, polls
 
-__all__ = ["albums", "copies", "files", "media", "places", "polls"]
+__all__ = ["albums", "copies", "files", "media", "media_edits", "places", "polls"]

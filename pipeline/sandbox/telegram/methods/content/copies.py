@@ -10,13 +10,13 @@ from pipeline.sandbox.telegram.content.files import FileKind
 from pipeline.sandbox.telegram.content.media import CAPTIONED, caption_fields, sent_record
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.content.media import protection, without_keyboard
+from pipeline.sandbox.telegram.methods.edits import message_ids
 from pipeline.sandbox.telegram.methods.sending import Destination, destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
-from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
+from pipeline.sandbox.telegram.parameters import boolean, integer
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.formatted import formatted_caption
 
-_MOST_MESSAGES = 100
 _CONTENT = frozenset(get_args(FileKind)).union(
     ["text", "poll", "dice", "location", "venue", "contact", "game", "invoice", "story", "checklist", "rich_message"],
     ["paid_media", "live_photo", "giveaway"],
@@ -41,7 +41,7 @@ def forward_message(state: TelegramState, parameters: Parameters) -> Json:
 
 @bot_api_method
 def forward_messages(state: TelegramState, parameters: Parameters) -> list[Json]:
-    """Forwards 1 to 100 messages in the order of their ids; those that can't be are left out."""
+    """1 to 100 messages are forwarded in the order of their ids; those that can't be are left out."""
     return _send_all(state, parameters, _may_be_forwarded, _forwarded)
 
 
@@ -65,7 +65,7 @@ def copy_message(state: TelegramState, parameters: Parameters) -> Json:
 
 @bot_api_method
 def copy_messages(state: TelegramState, parameters: Parameters) -> list[Json]:
-    """Copies 1 to 100 messages in the order of their ids; those that can't be are left out."""
+    """1 to 100 messages are copied in the order of their ids; those that can't be are left out."""
     without_captions = boolean(parameters, "remove_caption")
 
     def copied(message: Json) -> Json:
@@ -79,9 +79,9 @@ def _send_all(
     state: TelegramState, parameters: Parameters, may_be_sent: Callable[[Json], bool], again: Callable[[Json], Json]
 ) -> list[Json]:
     """Send several messages again: their MessageIds. Those of one album are an album again."""
-    message_ids = _message_ids(parameters)
+    named = _in_order(message_ids(parameters))
     source, to = _source(state, parameters), destination(state, without_keyboard(parameters))
-    found = [source.messages[message_id] for message_id in message_ids if message_id in source.messages]
+    found = [source.messages[message_id] for message_id in named if message_id in source.messages]
     found = [message for message in found if may_be_sent(message)]
     if not found:
         raise bad_request("there are no messages to forward")
@@ -147,18 +147,7 @@ def _without_caption(content: Json) -> Json:
     return {name: value for name, value in content.items() if name not in _CAPTION}
 
 
-def _message_ids(parameters: Parameters) -> list[int]:
-    """The list in `message_ids`. MethodError 400 for one that is empty, too long or not in order."""
-    given = decoded(parameters, "message_ids")
-    if given is None:
-        raise bad_request("message identifiers are not specified")
-    if not isinstance(given, list):
-        raise bad_request("expected an Array of message identifiers")
-    if len(given) > _MOST_MESSAGES:
-        raise bad_request("too many message identifiers specified")
-    ids = [integer({"message_id": each}, "message_id", 0) for each in given]
-    if not ids:
-        raise bad_request("message identifiers are not specified")
+def _in_order(ids: list[int]) -> list[int]:
     if ids != sorted(set(ids)):
         raise bad_request("message identifiers must be in a strictly increasing order")
     return ids

@@ -1,13 +1,14 @@
 """Methods about polls: https://core.telegram.org/bots/api#sendpoll"""
 
 from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.content.keyboards import inline_keyboard
 from pipeline.sandbox.telegram.content.media import sent_record
 from pipeline.sandbox.telegram.content.polls import poll_of, tell_change
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.content.media import protection
 from pipeline.sandbox.telegram.methods.sending import destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
-from pipeline.sandbox.telegram.parameters import decoded, integer
+from pipeline.sandbox.telegram.parameters import integer
 from pipeline.sandbox.telegram.state import TelegramState
 
 
@@ -24,8 +25,9 @@ def send_poll(state: TelegramState, parameters: Parameters) -> Json:
 
 @bot_api_method
 def stop_poll(state: TelegramState, parameters: Parameters) -> Json:
-    """Closes a poll of the bot's own, once; the bot gets the update `poll`, and the old keyboard goes."""
+    """A bot closes a poll of its own, once; it gets the update poll, and the old keyboard goes."""
     chat = state.chats.writable(parameters)
+    keyboard = inline_keyboard(parameters, chat.type)
     message_id = integer(parameters, "message_id", 0)
     message = chat.messages.get(message_id)
     if message is None:
@@ -38,9 +40,8 @@ def stop_poll(state: TelegramState, parameters: Parameters) -> Json:
     if poll.is_closed or poll.close_in_time(state.now()):
         raise bad_request("poll has already been closed")
     poll.is_closed = True
-    keyboard = decoded(parameters, "reply_markup")
     kept = {name: value for name, value in message.items() if name != "reply_markup"}
-    chat.messages[message_id] = kept | ({"reply_markup": keyboard} if keyboard else {})
+    chat.messages[message_id] = kept | ({} if keyboard is None else {"reply_markup": keyboard})
     tell_change(poll, state.chats, state.activity, state.updates.offer)
     state.polling.wake()
     return poll.as_json()
