@@ -47,7 +47,7 @@ class InlineResult:
     id: str
     given: Json
     content: Json | None
-    """Fields of the Message; None for a file without input_message_content, whose message is not simulated."""
+    """Fields of the Message; None for a file without input_message_content: they follow when it is chosen."""
     reply_markup: Json | None
 
 

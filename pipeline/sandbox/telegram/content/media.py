@@ -27,6 +27,18 @@ CAPTIONED = frozenset[FileKind]({"photo", "document", "video", "animation", "aud
 _COVERABLE = frozenset[FileKind]({"photo", "video", "animation"})
 """Kinds that can be hidden behind a spoiler, and have their caption above."""
 
+_OF_RESULTS: dict[str, tuple[FileKind, str]] = {
+    "photo": ("photo", "photo"),
+    "gif": ("animation", "gif"),
+    "mpeg4_gif": ("animation", "mpeg4"),
+    "video": ("video", "video"),
+    "audio": ("audio", "audio"),
+    "voice": ("voice", "voice"),
+    "document": ("document", "document"),
+    "sticker": ("sticker", "sticker"),
+}
+"""By the type of an InlineQueryResult: the kind of its file, and how the names of its fields begin."""
+
 _LONGEST = 24 * 3600
 _WIDEST = 10_000
 _WIDEST_NOTE = 640
@@ -81,6 +93,17 @@ def sent_record(content: str, formatted: FormattedText | None = None) -> Json:
 def attached(files: Files, kind: FileKind, uploaded: UploadedFile, item: Parameters) -> Json:
     """The fields of a message with this file, whose attributes (duration, width …) are in `item`. MethodError 400."""
     return _described(files, _kept(files, kind, uploaded, item, {}))
+
+
+def inline_file(files: Files, result: Json) -> Json:
+    """The fields of the message that an InlineQueryResult with a file becomes. MethodError 400, ValueError for a game."""
+    if (kind_and_prefix := _OF_RESULTS.get(result["type"].lower())) is None:
+        raise ValueError(f"a chosen {result['type']} is not simulated")
+    kind, prefix = kind_and_prefix
+    numbers = {name: result.get(f"{prefix}_{name}") for name in ("width", "height", "duration")}
+    named = result.get(f"{prefix}_file_id") or result.get(f"{prefix}_url")
+    item = {**result, **numbers, kind: named}
+    return media_of(files, kind, item, item, kind).content
 
 
 def _stored(

@@ -6,7 +6,9 @@ https://core.telegram.org/bots/api#callbackquery, https://core.telegram.org/bots
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram.content.media import inline_file
 from pipeline.sandbox.telegram.content.queries import CallbackQuery, InlineQuery, chat_instance
+from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.people.messages import UserMessage, write_message
 from pipeline.sandbox.telegram.people.table import person_action
 from pipeline.sandbox.telegram.state import TelegramState
@@ -126,8 +128,10 @@ def choose(state: TelegramState, given: ChosenResult) -> Json:
     result = next((each for each in results if each.id == given.result_id), None)
     if result is None:
         raise KeyError(f"the bot offered no result {given.result_id}")
-    if result.content is None:
-        raise ValueError(f"a chosen {result.given['type']} is simulated only with input_message_content")
+    try:
+        sent = result.content if result.content is not None else inline_file(state.files, result.given)
+    except MethodError as error:
+        raise ValueError(error.description) from None
     chat_id = query.chat_id if given.chat_id is None else given.chat_id
     markup = {} if result.reply_markup is None else {"reply_markup": result.reply_markup}
     delivered = write_message(
@@ -136,7 +140,7 @@ def choose(state: TelegramState, given: ChosenResult) -> Json:
             chat_id=chat_id,
             user_id=query.user["id"],
             first_name=query.user["first_name"],
-            extra={"via_bot": state.account.as_user(), **result.content, **markup},
+            extra={"via_bot": state.account.as_user(), **sent, **markup},
         ),
     )
     content: Json = {"result_id": result.id, "from": query.user, "query": query.query}

@@ -158,14 +158,44 @@ def test_a_result_may_be_sent_to_another_chat(telegram: Telegram) -> None:
         performs(telegram, "inline_results", **chosen, user_id=2)
 
 
+@pytest.mark.parametrize(
+    ("result", "kind", "described"),
+    [
+        ({"type": "photo", "photo_url": "https://example.com/p.jpg", "caption": "look"}, "photo", {}),
+        ({"type": "gif", "gif_url": "https://example.com/g.gif", "gif_width": 9}, "animation", {"width": 9}),
+        ({"type": "mpeg4_gif", "mpeg4_url": "https://example.com/g.mp4"}, "animation", {"mime_type": "video/mp4"}),
+        (
+            {"type": "document", "title": "Plan", "document_url": "https://example.com/p.pdf", "mime_type": "a/b"},
+            "document",
+            {"file_name": "p.pdf"},
+        ),
+        ({"type": "voice", "voice_url": "https://example.com/v.ogg", "voice_duration": 3}, "voice", {"duration": 3}),
+    ],
+)
+def test_a_chosen_file_is_sent_via_the_bot(telegram: Telegram, result: Json, kind: str, described: Json) -> None:
+    """InlineQueryResultPhoto …: by default, this photo will be sent by the user with optional caption."""
+    says(telegram)
+    query_id = _offer(telegram, {"id": "f", **result})
+    performs(telegram, "inline_results", inline_query_id=query_id, result_id="f")
+    message = telegram.get_updates()[-2]["message"]
+    assert message["via_bot"] == telegram.me()
+    assert message.get("caption") == result.get("caption")
+    file = message[kind][-1] if kind == "photo" else message[kind]
+    assert described.items() <= file.items()
+    assert telegram.call("getFile", {"file_id": file["file_id"]})["file_size"] > 0
+
+
 def test_only_what_the_bot_offers_can_be_chosen(telegram: Telegram) -> None:
     """No rule of the Bot API: what a test gets that chooses wrongly."""
     says(telegram)
-    query_id = _offer(telegram, {"type": "photo", "id": "p", "photo_url": "https://example.com/p.jpg"})
+    game = {"type": "game", "id": "g", "game_short_name": "chess"}
+    query_id = _offer(telegram, {"type": "photo", "id": "p", "photo_file_id": "AgACno"}, game)
     with pytest.raises(KeyError, match="offered no result x"):
         performs(telegram, "inline_results", inline_query_id=query_id, result_id="x")
-    with pytest.raises(ValueError, match="only with input_message_content"):
+    with pytest.raises(ValueError, match="wrong remote file identifier"):
         performs(telegram, "inline_results", inline_query_id=query_id, result_id="p")
+    with pytest.raises(ValueError, match="a chosen game is not simulated"):
+        performs(telegram, "inline_results", inline_query_id=query_id, result_id="g")
     unanswered = performs(telegram, "inline_queries")["inline_query_id"]
     with pytest.raises(KeyError, match="offered no result p"):
         performs(telegram, "inline_results", inline_query_id=unanswered, result_id="p")
