@@ -96,7 +96,7 @@ def attached(files: Files, kind: FileKind, uploaded: UploadedFile, item: Paramet
 
 
 def inline_file(files: Files, result: Json) -> Json:
-    """The fields of the message that an InlineQueryResult with a file becomes. MethodError 400, ValueError for a game."""
+    """The fields of the message that an InlineQueryResult's file becomes. MethodError 400, ValueError for a game."""
     if (kind_and_prefix := _OF_RESULTS.get(result["type"].lower())) is None:
         raise ValueError(f"a chosen {result['type']} is not simulated")
     kind, prefix = kind_and_prefix

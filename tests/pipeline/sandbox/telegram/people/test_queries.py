@@ -188,14 +188,14 @@ def test_a_chosen_file_is_sent_via_the_bot(telegram: Telegram, result: Json, kin
 def test_only_what_the_bot_offers_can_be_chosen(telegram: Telegram) -> None:
     """No rule of the Bot API: what a test gets that chooses wrongly."""
     says(telegram)
-    game = {"type": "game", "id": "g", "game_short_name": "chess"}
-    query_id = _offer(telegram, {"type": "photo", "id": "p", "photo_file_id": "AgACno"}, game)
+    query_id = _offer(telegram, {"type": "photo", "id": "p", "photo_file_id": "AgACno"})
     with pytest.raises(KeyError, match="offered no result x"):
         performs(telegram, "inline_results", inline_query_id=query_id, result_id="x")
     with pytest.raises(ValueError, match="wrong remote file identifier"):
         performs(telegram, "inline_results", inline_query_id=query_id, result_id="p")
+    game_id = _offer(telegram, {"type": "game", "id": "g", "game_short_name": "chess"})
     with pytest.raises(ValueError, match="a chosen game is not simulated"):
-        performs(telegram, "inline_results", inline_query_id=query_id, result_id="g")
+        performs(telegram, "inline_results", inline_query_id=game_id, result_id="g")
     unanswered = performs(telegram, "inline_queries")["inline_query_id"]
     with pytest.raises(KeyError, match="offered no result p"):
         performs(telegram, "inline_results", inline_query_id=unanswered, result_id="p")
