@@ -9,7 +9,9 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Vote(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": 1, "message_id": 3, "option_ids": [0]}]}
+    )
 
     chat_id: int = 1
     message_id: int
