@@ -88,6 +88,14 @@ def test_a_wrong_edit_is_refused_in_the_servers_words(telegram: Telegram, parame
     assert refused(lambda: telegram.call("editMessageText", parameters))[:2] == (400, f"Bad Request: {said}")
 
 
+def test_a_forwarded_message_is_not_edited(telegram: Telegram) -> None:
+    """No rule of the Bot API's pages: the server's words."""
+    says(telegram)
+    forwarded = _photo(telegram, extra={"forward_origin": {"type": "user", "date": 1, "sender_user": telegram.me()}})
+    outcome = refused(lambda: _edit(telegram, forwarded, "editMessageCaption", caption="x"))
+    assert outcome[:2] == (400, "Bad Request: message can't be edited")
+
+
 def test_a_blocked_bot_edits_nothing(telegram: Telegram) -> None:
     """No rule of the Bot API's pages: the server's words."""
     says(telegram)
