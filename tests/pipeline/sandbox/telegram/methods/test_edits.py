@@ -23,7 +23,7 @@ def _edit(telegram: Telegram, message: Json, method: str = "editMessageText", **
 
 def _photo(telegram: Telegram, **more: object) -> Json:
     """A photo of the bot's, written into the chat as it would be kept."""
-    telegram.receive(UserMessage(photo=True, user_id=telegram.bot_id, first_name="Sandbox", is_bot=True, **more))  # type: ignore[arg-type]
+    telegram.receive(UserMessage(photo=True, user_id=telegram.bot_id, first_name="Sandbox", is_bot=True, **more))
     return telegram.transcript(1)[-1]
 
 
