@@ -39,9 +39,16 @@ _OF_RESULTS: dict[str, tuple[FileKind, str]] = {
 }
 """By the type of an InlineQueryResult: the kind of its file, and how the names of its fields begin."""
 
-# Python's own list, and not the machine's, which differs from one to another; with what Telegram's sounds need.
+# Python's own list, and not the machine's, which differs from one to another; with what Python 3.11 doesn't know.
 _TYPES = MimeTypes()
-for _type, _suffix in (("audio/ogg", ".ogg"), ("audio/ogg", ".oga"), ("audio/mp4", ".m4a")):
+for _suffix, _type in {
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".md": "text/markdown",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".webp": "image/webp",
+}.items():
     _TYPES.add_type(_type, _suffix)
 
 _LONGEST = 24 * 3600
