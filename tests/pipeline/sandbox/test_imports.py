@@ -25,6 +25,7 @@ TELEGRAM_LAYERS = (
     ("state",),
     ("activity", "polling", "flood"),
     ("account", "chats", "update_queue", "text"),
+    ("chat_state",),
     ("parameters",),
     ("errors",),
 )

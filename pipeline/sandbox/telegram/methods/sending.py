@@ -56,6 +56,7 @@ def send(state: TelegramState, to: Destination, content: Json, record: Json) -> 
             "disable_notification": to.silent,
         }
     )
+    state.end_draft(chat, thread_id)
     state.activity.notify("sent", chat.id, message=message)
     return message
 

@@ -3,6 +3,14 @@
 A new module is imported here: that is what puts its actions into the table.
 """
 
-from pipeline.sandbox.telegram.people import membership, messages, migration
+from pipeline.sandbox.telegram.people import (
+    drafts,
+    members,
+    membership,
+    messages,
+    migration,
+    privacy,
+    reactions,
+)
 
-__all__ = ["membership", "messages", "migration"]
+__all__ = ["drafts", "members", "membership", "messages", "migration", "privacy", "reactions"]

@@ -1,4 +1,4 @@
-"""Methods about a chat."""
+"""What a chat is, and what the bot is doing in it: https://core.telegram.org/bots/api#getchat."""
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.errors import bad_request
@@ -24,13 +24,13 @@ _CHAT_ACTIONS = frozenset(
 
 @bot_api_method
 def get_chat(state: TelegramState, parameters: Parameters) -> Json:
-    """The Chat object; fields that only getChat returns are not simulated."""
-    return state.chats.addressed(parameters).as_json()
+    """The ChatFullInfo has every field that it must have; of the optional ones those that the chat has."""
+    return state.chats.addressed(parameters).as_full_info()
 
 
 @bot_api_method
 def send_chat_action(state: TelegramState, parameters: Parameters) -> bool:
-    """Recorded, and passed to the listeners."""
+    """The action is one of a list, and the chat is one that the bot may write in."""
     chat = state.chats.writable(parameters)
     action = str(parameters.get("action", ""))
     if action not in _CHAT_ACTIONS:
