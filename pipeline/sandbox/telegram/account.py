@@ -58,3 +58,5 @@ class BotProfile:
     short_descriptions: dict[str, str] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     """By scope (as JSON) and language."""
+    menu_buttons: dict[int, Json] = field(default_factory=dict)
+    """By chat id; 0 stands for every other private chat."""

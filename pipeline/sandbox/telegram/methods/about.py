@@ -103,6 +103,41 @@ def get_my_short_description(state: TelegramState, parameters: Parameters) -> Js
     return {"short_description": _text(state.profile.short_descriptions, parameters)}
 
 
+@bot_api_method
+def set_chat_menu_button(state: TelegramState, parameters: Parameters) -> bool:
+    """For one private chat, or without chat_id for all others; the default type takes the button of all others."""
+    button = decoded(parameters, "menu_button") or {"type": "default"}
+    if not isinstance(button, dict):
+        raise bad_request("can't parse MenuButton: expected an Object")
+    kind = button.get("type")
+    if kind not in ("commands", "default", "web_app"):
+        raise bad_request("can't parse MenuButton: unsupported type specified")
+    if kind == "web_app" and not (isinstance(button.get("text"), str) and isinstance(button.get("web_app"), dict)):
+        missing = "web_app" if isinstance(button.get("text"), str) else "text"
+        raise bad_request(f"can't parse MenuButton: Can't find field \"{missing}\"")
+    state.profile.menu_buttons[_private_chat(state, parameters)] = button
+    return True
+
+
+@bot_api_method
+def get_chat_menu_button(state: TelegramState, parameters: Parameters) -> Json:
+    """The button that was set for this chat, or for all others; at first the one that lists the commands."""
+    of_all = state.profile.menu_buttons.get(0, {"type": "default"})
+    button = state.profile.menu_buttons.get(_private_chat(state, parameters), of_all)
+    shown = of_all if button["type"] == "default" else button
+    return {"type": "commands"} if shown["type"] == "default" else shown
+
+
+def _private_chat(state: TelegramState, parameters: Parameters) -> int:
+    """The id of the addressed private chat; 0 when the call is about all of them."""
+    if not parameters.get("chat_id"):
+        return 0
+    chat = state.chats.addressed(parameters)
+    if chat.type != "private":
+        raise bad_request("invalid chat_id specified")
+    return chat.id
+
+
 def _command(value: object) -> Json:
     if not isinstance(value, dict):
         raise bad_request("can't parse BotCommand: expected an Object")

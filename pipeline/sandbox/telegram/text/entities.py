@@ -9,7 +9,7 @@ from pipeline.sandbox.telegram.text.domains import TOP_LEVEL_DOMAINS
 from pipeline.sandbox.telegram.text.marked import MarkedText, utf16_length
 
 _URL = re.compile(
-    r"(?<![\w@/.:$-])(?:(?P<scheme>https?|ftp|tg|ton|tonsite)://)?(?:[\w.~%+-]+(?::[^\s@/]*)?@)?"
+    r"(?<![\w@/.:$-])(?:(?P<scheme>https?|ftp|tg|ton|tonsite)://)?(?:[\w.~%+-]{1,64}(?::[^\s@/]{0,64})?@)?"
     r"(?P<host>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[\w-]+\.)+(?P<top>[^\W\d_][\w-]*[^\W_]))(?![\w@])(?::[0-9]{1,5})?"
     r"(?P<path>[/?#][^\s<>«»\"“”‘’]*)?",
     re.IGNORECASE,

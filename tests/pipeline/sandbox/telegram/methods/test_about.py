@@ -95,3 +95,22 @@ def test_a_profile_text_has_a_default_and_languages(
     assert telegram.call(f"getMy{method}", german) == {field: "A bot"}
     telegram.call(f"setMy{method}", {field: "x" * longest})
     assert refused(lambda: telegram.call(f"setMy{method}", {field: "x" * (longest + 1)}))[0] == 400
+
+
+@pytest.mark.shows("setChatMenuButton", "getChatMenuButton")
+def test_a_private_chat_may_have_a_menu_button_of_its_own(telegram: Telegram) -> None:
+    """setChatMenuButton: if chat_id is not specified, the default menu button will be changed."""
+    says(telegram)
+    says(telegram, chat_id=-5)
+    shop = {"type": "web_app", "text": "Shop", "web_app": {"url": "https://x.org/"}}
+    assert telegram.call("getChatMenuButton", {"chat_id": 1}) == {"type": "commands"}
+    telegram.call("setChatMenuButton", {"menu_button": shop})
+    assert telegram.call("getChatMenuButton", {"chat_id": 1}) == shop
+    telegram.call("setChatMenuButton", {"chat_id": 1, "menu_button": '{"type": "commands"}'})
+    assert telegram.call("getChatMenuButton", {"chat_id": 1}) == {"type": "commands"}
+    telegram.call("setChatMenuButton", {"chat_id": 1})
+    assert telegram.call("getChatMenuButton", {"chat_id": 1}) == shop
+    wrong = refused(lambda: telegram.call("setChatMenuButton", {"menu_button": {"type": "web_app"}}))
+    assert wrong[1] == "Bad Request: can't parse MenuButton: Can't find field \"text\""
+    group = refused(lambda: telegram.call("getChatMenuButton", {"chat_id": -5}))
+    assert group[1] == "Bad Request: invalid chat_id specified"
