@@ -34,6 +34,8 @@ class ChatState:
     """What the bot is in the chat; kicked when the user blocked it."""
     members: dict[int, Member] = field(default_factory=dict)
     """People and other bots, by user id."""
+    join_requests: set[int] = field(default_factory=set)
+    """Users who asked to join."""
     reactions: Reactions = field(default_factory=Reactions)
     drafts: Drafts = field(default_factory=Drafts)
     pinned: list[int] = field(default_factory=list)

@@ -25,6 +25,34 @@ class MemberChange(BaseModel):
     until_date: int = 0
 
 
+class JoinRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    chat_id: int
+    user_id: int
+    first_name: str | None = None
+    bio: str | None = None
+
+
+@person_action("join_requests")
+def ask_to_join(state: TelegramState, given: JoinRequest) -> Json:
+    """Somebody asks to join: only a bot that may invite users learns of it, and may then write to them."""
+    chat = state.chats.by_id[given.chat_id]
+    if chat.type not in ("supergroup", "channel"):
+        raise ValueError("only a supergroup or a channel can be asked to let somebody join")
+    if chat.members.get(given.user_id, Member("left")).is_present:
+        raise ValueError("the user is in the chat already")
+    user = state.chats.user(given.user_id, {"first_name": given.first_name})
+    chat.join_requests.add(given.user_id)
+    if not chat.bot.may("can_invite_users"):
+        return {"update_id": None}
+    state.chats.existing_or_new(given.user_id, "private").first_name = user["first_name"]
+    request: Json = {"chat": chat.as_json(), "from": user, "user_chat_id": given.user_id, "date": state.date()}
+    if given.bio is not None:
+        request["bio"] = given.bio
+    return {"update_id": state.updates.offer("chat_join_request", request)}
+
+
 @person_action("members")
 def change_member(state: TelegramState, given: MemberChange) -> Json:
     """Somebody joins or leaves a group or channel, or is promoted, restricted or banned: the update_ids.

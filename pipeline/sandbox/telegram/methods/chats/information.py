@@ -3,6 +3,7 @@
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.table import bot_api_method
+from pipeline.sandbox.telegram.parameters import integer
 from pipeline.sandbox.telegram.state import TelegramState
 
 _CHAT_ACTIONS = frozenset(
@@ -26,6 +27,17 @@ _CHAT_ACTIONS = frozenset(
 def get_chat(state: TelegramState, parameters: Parameters) -> Json:
     """The ChatFullInfo has every field that it must have; of the optional ones those that the chat has."""
     return state.chats.addressed(parameters).as_full_info()
+
+
+@bot_api_method
+def get_user_profile_photos(state: TelegramState, parameters: Parameters) -> Json:
+    """A user who was seen has no photos; an unknown one is an error."""
+    user_id = integer(parameters, "user_id", 0)
+    if user_id <= 0:
+        raise bad_request("invalid user_id specified")
+    if user_id != state.account.bot_id and state.chats.known_user(user_id) is None:
+        raise bad_request("user not found")
+    return {"total_count": 0, "photos": []}
 
 
 @bot_api_method

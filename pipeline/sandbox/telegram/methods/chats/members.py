@@ -109,6 +109,32 @@ def promote_chat_member(state: TelegramState, parameters: Parameters) -> bool:
     return _change(state, chat, user_id, promoted if any(rights.values()) else Member())
 
 
+@bot_api_method
+def approve_chat_join_request(state: TelegramState, parameters: Parameters) -> bool:
+    """The bot must have the right to invite users, and the user must have asked."""
+    chat, user_id = _requested(state, parameters)
+    return _change(state, chat, user_id, Member())
+
+
+@bot_api_method
+def decline_chat_join_request(state: TelegramState, parameters: Parameters) -> bool:
+    """The bot must have the right to invite users, and the user must have asked."""
+    _requested(state, parameters)
+    return True
+
+
+def _requested(state: TelegramState, parameters: Parameters) -> tuple[ChatState, int]:
+    """The chat and the person whose request to join is over now."""
+    user_id = _user_id(parameters)
+    chat = state.chats.writable(parameters)
+    if not chat.bot.may("can_invite_users"):
+        raise bad_request("not enough rights")
+    if user_id not in chat.join_requests:
+        raise bad_request("HIDE_REQUESTER_MISSING")
+    chat.join_requests.remove(user_id)
+    return chat, user_id
+
+
 def _readable(state: TelegramState, parameters: Parameters) -> ChatState:
     """The addressed chat, which a bot that was removed can't look into."""
     chat = state.chats.addressed(parameters)

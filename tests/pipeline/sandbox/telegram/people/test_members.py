@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.json_types import Json
-from pipeline.sandbox.telegram.people.members import MemberChange
+from pipeline.sandbox.telegram.people.members import JoinRequest, MemberChange
 from pipeline.sandbox.telegram.people.table import ACTIONS
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
@@ -76,3 +76,24 @@ def test_a_private_chat_has_no_members_to_change(telegram: Telegram) -> None:
     says(telegram)
     with pytest.raises(ValueError, match="private chat"):
         _change(telegram, 1)
+
+
+@pytest.mark.shows("join_requests", "chat_join_request")
+def test_a_bot_that_may_invite_learns_who_wants_to_join(telegram: Telegram) -> None:
+    """Update: for chat_join_request the bot must have the can_invite_users right."""
+    says(telegram, chat_id=GROUP)
+
+    def ask(user_id: int, **more: Any) -> object:
+        given = JoinRequest(chat_id=GROUP, user_id=user_id, **more)
+        return telegram.perform(ACTIONS["join_requests"], given)["update_id"]
+
+    assert ask(3) is None
+    _change(telegram, status="administrator", rights={"can_invite_users": False})
+    assert ask(3) is None
+    _change(telegram, status="administrator")
+    assert ask(3, first_name="Bo", bio="Hello") is not None
+    request = telegram.get_updates()[-1]["chat_join_request"]
+    assert (request["chat"]["id"], request["from"]["first_name"], request["bio"]) == (GROUP, "Bo", "Hello")
+    send(telegram, request["user_chat_id"])
+    with pytest.raises(ValueError, match="in the chat already"):
+        ask(1)

@@ -41,3 +41,12 @@ def test_a_chat_names_its_last_pinned_message(telegram: Telegram) -> None:
     assert telegram.call("getChat", {"chat_id": 1})["pinned_message"]["text"] == "b"
     telegram.call("unpinChatMessage", {"chat_id": 1})
     assert telegram.call("getChat", {"chat_id": 1})["pinned_message"]["text"] == "a"
+
+
+@pytest.mark.shows("getUserProfilePhotos")
+def test_people_have_no_photos(telegram: Telegram) -> None:
+    """getUserProfilePhotos: a list of profile pictures for a user."""
+    says(telegram)
+    assert telegram.call("getUserProfilePhotos", {"user_id": 1}) == {"total_count": 0, "photos": []}
+    unknown = refused(lambda: telegram.call("getUserProfilePhotos", {"user_id": 9}))
+    assert unknown[:2] == (400, "Bad Request: user not found")

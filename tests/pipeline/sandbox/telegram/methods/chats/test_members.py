@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.sandbox.telegram.people.members import MemberChange
+from pipeline.sandbox.telegram.people.members import JoinRequest, MemberChange
 from pipeline.sandbox.telegram.people.table import ACTIONS
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
@@ -159,3 +159,15 @@ def test_the_owner_and_the_bot_itself_stay(managed: Telegram) -> None:
     _call(managed, "promoteChatMember", user_id=2, can_pin_messages=True)
     administrator = refused(lambda: _call(managed, "restrictChatMember", user_id=2, permissions={}))
     assert administrator[:2] == (400, "Bad Request: user is an administrator of the chat")
+
+
+@pytest.mark.shows("approveChatJoinRequest", "declineChatJoinRequest")
+def test_a_request_to_join_is_decided_once(managed: Telegram) -> None:
+    """approveChatJoinRequest, declineChatJoinRequest: the bot must have the can_invite_users right."""
+    for user_id in (3, 4):
+        managed.perform(ACTIONS["join_requests"], JoinRequest(chat_id=GROUP, user_id=user_id))
+    assert _call(managed, "approveChatJoinRequest", user_id=3) is True
+    assert _call(managed, "declineChatJoinRequest", user_id=4) is True
+    assert (_status(managed, 3), _status(managed, 4)) == ("member", "left")
+    again = refused(lambda: _call(managed, "approveChatJoinRequest", user_id=4))
+    assert again[:2] == (400, "Bad Request: HIDE_REQUESTER_MISSING")
