@@ -14,7 +14,7 @@ from pipeline.sandbox.telegram.content.files import StoredFile
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.flood import FloodControl, Limits
 from pipeline.sandbox.telegram.methods.table import find_method
-from pipeline.sandbox.telegram.people import membership, messages, migration
+from pipeline.sandbox.telegram.people import groups, members, messages
 from pipeline.sandbox.telegram.people.messages import Delivered, UserMessage
 from pipeline.sandbox.telegram.people.table import ACTIONS, PersonAction
 from pipeline.sandbox.telegram.polling import LongPoll, Polling
@@ -144,19 +144,19 @@ class Telegram:
             return messages.delete_message(self._state, chat_id, message_id)
 
     def block(self, chat_id: int, blocked: bool = True) -> int | None:
-        """See `membership.block`: the update_id, None when `allowed_updates` keeps the update from the bot."""
-        given = membership.Block(chat_id=chat_id, blocked=blocked)
+        """See `members.block`: the update_id, None when `allowed_updates` keeps the update from the bot."""
+        given = members.Block(chat_id=chat_id, blocked=blocked)
         update_id: int | None = self.perform(ACTIONS["block"], given)["update_id"]
         return update_id
 
     def create_topic(self, chat_id: int, message_thread_id: int, name: str) -> None:
         """A forum topic. ValueError outside supergroups, and for the General topic (1), which has no thread id."""
-        with self._lock:
-            membership.create_topic(self._state, chat_id, message_thread_id, name)
+        given = groups.NewTopic(chat_id=chat_id, message_thread_id=message_thread_id, name=name)
+        self.perform(ACTIONS["topics"], given)
 
     def migrate(self, chat_id: int, new_chat_id: int) -> None:
         """A group becomes a supergroup: both get their service message, the old one refuses the bot's messages."""
-        self.perform(ACTIONS["migrate"], migration.Migration(chat_id=chat_id, new_chat_id=new_chat_id))
+        self.perform(ACTIONS["migrate"], groups.Migration(chat_id=chat_id, new_chat_id=new_chat_id))
 
     # The tests' side
 

@@ -37,6 +37,10 @@ UPDATE_KINDS = frozenset(
         "chat_boost",
         "removed_chat_boost",
         "managed_bot",
+        "subscription",
+        "stopped_message_generation",
+        "widget_query",
+        "shared_widget_query",
     ]
 )
 ONLY_ON_REQUEST = frozenset({"chat_member", "message_reaction", "message_reaction_count"})

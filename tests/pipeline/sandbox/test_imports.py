@@ -26,6 +26,7 @@ TELEGRAM_LAYERS = (
     ("content",),
     ("activity", "polling", "flood"),
     ("account", "chats", "update_queue", "text"),
+    ("chat_state",),
     ("parameters",),
     ("errors",),
 )

@@ -156,7 +156,9 @@ def _delete(state: TelegramState, chat: ChatState, message_ids: list[int]) -> No
 def _is_deletable(state: TelegramState, chat: ChatState, message: Json) -> bool:
     if state.date() - message["date"] > _DELETABLE_FOR:
         return False
-    return chat.type == "private" or _is_own(state, message)
+    if chat.type == "private" or _is_own(state, message):
+        return True
+    return chat.bot.is_administrator if chat.type == "group" else chat.bot.may("can_delete_messages")
 
 
 def message_ids(parameters: Parameters) -> list[int]:

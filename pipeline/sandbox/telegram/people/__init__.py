@@ -3,6 +3,26 @@
 A new module is imported here: that is what puts its actions into the table.
 """
 
-from pipeline.sandbox.telegram.people import keyboards, membership, messages, migration, polls, queries
+from pipeline.sandbox.telegram.people import (
+    drafts,
+    groups,
+    keyboards,
+    members,
+    messages,
+    polls,
+    privacy,
+    queries,
+    reactions,
+)
 
-__all__ = ["keyboards", "membership", "messages", "migration", "polls", "queries"]
+__all__ = [
+    "drafts",
+    "groups",
+    "keyboards",
+    "members",
+    "messages",
+    "polls",
+    "privacy",
+    "queries",
+    "reactions",
+]

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.chats import ChatState, ChatType, without_reply
 from pipeline.sandbox.telegram.people.attachments import Attachment, attachment_fields
-from pipeline.sandbox.telegram.people.membership import create_topic
+from pipeline.sandbox.telegram.people.privacy import offer_message, sees
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.entities import automatic_entities
 
@@ -58,7 +58,7 @@ def write_message(state: TelegramState, given: UserMessage) -> Delivered:
     if given.title is not None or (chat.type != "private" and chat.title is None):
         chat.title = given.title or f"Chat {chat.id}"
     if given.message_thread_id is not None and given.message_thread_id not in chat.topics:
-        create_topic(state, chat.id, given.message_thread_id, f"Topic {given.message_thread_id}")
+        chat.open_topic(given.message_thread_id, f"Topic {given.message_thread_id}")
     if given.edited_message_id is not None:
         return _edit(state, chat, given.edited_message_id, given)
     message: Json = {"message_id": chat.new_message_id()}
@@ -79,8 +79,8 @@ def write_message(state: TelegramState, given: UserMessage) -> Delivered:
     message |= _content(state, given)
     chat.messages[message["message_id"]] = message
     kind = "channel_post" if chat.type == "channel" else "message"
-    state.activity.notify("message", chat.id, message=message)
-    return Delivered(state.updates.offer(kind, message), message["message_id"])
+    state.activity.notify("message", chat.id, message=message, seen_by_bot=sees(state, chat, message))
+    return Delivered(offer_message(state, chat, kind, message), message["message_id"])
 
 
 def delete_message(state: TelegramState, chat_id: int, message_id: int) -> bool:
@@ -102,7 +102,7 @@ def _edit(state: TelegramState, chat: ChatState, message_id: int, given: UserMes
     chat.messages[message_id] = edited
     kind = "edited_channel_post" if chat.type == "channel" else "edited_message"
     state.activity.notify("edited", chat.id, message=edited)
-    return Delivered(state.updates.offer(kind, edited), message_id)
+    return Delivered(offer_message(state, chat, kind, edited), message_id)
 
 
 def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json | None:
@@ -110,6 +110,7 @@ def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json |
         return None
     default = chat.id if chat.type == "private" else 1
     user_id = given.user_id if given.user_id is not None else default
+    chat.join(user_id)
     profile = {
         "is_bot": given.is_bot,
         "first_name": given.first_name,

@@ -179,6 +179,23 @@ def test_a_bot_deletes_what_is_its_own_and_in_private_what_is_the_users(telegram
     assert [message["message_id"] for message in telegram.transcript(GROUP)] == [theirs]
 
 
+@pytest.mark.parametrize(("chat_id", "needed"), [(-5, {}), (GROUP, {"can_delete_messages": True})])
+def test_an_administrator_deletes_what_others_wrote(telegram: Telegram, chat_id: int, needed: Json) -> None:
+    """deleteMessage: an administrator of a group may; in a supergroup it needs the right can_delete_messages."""
+    theirs = says(telegram, chat_id=chat_id)
+    given = {"chat_id": chat_id, "message_id": theirs}
+    refusals: list[Json] = [{"status": "member"}]
+    if needed:
+        refusals.append({"status": "administrator", "rights": dict.fromkeys(needed, False)})
+    for membership in refusals:
+        performs(telegram, "members", chat_id=chat_id, **membership)
+        assert refused(lambda: telegram.call("deleteMessage", given))[1].startswith(
+            "Bad Request: message can't be deleted"
+        )
+    performs(telegram, "members", chat_id=chat_id, status="administrator", rights=needed)
+    assert telegram.call("deleteMessage", given) is True
+
+
 def test_a_message_of_more_than_48_hours_stays(clock: Clock) -> None:
     """deleteMessage: a message can only be deleted if it was sent less than 48 hours ago."""
     telegram = Telegram(clock=clock, now=clock)

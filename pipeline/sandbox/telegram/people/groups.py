@@ -1,4 +1,4 @@
-"""People upgrade a group to a supergroup."""
+"""People create topics in a group, and upgrade a group to a supergroup."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,6 +8,14 @@ from pipeline.sandbox.telegram.people.table import person_action
 from pipeline.sandbox.telegram.state import TelegramState
 
 
+class NewTopic(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    chat_id: int
+    message_thread_id: int
+    name: str = "Topic"
+
+
 class Migration(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -15,12 +23,19 @@ class Migration(BaseModel):
     new_chat_id: int
 
 
+@person_action("topics")
+def open_topic(state: TelegramState, given: NewTopic) -> Json:
+    """A person creates a forum topic in a supergroup."""
+    state.chats.existing_or_new(given.chat_id, "supergroup").open_topic(given.message_thread_id, given.name)
+    return {"ok": True}
+
+
 @person_action("migrate")
 def migrate(state: TelegramState, given: Migration) -> Json:
     """A group becomes a supergroup: both get their service message, the old one refuses the bot's messages."""
     old = state.chats.existing_or_new(given.chat_id, "group")
     new = state.chats.existing_or_new(given.new_chat_id, "supergroup")
-    new.title = old.title
+    new.title, new.bot, new.members = old.title, old.bot, dict(old.members)
     write_message(state, UserMessage(chat_id=old.id, user_id=1, extra={"migrate_to_chat_id": new.id}))
     write_message(state, UserMessage(chat_id=new.id, user_id=1, extra={"migrate_from_chat_id": old.id}))
     old.migrated_to = new.id
