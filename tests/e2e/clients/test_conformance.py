@@ -68,7 +68,8 @@ def test_a_pressed_button_changes_its_message_and_tells_the_person(bot: RunningB
 
 
 def test_a_photo_is_downloaded_and_sent_back_as_it_was(bot: RunningBot) -> None:
-    bot.sandbox.says(None, chat_id=PHOTO, photo=base64.b64encode(PNG).decode())
+    photo = {"kind": "photo", "content": base64.b64encode(PNG).decode()}
+    bot.sandbox.control("POST", "messages", {"chat_id": PHOTO, "media": photo})
     returned = bot.answer(PHOTO)
     assert returned["caption"] == f"{len(PNG)} bytes"
     file = bot.ask("getFile", file_id=returned["photo"][-1]["file_id"])
@@ -79,9 +80,7 @@ def test_a_poll_is_answered_and_the_bot_is_told(bot: RunningBot) -> None:
     bot.sandbox.says("/poll", chat_id=POLL)
     sent = bot.answer(POLL)
     assert [option["text"] for option in sent["poll"]["options"]] == ["Tea", "Coffee"]
-    bot.sandbox.control(
-        "POST", "votes", {"chat_id": POLL, "message_id": sent["message_id"], "user_id": POLL, "option_ids": [1]}
-    )
+    bot.sandbox.control("POST", "votes", {"chat_id": POLL, "message_id": sent["message_id"], "option_ids": [1]})
     assert bot.answer(POLL, 2)["text"] == "Coffee it is"
 
 

@@ -71,9 +71,7 @@ async def poll_answer(update: Update, context: Context) -> None:
 async def draft(update: Update, context: Context) -> None:
     words = ANSWER.split()
     for count in range(1, len(words)):
-        await context.bot.send_message_draft(
-            update.message.chat_id, update.message.message_id, " ".join(words[:count])
-        )
+        await context.bot.send_message_draft(update.message.chat_id, update.message.message_id, " ".join(words[:count]))
     await update.message.reply_text(ANSWER)
 
 
