@@ -109,7 +109,9 @@ def running_bot(command: Sequence[str], transport: str, folder: Path) -> Iterato
         sandbox = Sandbox(settings["TELEGRAM_API_URL"])
         with _process(command, settings | webhook, stdout=output, stderr=subprocess.STDOUT) as process:
             bot = RunningBot(sandbox, f"http://127.0.0.1:{port}/updates" if port else "", process, log)
-            threading.Thread(target=_follow, args=(sandbox.url, bot.events), daemon=True).start()
+            following = threading.Event()
+            threading.Thread(target=_follow, args=(sandbox.url, bot.events, following), daemon=True).start()
+            bot.until(following.is_set)
             ready = "setwebhook" if port else "getupdates"
             bot.until(lambda: ready in {name.lower() for name in sandbox.control("GET", "requests")["methods"]})
             yield bot
@@ -159,12 +161,13 @@ def _free_port() -> int:
         return port
 
 
-def _follow(url: str, events: list[Json]) -> None:
+def _follow(url: str, events: list[Json], following: threading.Event) -> None:
     """Collect the events until the simulated Telegram ends."""
-    with (
-        suppress(httpx.HTTPError),
-        httpx.stream("GET", f"{url}/sandbox/events", timeout=None, trust_env=False) as response,
-    ):
+    # Its stream is never silent for longer than 15 seconds.
+    stream = httpx.stream("GET", f"{url}/sandbox/events", timeout=30, trust_env=False)
+    with suppress(httpx.HTTPError), stream as response:
         for line in response.iter_lines():
+            following.set()
             if line.startswith("data: "):
-                events.append(json.loads(line.removeprefix("data: ")))
+                event = json.loads(line.removeprefix("data: "))
+                events.append(event)

@@ -31,7 +31,7 @@ MENU, BUTTON, PHOTO, POLL, DRAFT, STYLES, GROUP = 101, 102, 103, 104, 105, 106, 
         for client in COMMANDS
         for transport in ("polling", "webhook")
     ],
-    ids=lambda param: "-".join(param),
+    ids="-".join,
 )
 def bot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBot]:
     client, transport = request.param
