@@ -223,6 +223,11 @@ class Telegram:
             chat = self._state.chats.by_id.get(chat_id)
             return [] if chat is None else list(chat.messages.values())
 
+    def read(self, look: Callable[[TelegramState], Json]) -> Json:
+        """What `look` reads from the state. It is called while the lock is held, and changes nothing."""
+        with self._lock:
+            return look(self._state)
+
     def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
         """Call `listener` with every event of the chats, in order, until the function that this returns is called.
 
