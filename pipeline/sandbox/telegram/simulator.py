@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN, BotAccount
+from pipeline.sandbox.telegram.content.files import StoredFile
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.flood import FloodControl, Limits
 from pipeline.sandbox.telegram.methods.table import find_method
@@ -218,10 +219,21 @@ class Telegram:
             return [chat.as_json() | {"messages": len(chat.messages)} for chat in self._state.chats.by_id.values()]
 
     def transcript(self, chat_id: int) -> list[Json]:
-        """Every Message of a chat that was not deleted, both ways, in order."""
+        """Every Message of a chat that was not deleted, both ways, in order, with its keyboard of any kind."""
         with self._lock:
             chat = self._state.chats.by_id.get(chat_id)
-            return [] if chat is None else list(chat.messages.values())
+            shown = self._state.keyboards.shown
+            return [] if chat is None else [shown(message) for message in chat.messages.values()]
+
+    def file(self, file_id: str) -> StoredFile | None:
+        """A file by its file_id."""
+        with self._lock:
+            return self._state.files.by_id(file_id)
+
+    def file_at(self, path: str) -> StoredFile | None:
+        """A file by the path that getFile gives."""
+        with self._lock:
+            return self._state.files.by_path(path)
 
     def read(self, look: Callable[[TelegramState], Json]) -> Json:
         """What `look` reads from the state. It is called while the lock is held, and changes nothing."""

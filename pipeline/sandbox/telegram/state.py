@@ -1,5 +1,6 @@
 """The whole state of one simulated Telegram, as methods and people's actions see it."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -7,6 +8,10 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.account import BotAccount
 from pipeline.sandbox.telegram.activity import Activity
 from pipeline.sandbox.telegram.chats import Chats
+from pipeline.sandbox.telegram.content.files import Files
+from pipeline.sandbox.telegram.content.polls import Polls
+from pipeline.sandbox.telegram.content.queries import Queries
+from pipeline.sandbox.telegram.content.reply_keyboards import ReplyKeyboards
 from pipeline.sandbox.telegram.flood import FloodControl
 from pipeline.sandbox.telegram.polling import Polling
 from pipeline.sandbox.telegram.update_queue import UpdateQueue
@@ -25,6 +30,12 @@ class TelegramState:
     chats: Chats = field(default_factory=Chats)
     activity: Activity = field(default_factory=Activity)
     commands: list[Json] = field(default_factory=list)
+    files: Files = field(default_factory=Files)
+    polls: Polls = field(default_factory=Polls)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+    """Decides what is left to chance; the same in each new simulator."""
+    keyboards: ReplyKeyboards = field(default_factory=ReplyKeyboards)
+    queries: Queries = field(default_factory=Queries)
 
     def date(self) -> int:
         """The present as the Bot API writes it."""

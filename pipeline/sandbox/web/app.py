@@ -14,6 +14,7 @@ from pipeline.sandbox.web.call_log import CallLog
 from pipeline.sandbox.web.chat_page import ChatPage
 from pipeline.sandbox.web.control_api import ControlApi
 from pipeline.sandbox.web.faults import Faults
+from pipeline.sandbox.web.files import Downloads
 
 
 def create_app(telegram: Telegram) -> Starlette:
@@ -23,6 +24,7 @@ def create_app(telegram: Telegram) -> Starlette:
         routes=[
             *ChatPage(telegram).routes,
             *BotMethods(telegram, faults, calls).routes,
+            *Downloads(telegram).routes,
             *ControlApi(telegram, faults, calls).routes,
             Route("/{path:path}", _not_found, methods=["GET", "POST", "DELETE"]),
         ],

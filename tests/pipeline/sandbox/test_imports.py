@@ -23,6 +23,7 @@ TELEGRAM_LAYERS = (
     ("simulator",),
     ("methods", "people"),
     ("state",),
+    ("content",),
     ("activity", "polling", "flood"),
     ("account", "chats", "update_queue", "text"),
     ("parameters",),

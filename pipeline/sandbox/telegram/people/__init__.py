@@ -3,6 +3,6 @@
 A new module is imported here: that is what puts its actions into the table.
 """
 
-from pipeline.sandbox.telegram.people import membership, messages, migration
+from pipeline.sandbox.telegram.people import keyboards, membership, messages, migration, polls, queries
 
-__all__ = ["membership", "messages", "migration"]
+__all__ = ["keyboards", "membership", "messages", "migration", "polls", "queries"]
