@@ -10,15 +10,15 @@ from pydantic import BaseModel
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN, BotAccount
+from pipeline.sandbox.telegram.delivery.polling import LongPoll, Polling
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.flood import FloodControl, Limits
 from pipeline.sandbox.telegram.methods.table import find_method
 from pipeline.sandbox.telegram.people import membership, messages, migration
 from pipeline.sandbox.telegram.people.messages import Delivered, UserMessage
 from pipeline.sandbox.telegram.people.table import ACTIONS, PersonAction
-from pipeline.sandbox.telegram.polling import LongPoll, Polling
 from pipeline.sandbox.telegram.state import TelegramState
-from pipeline.sandbox.telegram.update_queue import UpdateQueue
 
 
 class Telegram:

@@ -7,9 +7,9 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.account import BotAccount
 from pipeline.sandbox.telegram.activity import Activity
 from pipeline.sandbox.telegram.chats import Chats
+from pipeline.sandbox.telegram.delivery.polling import Polling
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
 from pipeline.sandbox.telegram.flood import FloodControl
-from pipeline.sandbox.telegram.polling import Polling
-from pipeline.sandbox.telegram.update_queue import UpdateQueue
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ TELEGRAM_LAYERS = (
     ("simulator",),
     ("methods", "people"),
     ("state",),
-    ("activity", "polling", "flood"),
-    ("account", "chats", "update_queue", "text"),
+    ("activity", "delivery", "flood"),
+    ("account", "chats", "text"),
     ("parameters",),
     ("errors",),
 )

@@ -4,9 +4,9 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
 from pipeline.sandbox.telegram.parameters import decoded, integer
-from pipeline.sandbox.telegram.update_queue import UpdateQueue
 
 _LONGEST_POLL = 50
 
