@@ -9,6 +9,7 @@ from pipeline.sandbox.telegram.activity import Activity
 from pipeline.sandbox.telegram.chats import Chats
 from pipeline.sandbox.telegram.delivery.polling import Polling
 from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
+from pipeline.sandbox.telegram.delivery.webhook import Webhook
 from pipeline.sandbox.telegram.flood import FloodControl
 
 
@@ -20,6 +21,7 @@ class TelegramState:
     flood: FloodControl
     updates: UpdateQueue
     polling: Polling
+    webhook: Webhook
     now: Callable[[], float]
     """Seconds since the epoch, for the dates of messages."""
     chats: Chats = field(default_factory=Chats)

@@ -26,7 +26,7 @@ TELEGRAM_LAYERS = (
     ("activity", "delivery", "flood"),
     ("account", "chats", "text"),
     ("parameters",),
-    ("errors",),
+    ("bot_api", "clock", "errors"),
 )
 """The parts of the simulated Telegram, likewise."""
 

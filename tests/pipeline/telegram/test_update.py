@@ -88,7 +88,14 @@ def test_the_author_is_the_person_or_the_chat_that_speaks(more: dict[str, Any], 
     assert message.author_name == name
 
 
-UNASKED_KINDS = {"guest_message", "managed_bot"}
+UNASKED_KINDS = {
+    "guest_message",
+    "managed_bot",
+    "subscription",
+    "stopped_message_generation",
+    "widget_query",
+    "shared_widget_query",
+}
 """Kinds of the Bot API that the simulator knows and the bot does not ask for."""
 
 
