@@ -1,0 +1,89 @@
+"""The table of what is simulated: it comes from the code and from the tests, and has no gap."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.telegram import bot_api
+from pipeline.sandbox.telegram.people.table import ACTIONS
+from scripts.sandbox import bot_api_table
+from scripts.sandbox.bot_api_table import ROOT, rows, showing_tests, simulated_methods
+
+TELEGRAM = ROOT / "pipeline" / "sandbox" / "telegram"
+SHOWN = showing_tests()
+
+
+def _offered_kinds(path: Path) -> Iterator[str]:
+    """The update kinds that a module queues with `offer`, given as a text or as a name of the module."""
+    tree = ast.parse(path.read_text())
+    assigned: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            assigned.setdefault(node.targets[0].id, []).append(node.value)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "offer":
+            given = node.args[0]
+            values = assigned.get(given.id, []) if isinstance(given, ast.Name) else [given]
+            # A condition chooses between kinds: what it is about is none.
+            chosen = [each for value in values for each in _branches(value)]
+            yield from (each.value for each in chosen if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
+
+def _branches(value: ast.expr) -> list[ast.expr]:
+    return [*_branches(value.body), *_branches(value.orelse)] if isinstance(value, ast.IfExp) else [value]
+
+
+OFFERED = {kind for path in TELEGRAM.rglob("*.py") for kind in _offered_kinds(path)}
+
+
+def test_the_kinds_that_the_code_queues_are_found() -> None:
+    assert {"message", "edited_message", "channel_post", "edited_channel_post", "my_chat_member"} <= OFFERED
+    assert OFFERED <= set(bot_api.UPDATE_KINDS)
+
+
+@pytest.mark.parametrize("name", [*simulated_methods(), *sorted(OFFERED), *ACTIONS])
+def test_each_method_kind_and_action_has_a_test_that_shows_it(name: str) -> None:
+    assert SHOWN.get(name), f'no test has the marker shows("{name}")'
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN))
+def test_what_a_marker_names_is_simulated(name: str) -> None:
+    assert name in {*simulated_methods(), *OFFERED, *ACTIONS}
+    for test in SHOWN[name]:
+        assert test.rule, f"{test.name} has no docstring with the rule"
+
+
+@pytest.mark.parametrize(("name", "rule"), simulated_methods().items())
+def test_each_method_says_its_rule_in_one_sentence(name: str, rule: str) -> None:
+    assert rule[:1].isupper(), name
+    assert rule.endswith("."), name
+
+
+def test_each_method_and_kind_of_the_bot_api_has_a_row() -> None:
+    table = list(rows())
+    assert [row[0].strip("`") for row in table] == [*bot_api.METHODS, *bot_api.UPDATE_KINDS]
+    by_name = {row[0]: row for row in table}
+    assert by_name["`verifyUser`"] == ("`verifyUser`", "method", "no", "", "")
+    name, what, simulated, rule, test = by_name["`getMe`"]
+    assert (what, simulated) == ("method", "yes")
+    assert rule.startswith("It returns the bot")
+    assert test.startswith("get me describes the bot (`pipeline/sandbox/telegram/methods/")
+
+
+def test_markers_are_read_without_importing_the_tests(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "raise SystemExit\n"
+        '@pytest.mark.shows("sendMessage", "message")\n'
+        "def test_a_thing_holds() -> None:\n"
+        '    """A rule.\n\n    And more."""\n'
+        "def test_another() -> None: ...\n"
+    )
+    found = bot_api_table.showing_tests(tmp_path)
+    assert found.keys() == {"sendMessage", "message"}
+    (test,) = found["message"]
+    assert (test.name, test.rule) == ("test_a_thing_holds", "A rule.")
+    assert test.sentence.startswith("a thing holds (`")
