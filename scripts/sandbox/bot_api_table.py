@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ class ShowingTest:
     """A test with the marker `shows`."""
 
     file: str
-    """Below tests/."""
+    """Below the sandbox's tests."""
     name: str
     rule: str
     """The first sentence of its docstring."""
@@ -42,8 +43,8 @@ def showing_tests(folder: Path = TESTS) -> dict[str, list[ShowingTest]]:
     for path in sorted(folder.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
-                file = path.relative_to(ROOT / "tests") if path.is_relative_to(ROOT / "tests") else path
-                test = ShowingTest(file.as_posix(), node.name, _first_line(ast.get_docstring(node)))
+                file = path.relative_to(folder).as_posix()
+                test = ShowingTest(file, node.name, _first_sentence(ast.get_docstring(node)))
                 for name in _shown_names(node):
                     found.setdefault(name, []).append(test)
     return found
@@ -53,7 +54,7 @@ def simulated_methods() -> dict[str, str]:
     """The rule of each simulated method, by its name as Telegram writes it. KeyError for a name Telegram lacks."""
     functions = {"getupdates": Polling.start, **METHODS}
     names = {name.lower(): name for name in bot_api.METHODS}
-    return {names[name]: _first_line(inspect.getdoc(function)) for name, function in sorted(functions.items())}
+    return {names[name]: _first_sentence(inspect.getdoc(function)) for name, function in sorted(functions.items())}
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
@@ -80,5 +81,6 @@ def _shown_names(function: ast.FunctionDef) -> Iterator[str]:
                 yield ast.literal_eval(argument)
 
 
-def _first_line(docstring: str | None) -> str:
-    return (docstring or "").partition("\n")[0]
+def _first_sentence(docstring: str | None) -> str:
+    text = " ".join((docstring or "").partition("\n\n")[0].split())
+    return re.split(r"(?<=\.)\s+(?=[A-Z`])", text)[0]
