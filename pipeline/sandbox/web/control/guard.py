@@ -53,13 +53,19 @@ class Guard:
             return False
         if name in ("localhost", self._host.lower()):
             return True
-        try:
-            address = ipaddress.ip_address(name)
-            served = ipaddress.ip_address(self._host)
-        except ValueError:
+        address = _address(name)
+        if address is None:
             return False
+        served = _address(self._host)
         # Served at every address, it can be called by each of them. No name is then trusted: any name may lead here.
-        return address.is_loopback or served.is_unspecified
+        return address.is_loopback or (served is not None and served.is_unspecified)
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
 
 
 def _has_body(request: Request) -> bool:
