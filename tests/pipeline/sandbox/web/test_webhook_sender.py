@@ -74,7 +74,7 @@ def test_an_update_is_posted_as_json_with_the_secret_token(sandbox: Sandbox, hoo
     sandbox.says("before")
     answer = sandbox.bot("setWebhook", url=hook.url, secret_token="a-Secret_1").json()
     assert answer == {"ok": True, "result": True, "description": "Webhook was set"}
-    sandbox.says("after \ud83c\udf89")
+    sandbox.says("after 🎉")
     eventually(lambda: hook.texts == ["before", "after 🎉"])
     assert hook.updates[0].keys() == {"update_id", "message"}
     assert hook.headers[0]["x-telegram-bot-api-secret-token"] == "a-Secret_1"
