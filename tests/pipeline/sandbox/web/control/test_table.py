@@ -9,8 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.methods.table import METHODS
 from pipeline.sandbox.telegram.people.messages import UserMessage
+from pipeline.sandbox.telegram.people.table import ACTIONS
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.sandbox.web.control.table import all_calls
@@ -19,27 +21,33 @@ from tests.support.current_app import CurrentApp
 PAGES = [Path(__file__).parents[5] / "docs" / name for name in ("control-api.md", "sandbox.md")]
 EXAMPLES = [line for page in PAGES for line in page.read_text().splitlines() if line.startswith("curl ")]
 
-THE_BOT_DID = [
-    (
-        "sendMessage",
-        {
-            "chat_id": 1,
-            "text": "Tea?",
-            "reply_markup": {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]},
-        },
-    ),
+BUTTONS = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
+KEYBOARD = {"keyboard": [[{"text": "Tea"}, {"text": "Coffee"}]]}
+ARTICLE = {"type": "article", "id": "1", "title": "Tea", "input_message_content": {"message_text": "Tea, please"}}
+BEFORE: list[tuple[str, Json]] = [
+    ("messages", {"text": "hello"}),
+    ("messages", {"chat_id": -1_001_000_000_009, "title": "Team", "text": "hello"}),
+    ("sendMessage", {"chat_id": 1, "text": "Tea?", "reply_markup": BUTTONS}),
     ("sendPoll", {"chat_id": 1, "question": "Tea?", "options": ["Yes", "No"], "is_anonymous": False}),
+    ("sendMessage", {"chat_id": 1, "text": "Which?", "reply_markup": KEYBOARD}),
+    ("callbacks", {"message_id": 2, "data": "yes"}),
+    ("answerCallbackQuery", {"callback_query_id": "4294967297", "text": "Thanks"}),
+    ("inline_queries", {"query": "tea"}),
+    ("answerInlineQuery", {"inline_query_id": "4294967298", "results": [ARTICLE]}),
     ("sendMessageDraft", {"chat_id": 1, "draft_id": 1, "text": "Te", "can_stop": True}),
 ]
-"""Calls of the bot before each example, in the chat with message 1: messages 2 and 3, and a draft."""
+"""What people and the bot have done before each example, as far as it is simulated. The page tells it."""
 
 
 def prepared() -> Telegram:
     telegram = Telegram()
-    telegram.receive(UserMessage(text="hello"))
-    for method, parameters in THE_BOT_DID:
-        if method.lower() in METHODS:
-            telegram.call(method, parameters)
+    for name, given in BEFORE:
+        if name == "messages":
+            telegram.receive(UserMessage(**given))
+        elif name in ACTIONS:
+            telegram.perform(ACTIONS[name], ACTIONS[name].model(**given))
+        elif name.lower() in METHODS:
+            telegram.call(name, given)
     return telegram
 
 
