@@ -12,7 +12,7 @@ from pipeline.sandbox.server import EscapedJson
 from pipeline.sandbox.web.control import observations, settings
 from pipeline.sandbox.web.control.table import Asked, ControlCall, Controlled, all_calls
 
-__all__ = ["ControlApi", "observations", "settings"]
+__all__ = ["ControlApi", "all_calls", "observations", "settings"]
 """The modules are imported for what they put into the table."""
 
 
