@@ -24,10 +24,10 @@ TELEGRAM_LAYERS = (
     ("methods", "people"),
     ("state",),
     ("content",),
-    ("activity", "polling", "flood"),
-    ("account", "chats", "update_queue", "text"),
+    ("activity", "delivery", "flood"),
+    ("account", "chats", "text"),
     ("parameters",),
-    ("errors",),
+    ("bot_api", "clock", "errors"),
 )
 """The parts of the simulated Telegram, likewise."""
 

@@ -9,7 +9,7 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 @bot_api_method
 def get_me(state: TelegramState, _: Parameters) -> Json:
-    """The bot as a User, with the fields that only getMe returns."""
+    """It returns the bot as a User, with the fields that only getMe has."""
     return state.account.as_user() | {
         "can_join_groups": True,
         "can_read_all_group_messages": False,
@@ -21,6 +21,7 @@ def get_me(state: TelegramState, _: Parameters) -> Json:
 
 @bot_api_method
 def set_my_commands(state: TelegramState, parameters: Parameters) -> bool:
+    """The bot's commands are replaced; they must be a list."""
     commands = decoded(parameters, "commands")
     if not isinstance(commands, list):
         raise bad_request("can't parse commands: commands must be an array")
@@ -30,10 +31,12 @@ def set_my_commands(state: TelegramState, parameters: Parameters) -> bool:
 
 @bot_api_method
 def get_my_commands(state: TelegramState, _: Parameters) -> list[Json]:
+    """It returns the commands that were set last."""
     return list(state.commands)
 
 
 @bot_api_method
 def delete_my_commands(state: TelegramState, _: Parameters) -> bool:
+    """The bot has no commands afterwards."""
     state.commands.clear()
     return True

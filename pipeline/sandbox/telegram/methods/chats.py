@@ -24,13 +24,13 @@ _CHAT_ACTIONS = frozenset(
 
 @bot_api_method
 def get_chat(state: TelegramState, parameters: Parameters) -> Json:
-    """The Chat object; fields that only getChat returns are not simulated."""
+    """It returns the Chat object; fields that only getChat returns are not simulated."""
     return state.chats.addressed(parameters).as_json()
 
 
 @bot_api_method
 def send_chat_action(state: TelegramState, parameters: Parameters) -> bool:
-    """Recorded, and passed to the listeners."""
+    """The action is one of Telegram's list, and is shown in the chat."""
     chat = state.chats.writable(parameters)
     action = str(parameters.get("action", ""))
     if action not in _CHAT_ACTIONS:

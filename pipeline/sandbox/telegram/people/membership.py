@@ -8,14 +8,17 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Block(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"chat_id": 1}]})
 
     chat_id: int
     blocked: bool = True
 
 
 class NewTopic(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"chat_id": -1001000000001, "message_thread_id": 7, "name": "Questions"}]},
+    )
 
     chat_id: int
     message_thread_id: int

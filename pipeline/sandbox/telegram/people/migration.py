@@ -9,7 +9,9 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Migration(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": -5, "new_chat_id": -1001000000005}]}
+    )
 
     chat_id: int
     new_chat_id: int

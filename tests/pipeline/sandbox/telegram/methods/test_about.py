@@ -1,8 +1,11 @@
 """Methods about the bot itself."""
 
+import pytest
+
 from pipeline.sandbox.telegram.simulator import Telegram
 
 
+@pytest.mark.shows("getMe")
 def test_get_me_describes_the_bot(telegram: Telegram) -> None:
     """getMe: a User object; can_join_groups and the like are returned only here."""
     me = telegram.call("getMe", {})
@@ -12,6 +15,7 @@ def test_get_me_describes_the_bot(telegram: Telegram) -> None:
     assert {"can_join_groups", "supports_inline_queries"} <= me.keys()
 
 
+@pytest.mark.shows("setMyCommands", "getMyCommands", "deleteMyCommands")
 def test_commands_are_kept(telegram: Telegram) -> None:
     """setMyCommands, getMyCommands, deleteMyCommands: the list of the bot's commands."""
     telegram.call("setMyCommands", {"commands": '[{"command": "help", "description": "Help"}]'})

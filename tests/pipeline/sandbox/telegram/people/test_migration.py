@@ -1,9 +1,12 @@
 """A group becomes a supergroup."""
 
+import pytest
+
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
 
 
+@pytest.mark.shows("migrate")
 def test_an_upgraded_group_names_its_successor(telegram: Telegram) -> None:
     """ResponseParameters: migrate_to_chat_id; Message: migrate_to_chat_id and migrate_from_chat_id."""
     says(telegram, chat_id=-5, title="Team")
