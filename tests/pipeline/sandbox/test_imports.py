@@ -26,6 +26,7 @@ TELEGRAM_LAYERS = (
     ("content",),
     ("activity", "delivery", "flood"),
     ("account", "chats", "text"),
+    ("chat_state",),
     ("parameters",),
     ("bot_api", "clock", "errors"),
 )

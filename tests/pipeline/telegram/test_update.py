@@ -88,19 +88,8 @@ def test_the_author_is_the_person_or_the_chat_that_speaks(more: dict[str, Any], 
     assert message.author_name == name
 
 
-UNASKED_KINDS = {
-    "guest_message",
-    "managed_bot",
-    "subscription",
-    "stopped_message_generation",
-    "widget_query",
-    "shared_widget_query",
-}
-"""Kinds of the Bot API that the simulator knows and the bot does not ask for."""
-
-
-def test_the_bot_asks_for_every_kind_that_the_simulator_knows_but_a_few() -> None:
-    assert set(KINDS) == UPDATE_KINDS - UNASKED_KINDS
+def test_the_bot_asks_for_every_kind_that_the_simulator_knows() -> None:
+    assert set(KINDS) == UPDATE_KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -69,6 +69,7 @@ def send(state: TelegramState, to: Destination, content: Json, record: Json) -> 
             **({} if markup is None else {"reply_markup": markup}),
         }
     )
+    state.end_draft(chat, thread_id)
     state.activity.notify("sent", chat.id, message=state.keyboards.shown(message))
     return message
 

@@ -8,6 +8,7 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.chats import ChatState, ChatType, without_reply
 from pipeline.sandbox.telegram.people.attachments import Attachment, attachment_fields
 from pipeline.sandbox.telegram.people.membership import create_topic
+from pipeline.sandbox.telegram.people.privacy import offer_message, sees
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.entities import automatic_entities
 
@@ -79,8 +80,8 @@ def write_message(state: TelegramState, given: UserMessage) -> Delivered:
     message |= _content(state, given)
     chat.messages[message["message_id"]] = message
     kind = "channel_post" if chat.type == "channel" else "message"
-    state.activity.notify("message", chat.id, message=message)
-    return Delivered(state.updates.offer(kind, message), message["message_id"])
+    state.activity.notify("message", chat.id, message=message, seen_by_bot=sees(state, chat, message))
+    return Delivered(offer_message(state, chat, kind, message), message["message_id"])
 
 
 def delete_message(state: TelegramState, chat_id: int, message_id: int) -> bool:
@@ -102,7 +103,7 @@ def _edit(state: TelegramState, chat: ChatState, message_id: int, given: UserMes
     chat.messages[message_id] = edited
     kind = "edited_channel_post" if chat.type == "channel" else "edited_message"
     state.activity.notify("edited", chat.id, message=edited)
-    return Delivered(state.updates.offer(kind, edited), message_id)
+    return Delivered(offer_message(state, chat, kind, edited), message_id)
 
 
 def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json | None:
@@ -110,6 +111,7 @@ def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json |
         return None
     default = chat.id if chat.type == "private" else 1
     user_id = given.user_id if given.user_id is not None else default
+    chat.join(user_id)
     profile = {
         "is_bot": given.is_bot,
         "first_name": given.first_name,
