@@ -18,15 +18,24 @@ from pipeline.telegram.poll import strict_json
 
 KINDS = (
     "message", "edited_message", "channel_post", "edited_channel_post", "business_connection", "business_message",
-    "edited_business_message", "deleted_business_messages", "message_reaction", "message_reaction_count",
-    "inline_query", "chosen_inline_result", "callback_query", "shipping_query", "pre_checkout_query",
-    "purchased_paid_media", "poll", "poll_answer", "my_chat_member", "chat_member", "chat_join_request",
-    "chat_boost", "removed_chat_boost",
+    "edited_business_message", "deleted_business_messages", "guest_message", "message_reaction",
+    "message_reaction_count", "inline_query", "chosen_inline_result", "callback_query", "shipping_query",
+    "pre_checkout_query", "purchased_paid_media", "poll", "poll_answer", "my_chat_member", "chat_member",
+    "chat_join_request", "chat_boost", "removed_chat_boost", "managed_bot", "subscription",
+    "stopped_message_generation", "widget_query", "shared_widget_query",
 )  # fmt: skip
 """Every kind of update. Each poll passes the whole list: without one Telegram would keep the previous list."""
 
 MESSAGE_KINDS = frozenset(
-    {"message", "edited_message", "channel_post", "edited_channel_post", "business_message", "edited_business_message"}
+    {
+        "message",
+        "edited_message",
+        "channel_post",
+        "edited_channel_post",
+        "business_message",
+        "edited_business_message",
+        "guest_message",
+    }
 )
 
 _INT64 = 2**63

@@ -12,6 +12,7 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.people.messages import UserMessage
+from pipeline.sandbox.telegram.people.table import ACTIONS
 from pipeline.sandbox.telegram.simulator import Telegram
 
 
@@ -34,6 +35,12 @@ def send(telegram: Telegram, chat_id: int | str = 1, text: str = "answer", **mor
     """The bot's message."""
     message: Json = telegram.call("sendMessage", {"chat_id": chat_id, "text": text, **more})
     return message
+
+
+def performs(telegram: Telegram, path: str, **given: Any) -> Json:
+    """A person does something of the table of actions; what the control API would answer."""
+    action = ACTIONS[path]
+    return telegram.perform(action, action.model.model_validate(given))
 
 
 def refused(call: Callable[[], object]) -> tuple[int, str, Json | None]:

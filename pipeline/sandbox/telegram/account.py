@@ -1,6 +1,7 @@
 """The bot's account: its token and its profile."""
 
 import re
+from dataclasses import dataclass, field
 
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.errors import MethodError
@@ -19,6 +20,8 @@ class BotAccount:
         self.bot_id = _bot_id(token)
         self.username = username
         self.name = name
+        self.privacy_mode = False
+        """Whether it gets only those messages of a group that concern it; @BotFather's setting."""
 
     def authorize(self, token: str) -> None:
         """MethodError 404 for a text that isn't a token, 401 for a token that isn't, or no longer is, the bot's."""
@@ -43,3 +46,17 @@ def _bot_id(token: str) -> int:
     if match is None:
         raise ValueError("a token is the bot's id, a colon and at least 16 letters, digits, - or _")
     return int(match["bot_id"])
+
+
+@dataclass
+class BotProfile:
+    """What the bot sets about itself. A language is a two-letter code; empty for all others."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    """By language, like the next two."""
+    descriptions: dict[str, str] = field(default_factory=dict)
+    short_descriptions: dict[str, str] = field(default_factory=dict)
+    commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
+    """By scope (as JSON) and language."""
+    menu_buttons: dict[int, Json] = field(default_factory=dict)
+    """By chat id; 0 stands for every other private chat."""

@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.chat_state.drafts import Drafts
+from pipeline.sandbox.telegram.chat_state.members import PERMISSIONS, Member
+from pipeline.sandbox.telegram.chat_state.reactions import MOST_ON_A_MESSAGE, Reactions
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
 from pipeline.sandbox.telegram.parameters import integer
+
+_GIFTS = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
 
 ChatType = Literal["private", "group", "supergroup", "channel"]
 
 
 @dataclass
 class ChatState:
-    """A chat with its messages, its forum topics and what the bot may do in it."""
+    """A chat with its messages, its forum topics, its members and what the bot is in it."""
 
     id: int
     type: ChatType
@@ -25,11 +30,35 @@ class ChatState:
     messages: dict[int, Json] = field(default_factory=dict)
     """Message objects by message_id, both ways, without the deleted ones."""
     last_message_id: int = 0
-    blocked: bool = False
-    """Whether the user blocked the bot, or the group removed it."""
+    bot: Member = field(default_factory=Member)
+    """What the bot is in the chat; kicked when the user blocked it."""
+    members: dict[int, Member] = field(default_factory=dict)
+    """People and other bots, by user id."""
+    join_requests: set[int] = field(default_factory=set)
+    """Users who asked to join."""
+    reactions: Reactions = field(default_factory=Reactions)
+    drafts: Drafts = field(default_factory=Drafts)
+    pinned: list[int] = field(default_factory=list)
+    """The pinned messages, by message_id; the last one was pinned last."""
     migrated_to: int | None = None
     sent_at: deque[float] = field(default_factory=deque)
     """When the bot sent the messages of the last minute, by the flood limits' clock."""
+
+    def __post_init__(self) -> None:
+        if self.type == "channel":
+            # A bot can be in a channel as an administrator only.
+            self.bot = Member("administrator")
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the user blocked the bot, or the group removed it."""
+        return self.bot.status == "kicked"
+
+    def join(self, user_id: int) -> None:
+        """Whoever writes is a member; the first one owns the group."""
+        if user_id not in self.members or not self.members[user_id].is_present:
+            owned = any(member.status == "creator" for member in self.members.values())
+            self.members[user_id] = Member("member" if owned or self.type == "private" else "creator")
 
     def as_json(self) -> Json:
         """The Chat object."""
@@ -39,6 +68,22 @@ class ChatState:
                 chat[name] = getattr(self, name)
         if self.topics:
             chat["is_forum"] = True
+        return chat
+
+    def as_full_info(self) -> Json:
+        """The ChatFullInfo object."""
+        chat: Json = self.as_json() | {
+            "accent_color_id": abs(self.id) % 7,
+            "max_reaction_count": MOST_ON_A_MESSAGE,
+            "accepted_gift_types": dict.fromkeys(_GIFTS, False),
+        }
+        if self.username is not None:
+            chat["active_usernames"] = [self.username]
+        if self.type in ("group", "supergroup"):
+            chat["permissions"] = dict.fromkeys(PERMISSIONS, True)
+        pinned = [self.messages[message_id] for message_id in self.pinned if message_id in self.messages]
+        if pinned:
+            chat["pinned_message"] = without_reply(pinned[-1])
         return chat
 
     def new_message_id(self) -> int:
@@ -108,11 +153,14 @@ class Chats:
         chat = self.addressed(parameters)
         if chat.migrated_to is not None:
             raise bad_request("group chat was upgraded to a supergroup chat", {"migrate_to_chat_id": chat.migrated_to})
-        if chat.blocked:
-            raise MethodError(
-                403,
-                "Forbidden: bot was blocked by the user"
-                if chat.type == "private"
-                else f"Forbidden: bot was kicked from the {chat.type} chat",
-            )
+        if not chat.bot.is_present:
+            if chat.type == "private":
+                raise MethodError(403, "Forbidden: bot was blocked by the user")
+            away = "was kicked from" if chat.blocked else "is not a member of"
+            raise MethodError(403, f"Forbidden: bot {away} the {chat.type} chat")
         return chat
+
+    def known_user(self, user_id: int) -> Json | None:
+        """The User object of somebody who was seen; None for an unknown id."""
+        user = self._users.get(user_id)
+        return None if user is None else dict(user)

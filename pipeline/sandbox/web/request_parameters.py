@@ -1,18 +1,23 @@
 """A method's parameters, in any of the four ways of https://core.telegram.org/bots/api#making-requests."""
 
 import json
-from email.parser import BytesParser
+from email.message import Message
+from email.parser import HeaderParser
 from email.policy import HTTP
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram.content.files import UploadedFile
 from pipeline.sandbox.telegram.errors import bad_request
 
 
 async def read_parameters(request: Request) -> Json:
-    """Parameters of the query string and of the body, which wins. MethodError 400 for a body that isn't valid JSON."""
+    """Parameters of the query string and of the body, which wins. MethodError 400 for a body that can't be read.
+
+    A file of a multipart body is an `UploadedFile`, under the name of its part.
+    """
     parameters: Json = dict(parse_qsl(request.url.query, keep_blank_values=True))
     body = await request.body()
     if not body:
@@ -40,11 +45,27 @@ def _json_object(body: bytes) -> Json:
 
 
 def _multipart(content_type: str, body: bytes) -> Json:
-    parsed = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    boundary = _headers(f"Content-Type: {content_type}").get_param("boundary")
+    if not isinstance(boundary, str) or not boundary:
+        raise bad_request("boundary not found")
+    # Split as bytes, and not by the mail parser, which takes a file that is itself a mail apart.
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
     fields: Json = {}
-    for part in parsed.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        if name and isinstance(content, bytes):
-            fields[str(name)] = content.decode("utf-8", "surrogateescape")
+    for part in parts[1:]:
+        if part.startswith(b"--"):
+            break
+        head, _, content = part.partition(b"\r\n\r\n")
+        headers = _headers(head.decode("utf-8", "surrogateescape").lstrip())
+        name = headers.get_param("name", header="content-disposition")
+        file_name = headers.get_filename()
+        if isinstance(name, str):
+            fields[name] = (
+                content.decode("utf-8", "surrogateescape")
+                if file_name is None
+                else UploadedFile(file_name.replace("\\", "/").rpartition("/")[2], content)
+            )
     return fields
+
+
+def _headers(text: str) -> Message:
+    return HeaderParser(policy=HTTP).parsestr(text)

@@ -23,10 +23,12 @@ TELEGRAM_LAYERS = (
     ("simulator",),
     ("methods", "people"),
     ("state",),
-    ("activity", "polling", "flood"),
-    ("account", "chats", "update_queue", "text"),
+    ("content",),
+    ("activity", "delivery", "flood"),
+    ("account", "chats", "text"),
+    ("chat_state",),
     ("parameters",),
-    ("errors",),
+    ("bot_api", "clock", "errors"),
 )
 """The parts of the simulated Telegram, likewise."""
 

@@ -108,6 +108,14 @@ def test_an_update_that_is_not_a_message_has_its_chat_and_author() -> None:
     assert json.loads(found["raw"]) == raw_update(kind="callback_query", body=body)
 
 
+def test_a_guest_message_is_a_message_and_a_stopped_draft_has_its_chat() -> None:
+    guest = bronze(parsed_message("hi", "guest_message"))
+    assert (guest["kind"], guest["text"], guest["message_id"]) == ("guest_message", "hi", 5)
+    body = {"chat": {"id": 8, "type": "private"}, "draft_id": 7}
+    stopped = bronze(parsed(raw_update(kind="stopped_message_generation", body=body)))
+    assert (stopped["chat_id"], stopped["message_id"], stopped["disposition"]) == (8, None, "not_a_message")
+
+
 def test_an_update_without_content_is_a_row_too() -> None:
     found = bronze(parsed({"update_id": 5}))
     assert {name for name, value in found.items() if value is not None} == {

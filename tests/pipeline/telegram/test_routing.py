@@ -31,6 +31,7 @@ def in_group(text: str, *marks: Json, **more: Any) -> str:
         ({"kind": "edited_channel_post"}, "edit"),
         ({"kind": "edited_business_message"}, "edit"),
         ({"kind": "business_message"}, "not_a_message"),
+        ({"kind": "guest_message"}, "not_a_message"),
         ({"text": None}, "no_text"),
         ({"text": " \n "}, "no_text"),
         ({"text": None, "caption": ""}, "no_text"),
@@ -47,7 +48,7 @@ def test_a_message_outside_groups_is_answered_if_a_person_wrote_text(more: dict[
     assert decided(**more) == expected
 
 
-@pytest.mark.parametrize("kind", ["callback_query", "poll", "my_chat_member", "deleted_business_messages"])
+@pytest.mark.parametrize("kind", ["callback_query", "poll", "my_chat_member", "stopped_message_generation"])
 def test_other_updates_are_not_messages(kind: str) -> None:
     assert disposition(parsed(raw_update(kind=kind, body={})), BOT) is Disposition.NOT_A_MESSAGE
 

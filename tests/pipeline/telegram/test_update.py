@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe, Replay, StoredAnswer, probe_update
-from pipeline.sandbox.telegram.update_queue import UPDATE_KINDS
+from pipeline.sandbox.telegram.delivery.update_queue import UPDATE_KINDS
 from pipeline.telegram.update import KINDS, Malformed, Tick, Update, read_line
 from tests.support.replies import NOON
 from tests.support.updates import BOT, Json, envelope, group, mark, parsed, parsed_message, raw_message, raw_update
@@ -88,12 +88,8 @@ def test_the_author_is_the_person_or_the_chat_that_speaks(more: dict[str, Any], 
     assert message.author_name == name
 
 
-UNASKED_KINDS = {"guest_message", "managed_bot"}
-"""Kinds of the Bot API that the simulator knows and the bot does not ask for."""
-
-
-def test_the_bot_asks_for_every_kind_that_the_simulator_knows_but_a_few() -> None:
-    assert set(KINDS) == UPDATE_KINDS - UNASKED_KINDS
+def test_the_bot_asks_for_every_kind_that_the_simulator_knows() -> None:
+    assert set(KINDS) == UPDATE_KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,6 +3,6 @@
 A new module is imported here: that is what puts its methods into the table.
 """
 
-from pipeline.sandbox.telegram.methods import about, chats, messages, webhook
+from pipeline.sandbox.telegram.methods import about, chats, content, edits, messages, queries, webhook
 
-__all__ = ["about", "chats", "messages", "webhook"]
+__all__ = ["about", "chats", "content", "edits", "messages", "queries", "webhook"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.chats import ChatState, without_reply
+from pipeline.sandbox.telegram.content.keyboards import is_inline, reply_markup
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
 from pipeline.sandbox.telegram.state import TelegramState
@@ -15,16 +16,22 @@ class Destination:
     thread_id: int | None
     reply_to: Json | None
     silent: bool
+    reply_markup: Json | None = None
+    """Any of the four kinds."""
 
 
 def destination(state: TelegramState, parameters: Parameters) -> Destination:
-    """Where `chat_id`, `message_thread_id` and `reply_parameters` send a message to. MethodError 400 and 403."""
+    """Where a message goes, and the keyboard that goes with it: what all methods that send take. MethodError 400, 403.
+
+    It reads `chat_id`, `message_thread_id`, `reply_parameters`, `disable_notification` and `reply_markup`.
+    """
     chat = state.chats.writable(parameters)
+    markup = reply_markup(parameters, chat.type)
     thread_id = chat.topic(parameters)
     reply_to = _replied_message(chat, parameters)
     if thread_id is None and reply_to is not None and reply_to.get("is_topic_message"):
         thread_id = reply_to["message_thread_id"]
-    return Destination(chat, thread_id, reply_to, boolean(parameters, "disable_notification"))
+    return Destination(chat, thread_id, reply_to, boolean(parameters, "disable_notification"), markup)
 
 
 def send(state: TelegramState, to: Destination, content: Json, record: Json) -> Json:
@@ -44,6 +51,11 @@ def send(state: TelegramState, to: Destination, content: Json, record: Json) -> 
     message |= {"date": state.date(), **content}
     if reply_to is not None:
         message["reply_to_message"] = without_reply(reply_to)
+    markup = to.reply_markup
+    if markup is not None and is_inline(markup):
+        message["reply_markup"] = markup
+    elif markup is not None:
+        state.keyboards.keep(message, markup)
     chat.messages[message["message_id"]] = message
     state.activity.record_sent(
         {
@@ -54,9 +66,11 @@ def send(state: TelegramState, to: Destination, content: Json, record: Json) -> 
             "reply_to_message_id": None if reply_to is None else reply_to["message_id"],
             **record,
             "disable_notification": to.silent,
+            **({} if markup is None else {"reply_markup": markup}),
         }
     )
-    state.activity.notify("sent", chat.id, message=message)
+    state.end_draft(chat, thread_id)
+    state.activity.notify("sent", chat.id, message=state.keyboards.shown(message))
     return message
 
 

@@ -3,6 +3,28 @@
 A new module is imported here: that is what puts its actions into the table.
 """
 
-from pipeline.sandbox.telegram.people import membership, messages, migration
+from pipeline.sandbox.telegram.people import (
+    drafts,
+    keyboards,
+    members,
+    membership,
+    messages,
+    migration,
+    polls,
+    privacy,
+    queries,
+    reactions,
+)
 
-__all__ = ["membership", "messages", "migration"]
+__all__ = [
+    "drafts",
+    "keyboards",
+    "members",
+    "membership",
+    "messages",
+    "migration",
+    "polls",
+    "privacy",
+    "queries",
+    "reactions",
+]

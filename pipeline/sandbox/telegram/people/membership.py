@@ -3,19 +3,23 @@
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram.chat_state.members import Member
 from pipeline.sandbox.telegram.people.table import person_action
 from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Block(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"chat_id": 1}]})
 
     chat_id: int
     blocked: bool = True
 
 
 class NewTopic(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"chat_id": -1001000000001, "message_thread_id": 7, "name": "Questions"}]},
+    )
 
     chat_id: int
     message_thread_id: int
@@ -26,14 +30,10 @@ class NewTopic(BaseModel):
 def block(state: TelegramState, given: Block) -> Json:
     """The user blocks or unblocks the bot, or a group removes or readmits it: the update_id of my_chat_member."""
     chat = state.chats.existing_or_new(given.chat_id)
-    before, chat.blocked = chat.blocked, given.blocked
-    change: Json = {
-        "chat": chat.as_json(),
-        "from": state.chats.user(chat.id if chat.type == "private" else 1, {}),
-        "date": state.date(),
-        "old_chat_member": _bots_membership(state, blocked=before),
-        "new_chat_member": _bots_membership(state, blocked=given.blocked),
-    }
+    allowed = Member("administrator" if chat.type == "channel" else "member")
+    before, chat.bot = chat.bot, Member("kicked") if given.blocked else allowed
+    person = state.chats.user(chat.id if chat.type == "private" else 1, {})
+    change = state.membership_change(chat, person, state.account.as_user(), before, chat.bot)
     return {"update_id": state.updates.offer("my_chat_member", change)}
 
 
@@ -53,8 +53,3 @@ def create_topic(state: TelegramState, chat_id: int, message_thread_id: int, nam
         raise ValueError("only a supergroup has topics")
     chat.topics[message_thread_id] = name
     chat.last_message_id = max(chat.last_message_id, message_thread_id)
-
-
-def _bots_membership(state: TelegramState, *, blocked: bool) -> Json:
-    member: Json = {"user": state.account.as_user(), "status": "kicked" if blocked else "member"}
-    return member | {"until_date": 0} if blocked else member

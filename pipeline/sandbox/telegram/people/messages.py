@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.chats import ChatState, ChatType, without_reply
+from pipeline.sandbox.telegram.people.attachments import Attachment, attachment_fields
 from pipeline.sandbox.telegram.people.membership import create_topic
+from pipeline.sandbox.telegram.people.privacy import offer_message, sees
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.entities import automatic_entities
 
@@ -30,7 +32,8 @@ class UserMessage(BaseModel):
     sender_chat_id: int | None = Field(default=None, description="Sent on behalf of this chat.")
     text: str | None = None
     caption: str | None = None
-    photo: bool = False
+    photo: bool = Field(default=False, description="A photo that is made up.")
+    media: Attachment | None = Field(default=None, description="A file: a photo, a document, a voice message …")
     entities: list[Json] | None = Field(default=None, description="By default they are found in the text.")
     reply_to_message_id: int | None = None
     message_thread_id: int | None = Field(default=None, description="A forum topic; created when unknown.")
@@ -74,11 +77,11 @@ def write_message(state: TelegramState, given: UserMessage) -> Delivered:
         message |= {"message_thread_id": given.message_thread_id, "is_topic_message": True}
     if given.reply_to_message_id is not None:
         message |= _reply_fields(chat, given.reply_to_message_id, in_topic="message_thread_id" in message)
-    message |= _content(given)
+    message |= _content(state, given)
     chat.messages[message["message_id"]] = message
     kind = "channel_post" if chat.type == "channel" else "message"
-    state.activity.notify("message", chat.id, message=message)
-    return Delivered(state.updates.offer(kind, message), message["message_id"])
+    state.activity.notify("message", chat.id, message=message, seen_by_bot=sees(state, chat, message))
+    return Delivered(offer_message(state, chat, kind, message), message["message_id"])
 
 
 def delete_message(state: TelegramState, chat_id: int, message_id: int) -> bool:
@@ -96,11 +99,11 @@ def _edit(state: TelegramState, chat: ChatState, message_id: int, given: UserMes
         raise KeyError(f"chat {chat.id} has no message {message_id}")
     # A changed copy: the update of the original keeps its own text.
     kept = {name: value for name, value in original.items() if name not in ("entities", "caption_entities")}
-    edited = kept | {"edit_date": state.date()} | _content(given)
+    edited = kept | {"edit_date": state.date()} | _content(state, given)
     chat.messages[message_id] = edited
     kind = "edited_channel_post" if chat.type == "channel" else "edited_message"
     state.activity.notify("edited", chat.id, message=edited)
-    return Delivered(state.updates.offer(kind, edited), message_id)
+    return Delivered(offer_message(state, chat, kind, edited), message_id)
 
 
 def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json | None:
@@ -108,6 +111,7 @@ def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json |
         return None
     default = chat.id if chat.type == "private" else 1
     user_id = given.user_id if given.user_id is not None else default
+    chat.join(user_id)
     profile = {
         "is_bot": given.is_bot,
         "first_name": given.first_name,
@@ -128,15 +132,12 @@ def _reply_fields(chat: ChatState, replied_id: int, *, in_topic: bool) -> Json:
     return fields
 
 
-def _content(given: UserMessage) -> Json:
+def _content(state: TelegramState, given: UserMessage) -> Json:
     content: Json = {}
     if given.new_chat_members is not None:
         content["new_chat_members"] = given.new_chat_members
-    if given.photo:
-        content["photo"] = [
-            {"file_id": f"sandbox-{size}", "file_unique_id": f"s{size}", "width": size, "height": size}
-            for size in (90, 320)
-        ]
+    if given.media is not None or given.photo:
+        content |= attachment_fields(state.files, given.media or Attachment(kind="photo"))
     for name, entities_name in (("text", "entities"), ("caption", "caption_entities")):
         text = getattr(given, name)
         if text is None:

@@ -9,7 +9,9 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Migration(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": -5, "new_chat_id": -1001000000005}]}
+    )
 
     chat_id: int
     new_chat_id: int
@@ -20,7 +22,7 @@ def migrate(state: TelegramState, given: Migration) -> Json:
     """A group becomes a supergroup: both get their service message, the old one refuses the bot's messages."""
     old = state.chats.existing_or_new(given.chat_id, "group")
     new = state.chats.existing_or_new(given.new_chat_id, "supergroup")
-    new.title = old.title
+    new.title, new.bot, new.members = old.title, old.bot, dict(old.members)
     write_message(state, UserMessage(chat_id=old.id, user_id=1, extra={"migrate_to_chat_id": new.id}))
     write_message(state, UserMessage(chat_id=new.id, user_id=1, extra={"migrate_from_chat_id": old.id}))
     old.migrated_to = new.id

@@ -4,7 +4,8 @@ import html
 import re
 from typing import Any, NamedTuple
 
-from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, utf16_length
+from pipeline.sandbox.telegram.text.links import link_entity, time_entity
+from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, byte_offset, utf16_length
 
 _ENTITY_OF_TAG = {
     "b": "bold",
@@ -33,8 +34,11 @@ _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 class _OpenTag(NamedTuple):
     name: str
-    offset: int
     attributes: dict[str, str]
+    offset: int = 0
+    """In UTF-16 code units of the plain text."""
+    begin: int = 0
+    """In pieces of the plain text."""
 
 
 def parse_html(source: str) -> MarkedText:
@@ -50,7 +54,7 @@ def parse_html(source: str) -> MarkedText:
     position = 0
     while position < len(source):
         if source[position] == "<":
-            at = len(source[:position].encode("utf-8", "surrogatepass"))
+            at = byte_offset(source, position)
             if source.startswith("</", position):
                 end = source.find(">", position)
                 if not open_tags:
@@ -61,11 +65,13 @@ def parse_html(source: str) -> MarkedText:
                     raise MarkupError(
                         f'Unmatched end tag at byte offset {at}, expected "</{tag.name}>", found "</{name}>"'
                     )
-                if length > tag.offset:
-                    entities.append(_entity(tag, length))
+                found = _entity(tag, "".join(plain[tag.begin :]), length)
+                if found is not None and not _joins_code(entities, found):
+                    entities.append(found)
                 position = end + 1
             else:
-                tag, position = _start_tag(source, position, length, at)
+                tag, position = _start_tag(source, position, at)
+                tag = tag._replace(offset=length, begin=len(plain))
                 open_tags.append(tag)
             continue
         character = source[position]
@@ -76,11 +82,15 @@ def parse_html(source: str) -> MarkedText:
         position = reference.end() if reference else position + 1
     if open_tags:
         raise MarkupError(f'Can\'t find end tag corresponding to start tag "{open_tags[-1].name}"')
+    for entity in entities:
+        # Only a block of code has a language.
+        if entity["type"] == "code":
+            entity.pop("language", None)
     entities.sort(key=lambda entity: (entity["offset"], -entity["length"]))
     return MarkedText("".join(plain), entities)
 
 
-def _start_tag(source: str, position: int, length: int, at: int) -> tuple[_OpenTag, int]:
+def _start_tag(source: str, position: int, at: int) -> tuple[_OpenTag, int]:
     name_match = _START_TAG_NAME.match(source, position + 1)
     name = name_match[0].lower() if name_match else ""
     cursor = position + 1 + len(name)
@@ -101,22 +111,39 @@ def _start_tag(source: str, position: int, length: int, at: int) -> tuple[_OpenT
         raise MarkupError(f'Unclosed start tag "{name}" at byte offset {at}')
     if name == "span" and attributes.get("class") != "tg-spoiler":
         raise MarkupError(f'Tag "span" must have class "tg-spoiler" at byte offset {at}')
-    return _OpenTag(name, length, attributes), cursor + 1
+    return _OpenTag(name, attributes), cursor + 1
 
 
-def _entity(tag: _OpenTag, end: int) -> dict[str, Any]:
-    entity: dict[str, Any] = {
-        "type": _ENTITY_OF_TAG[tag.name],
-        "offset": tag.offset,
-        "length": end - tag.offset,
-    }
+def _entity(tag: _OpenTag, words: str, end: int) -> dict[str, Any] | None:
+    """None for a tag that marks no words, and for a link that is none."""
+    if not words:
+        return None
+    length = end - tag.offset
     if tag.name == "a":
-        entity["url"] = tag.attributes.get("href", "")
+        return link_entity(tag.attributes.get("href", "") or words, words, tag.offset, length)
+    if tag.name == "tg-time":
+        unix, style = tag.attributes.get("unix", ""), tag.attributes.get("format", "")
+        return time_entity(unix, style, tag.offset, length) if re.fullmatch("[0-9]+", unix) else None
+    entity: dict[str, Any] = {"type": _ENTITY_OF_TAG[tag.name], "offset": tag.offset, "length": length}
+    language = tag.attributes.get("class", "")
+    if tag.name == "code" and language.startswith("language-"):
+        entity["language"] = language.removeprefix("language-")
     if tag.name == "blockquote" and "expandable" in tag.attributes:
         entity["type"] = "expandable_blockquote"
     if tag.name == "tg-emoji":
         entity["custom_emoji_id"] = tag.attributes.get("emoji-id", "")
     return entity
+
+
+def _joins_code(entities: list[dict[str, Any]], outer: dict[str, Any]) -> bool:
+    """Whether a pre around a code, or the reverse, is one entity with the code's language: the inner one changes."""
+    inner = entities[-1] if entities else None
+    if inner is None or {inner["type"], outer["type"]} != {"code", "pre"}:
+        return False
+    if (inner["offset"], inner["length"]) != (outer["offset"], outer["length"]):
+        return False
+    inner |= outer | {"type": "pre"}
+    return True
 
 
 def _referenced(reference: re.Match[str]) -> str:

@@ -19,6 +19,11 @@ def utf16_length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+def byte_offset(source: str, position: int) -> int:
+    """The place of a character in UTF-8, in which the errors of markup count."""
+    return len(source[:position].encode("utf-8", "surrogatepass"))
+
+
 def stripped(marked: MarkedText) -> MarkedText:
     """Without the white space at both ends, which the server removes; entities are cut to what is left."""
     text = marked.text.strip()

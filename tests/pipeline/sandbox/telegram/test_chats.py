@@ -14,6 +14,7 @@ def test_an_unknown_chat_is_refused(telegram: Telegram) -> None:
     assert telegram.sent() == []
 
 
+@pytest.mark.shows("block", "my_chat_member")
 def test_a_bot_that_is_blocked_may_not_write(telegram: Telegram) -> None:
     """Update: my_chat_member; for private chats received only when the bot is blocked or unblocked by the user."""
     says(telegram)

@@ -6,6 +6,7 @@ from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
 
 
+@pytest.mark.shows("topics")
 def test_the_general_topic_has_no_thread_id(telegram: Telegram) -> None:
     """Message: message_thread_id is of a topic message; the General topic can't be addressed by 1."""
     forum = -1_001_000_000_001

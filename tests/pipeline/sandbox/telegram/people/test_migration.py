@@ -1,9 +1,12 @@
 """A group becomes a supergroup."""
 
+import pytest
+
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
 
 
+@pytest.mark.shows("migrate")
 def test_an_upgraded_group_names_its_successor(telegram: Telegram) -> None:
     """ResponseParameters: migrate_to_chat_id; Message: migrate_to_chat_id and migrate_from_chat_id."""
     says(telegram, chat_id=-5, title="Team")
@@ -17,3 +20,13 @@ def test_an_upgraded_group_names_its_successor(telegram: Telegram) -> None:
         {"migrate_to_chat_id": -1_001_000_000_005},
     )
     assert send(telegram, -1_001_000_000_005)["chat"]["title"] == "Team"
+
+
+@pytest.mark.shows("migrate")
+def test_members_of_an_upgraded_group_stay(telegram: Telegram) -> None:
+    """Message: migrate_to_chat_id says that the group has been migrated, with all who are in it."""
+    says(telegram, chat_id=-5)
+    says(telegram, chat_id=-5, user_id=2)
+    telegram.migrate(-5, -1_001_000_000_005)
+    member = telegram.call("getChatMember", {"chat_id": -1_001_000_000_005, "user_id": 2})
+    assert member["status"] == "member"

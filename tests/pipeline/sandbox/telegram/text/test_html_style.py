@@ -38,6 +38,25 @@ def test_tags_nest_and_carry_attributes() -> None:
     assert marked.entities[-1]["url"] == "http://x.org/?a=1&b=2"
 
 
+def test_code_in_a_block_has_its_language_and_a_user_is_mentioned() -> None:
+    """HTML style: pre with a nested code and its class; tg://user links; times; a wrong link is plain text."""
+    marked = parse_html(
+        '<pre><code class="language-py">x</code></pre><code class="language-py">y</code>'
+        '<a href="tg://user?id=7">Ada</a><a href="javascript:z">z</a><tg-time unix="9" format="r">t</tg-time>'
+    )
+    assert marked.entities == [
+        {"type": "pre", "offset": 0, "length": 1, "language": "py"},
+        {"type": "code", "offset": 1, "length": 1},
+        {
+            "type": "text_mention",
+            "offset": 2,
+            "length": 3,
+            "user": {"id": 7, "is_bot": False, "first_name": "Ada"},
+        },
+        {"type": "date_time", "offset": 6, "length": 1, "unix_time": 9, "date_time_format": "r"},
+    ]
+
+
 def test_only_four_named_and_the_numeric_references_are_replaced() -> None:
     """HTML style: all numerical HTML entities are supported, and the named &lt; &gt; &amp; &quot; only."""
     assert parse_html("&lt;&gt;&amp;&quot; &#65;&#x42; &nbsp; & &copy;").text == '<>&" AB &nbsp; & &copy;'

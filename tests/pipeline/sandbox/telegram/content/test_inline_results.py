@@ -1,0 +1,94 @@
+"""Results of inline queries."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram.content.inline_results import inline_results
+from tests.support.simulated import refused
+
+ARTICLE: Json = {
+    "type": "article",
+    "id": "1",
+    "title": "Hello",
+    "input_message_content": {"message_text": "<b>Hello</b>", "parse_mode": "HTML"},
+}
+
+
+def test_an_article_becomes_a_text() -> None:
+    """InlineQueryResultArticle: input_message_content is the content of the message to be sent."""
+    (result,) = inline_results([ARTICLE])
+    assert result.content == {"text": "Hello", "entities": [{"type": "bold", "offset": 0, "length": 5}]}
+    assert (result.id, result.given, result.reply_markup) == ("1", ARTICLE, None)
+    assert inline_results(None) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "becomes"),
+    [
+        ({"latitude": 1, "longitude": 2.5}, {"location": {"latitude": 1.0, "longitude": 2.5}}),
+        (
+            {"latitude": 1, "longitude": 2, "title": "Home", "address": "Street 1"},
+            {
+                "location": {"latitude": 1.0, "longitude": 2.0},
+                "venue": {
+                    "location": {"latitude": 1.0, "longitude": 2.0},
+                    "title": "Home",
+                    "address": "Street 1",
+                },
+            },
+        ),
+        (
+            {"phone_number": "+15550100", "first_name": "Ada"},
+            {"contact": {"phone_number": "+15550100", "first_name": "Ada"}},
+        ),
+    ],
+)
+def test_a_result_may_be_a_place_or_a_contact(content: Json, becomes: Json) -> None:
+    """InputMessageContent: text, location, venue or contact."""
+    (result,) = inline_results([ARTICLE | {"input_message_content": content}])
+    assert result.content == becomes
+
+
+def test_a_file_needs_no_content() -> None:
+    """InlineQueryResultPhoto: input_message_content is optional."""
+    photo = {"type": "photo", "id": "p", "photo_url": "https://example.com/p.jpg"}
+    assert inline_results([photo])[0].content is None
+    contact = {"type": "contact", "id": "c", "phone_number": "+15550100", "first_name": "Ada"}
+    assert inline_results([contact])[0].content == {"contact": {"phone_number": "+15550100", "first_name": "Ada"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "expected an Array of inline query results"),
+        ([ARTICLE] * 51, "too many inline query results specified"),
+        (["x"], "can't parse inline query result: Inline query result must be an object"),
+        ([{"id": "1"}], "can't parse inline query result: Can't find field \"type\""),
+        ([{"type": "article"}], "can't parse inline query result: Can't find field \"id\""),
+        (
+            [{"type": "article", "id": "1", "title": "x"}],
+            "can't parse inline query result: Can't find field \"message_text\"",
+        ),
+        (
+            [ARTICLE | {"input_message_content": {}}],
+            "can't parse inline query result: Input message content is not specified",
+        ),
+        (
+            [ARTICLE | {"input_message_content": {"message_text": " "}}],
+            "can't parse inline query result: Message text is empty",
+        ),
+        ([ARTICLE | {"title": None}], "can't parse inline query result: Can't find field \"title\""),
+        ([ARTICLE | {"reply_markup": {"keyboard": [["x"]]}}], "inline keyboard expected"),
+        ([ARTICLE | {"id": "x" * 65}], "RESULT_ID_INVALID"),
+        ([ARTICLE, ARTICLE], "RESULT_ID_DUPLICATE"),
+        (
+            [ARTICLE | {"type": "painting"}],
+            'can\'t parse inline query result: type "painting" is unsupported for the inline query result',
+        ),
+    ],
+)
+def test_a_wrong_result_is_refused_in_the_servers_words(given: Any, said: str) -> None:
+    """answerInlineQuery: no more than 50 results; their ids have 1-64 bytes."""
+    assert refused(lambda: inline_results(given))[:2] == (400, f"Bad Request: {said}")
