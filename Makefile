@@ -43,7 +43,7 @@ e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
 	@$(BIN)/python -m pytest -q -n 2 -m e2e
 
 clients: $(READY) $(INSTALLED)  ## Bots in four libraries of others against the simulated Telegram: a minute
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m clients
+	@$(BIN)/python -m pytest -q -m clients
 
 $(CLIENTS)/.ready: requirements-clients.lock
 	@$(BIN)/python -m venv --clear $(CLIENTS)

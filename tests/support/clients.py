@@ -29,8 +29,8 @@ _FOLDER = ROOT / "tests" / "e2e" / "clients"
 _PYTHON = ROOT / "build" / "clients" / "bin" / "python"
 _GRAMMY = _FOLDER / "grammy"
 
-_WITHIN = 20.0
-"""Seconds that a process may take to start, and an answer to arrive."""
+_STARTS_WITHIN, _ANSWERS_WITHIN = 60.0, 20.0
+"""Seconds: a library is loaded, and a test may share its processor with others."""
 _SECRET = "secret-of-the-webhook"
 
 
@@ -72,9 +72,9 @@ class RunningBot:
     events: list[Json] = field(default_factory=list)
     """Every event of the simulated Telegram so far."""
 
-    def until(self, find: Callable[[], _Found]) -> _Found:
+    def until(self, find: Callable[[], _Found | None], within: float = _ANSWERS_WITHIN) -> _Found:
         """What `find` finds, as soon as it is something. Fails with the bot's log when that takes too long."""
-        end = time.monotonic() + _WITHIN
+        end = time.monotonic() + within
         while not (found := find()):
             assert self.process.poll() is None, f"the bot ended:\n{self.log.read_text()}"
             assert time.monotonic() < end, f"this never came; the bot's log:\n{self.log.read_text()}"
@@ -89,10 +89,25 @@ class RunningBot:
         """The result of a method of the Bot API, called as the bot."""
         return self.sandbox.bot(method, **parameters).json()["result"]
 
+    def press(self, label: str, message: Json) -> Json:
+        """A person presses a button of a message: what the person sees of the bot's answer, as soon as it is there."""
+        pressed = {"chat_id": message["chat"]["id"], "message_id": message["message_id"], "text": label}
+        query = {"callback_query_id": self.sandbox.control("POST", "callbacks", pressed)["callback_query_id"]}
+
+        def answer() -> Json | None:
+            seen: Json = self.sandbox.control("POST", "callbacks/answer", query)
+            return seen if seen["answered"] else None
+
+        return self.until(answer)
+
     def sent_by_bot(self, chat_id: int) -> list[Json]:
         """The bot's messages in a chat as they are now, in order."""
         messages = self.sandbox.control("GET", f"chats/{chat_id}/messages")
         return [message for message in messages if message.get("from", {}).get("is_bot")]
+
+    def wait_for_texts(self, chat_id: int, *texts: str) -> None:
+        """Return as soon as these are the texts of the bot's messages in a chat."""
+        self.until(lambda: tuple(message.get("text") for message in self.sent_by_bot(chat_id)) == texts)
 
     def answer(self, chat_id: int, number: int = 1) -> Json:
         """The bot's message of this number in a chat, as soon as it is there."""
@@ -113,7 +128,10 @@ def running_bot(command: Sequence[str], transport: str, folder: Path) -> Iterato
             threading.Thread(target=_follow, args=(sandbox.url, bot.events, following), daemon=True).start()
             bot.until(following.is_set)
             ready = "setwebhook" if port else "getupdates"
-            bot.until(lambda: ready in {name.lower() for name in sandbox.control("GET", "requests")["methods"]})
+            bot.until(
+                lambda: ready in {name.lower() for name in sandbox.control("GET", "requests")["methods"]},
+                _STARTS_WITHIN,
+            )
             yield bot
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from tests.support.clients import COMMANDS, RunningBot, running_bot
 
-pytestmark = [pytest.mark.clients, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(120)]
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -21,16 +21,13 @@ MARKED = "bold, italic, a link and 1."
 DRAFTED = "A draft grows word by word."
 
 # One person's private chat for each test: what happens in one is not seen in another.
-MENU, BUTTON, PHOTO, POLL, DRAFT, STYLES, GROUP = 101, 102, 103, 104, 105, 106, -107
+MENU, BUTTON, CLOSE, PHOTO, POLL, DRAFT, STYLES, ALONE = range(101, 109)
+GROUP, TOGETHER = -109, -110
 
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param((client, transport), marks=pytest.mark.xdist_group(f"{client} {transport}"))
-        for client in COMMANDS
-        for transport in ("polling", "webhook")
-    ],
+    params=[(client, transport) for client in COMMANDS for transport in ("polling", "webhook")],
     ids="-".join,
 )
 def bot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBot]:
@@ -51,20 +48,26 @@ def test_a_command_opens_a_menu_with_a_button(bot: RunningBot) -> None:
     bot.sandbox.says("/start", chat_id=MENU)
     menu = bot.answer(MENU)
     assert (menu["text"], menu["entities"]) == ("Menu", [{"type": "bold", "offset": 0, "length": 4}])
-    assert menu["reply_markup"] == {"inline_keyboard": [[{"text": "Press me", "callback_data": "press:1"}]]}
+    rows = [[{"text": "Press me", "callback_data": "press:1"}], [{"text": "Close", "callback_data": "close"}]]
+    assert menu["reply_markup"] == {"inline_keyboard": rows}
 
 
 def test_a_pressed_button_changes_its_message_and_tells_the_person(bot: RunningBot) -> None:
     bot.sandbox.says("/start", chat_id=BUTTON)
     menu = bot.answer(BUTTON)
     for times in (1, 2):
-        data = f"press:{times}"
-        bot.sandbox.control("POST", "callbacks", {"chat_id": BUTTON, "message_id": menu["message_id"], "data": data})
-        bot.until(lambda times=times: bot.sent_by_bot(BUTTON)[0]["text"] == f"Menu, pressed {times}")  # type: ignore[misc]
+        seen = bot.press("Press me", menu)
+        assert (seen["text"], seen["show_alert"]) == (f"Pressed {times}", False)
+        bot.wait_for_texts(BUTTON, f"Menu, pressed {times}")
     (changed,) = bot.sent_by_bot(BUTTON)
     assert (changed["message_id"], "edit_date" in changed) == (menu["message_id"], True)
     assert changed["reply_markup"]["inline_keyboard"][0][0]["callback_data"] == "press:3"
-    assert [event["text"] for event in bot.seen("callback_answer", BUTTON)] == ["Pressed 1", "Pressed 2"]
+
+
+def test_a_pressed_button_deletes_its_message(bot: RunningBot) -> None:
+    bot.sandbox.says("/start", chat_id=CLOSE)
+    assert bot.press("Close", bot.answer(CLOSE))["text"] == ""
+    bot.wait_for_texts(CLOSE)
 
 
 def test_a_photo_is_downloaded_and_sent_back_as_it_was(bot: RunningBot) -> None:
@@ -87,6 +90,7 @@ def test_a_poll_is_answered_and_the_bot_is_told(bot: RunningBot) -> None:
 def test_a_draft_grows_and_becomes_a_message(bot: RunningBot) -> None:
     bot.sandbox.says("/draft", chat_id=DRAFT)
     assert bot.answer(DRAFT)["text"] == DRAFTED
+    bot.until(lambda: bot.seen("sent", DRAFT))
     words = DRAFTED.split()
     drafts = [event["text"] for event in bot.seen("draft", DRAFT) if event["text"] is not None]
     assert drafts == [" ".join(words[:count]) for count in range(1, len(words))]
@@ -107,6 +111,12 @@ def test_a_command_in_a_group_is_answered_as_a_reply(bot: RunningBot) -> None:
     asked = bot.sandbox.says("/help@sandbox_bot", chat_id=GROUP)["message_id"]
     answered = bot.answer(GROUP)
     assert (answered["text"], answered["reply_to_message"]["message_id"]) == ("Send /start.", asked)
+
+
+def test_a_chat_and_its_member_are_as_a_strict_library_reads_them(bot: RunningBot) -> None:
+    for chat_id, told in ((ALONE, "private: member, 11 reactions"), (TOGETHER, "group: creator, 11 reactions")):
+        bot.sandbox.says("/chat", chat_id=chat_id)
+        assert bot.answer(chat_id)["text"] == told
 
 
 def test_the_library_read_every_update_and_complained_of_nothing(bot: RunningBot) -> None:

@@ -33,8 +33,9 @@ dispatcher = Dispatcher()
 
 
 def menu(pressed: int) -> InlineKeyboardMarkup:
-    button = InlineKeyboardButton(text="Press me", callback_data=f"press:{pressed + 1}")
-    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+    press_me = InlineKeyboardButton(text="Press me", callback_data=f"press:{pressed + 1}")
+    close_it = InlineKeyboardButton(text="Close", callback_data="close")
+    return InlineKeyboardMarkup(inline_keyboard=[[press_me], [close_it]])
 
 
 @dispatcher.startup()
@@ -57,10 +58,24 @@ async def press(query: CallbackQuery) -> None:
         )
 
 
+@dispatcher.callback_query(F.data == "close")
+async def close(query: CallbackQuery) -> None:
+    await query.answer()
+    if isinstance(query.message, Message):
+        await query.message.delete()
+
+
 @dispatcher.message(Command("help"))
 async def show_help(message: Message) -> SendMessage:
     # A method that is returned and not awaited is the answer to the webhook's request.
     return message.reply("Send /start.")
+
+
+@dispatcher.message(Command("chat"))
+async def chat(message: Message, bot: Bot) -> None:
+    here = await bot.get_chat(message.chat.id)
+    member = await bot.get_chat_member(message.chat.id, message.from_user.id if message.from_user else 0)
+    await message.answer(f"{here.type}: {member.status}, {here.max_reaction_count} reactions")
 
 
 @dispatcher.message(Command("markdown"))

@@ -26,7 +26,8 @@ bot = TeleBot(os.environ["TELEGRAM_BOT_TOKEN"])
 
 
 def menu(pressed: int) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup([[InlineKeyboardButton("Press me", callback_data=f"press:{pressed + 1}")]])
+    press_me = InlineKeyboardButton("Press me", callback_data=f"press:{pressed + 1}")
+    return InlineKeyboardMarkup([[press_me], [InlineKeyboardButton("Close", callback_data="close")]])
 
 
 @bot.message_handler(commands=["start"])
@@ -47,9 +48,22 @@ def press(query: CallbackQuery) -> None:
     )
 
 
+@bot.callback_query_handler(func=lambda query: query.data == "close")
+def close(query: CallbackQuery) -> None:
+    bot.answer_callback_query(query.id)
+    bot.delete_message(query.message.chat.id, query.message.message_id)
+
+
 @bot.message_handler(commands=["help"])
 def show_help(message: Message) -> None:
     bot.reply_to(message, "Send /start.")
+
+
+@bot.message_handler(commands=["chat"])
+def chat(message: Message) -> None:
+    here = bot.get_chat(message.chat.id)
+    member = bot.get_chat_member(message.chat.id, message.from_user.id)
+    bot.send_message(here.id, f"{here.type}: {member.status}, {here.max_reaction_count} reactions")
 
 
 @bot.message_handler(commands=["markdown"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import TypeAlias
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters, Update
 from telegram.constants import ParseMode
@@ -17,7 +18,7 @@ from telegram.ext import (
     filters,
 )
 
-Context = ContextTypes.DEFAULT_TYPE
+Context: TypeAlias = ContextTypes.DEFAULT_TYPE
 
 API = os.environ.get("TELEGRAM_API_URL", "https://api.telegram.org")
 ANSWER = "A draft grows word by word."
@@ -26,7 +27,8 @@ COMMANDS = [("start", "Show the menu"), ("help", "Say what the bot does"), ("pol
 
 
 def menu(pressed: int) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup([[InlineKeyboardButton("Press me", callback_data=f"press:{pressed + 1}")]])
+    press_me = InlineKeyboardButton("Press me", callback_data=f"press:{pressed + 1}")
+    return InlineKeyboardMarkup([[press_me], [InlineKeyboardButton("Close", callback_data="close")]])
 
 
 async def start(update: Update, _: Context) -> None:
@@ -41,8 +43,19 @@ async def press(update: Update, _: Context) -> None:
     )
 
 
+async def close(update: Update, _: Context) -> None:
+    await update.callback_query.answer()
+    await update.callback_query.delete_message()
+
+
 async def show_help(update: Update, _: Context) -> None:
     await update.message.reply_text("Send /start.", reply_parameters=ReplyParameters(update.message.message_id))
+
+
+async def chat(update: Update, context: Context) -> None:
+    here = await context.bot.get_chat(update.effective_chat.id)
+    member = await here.get_member(update.effective_user.id)
+    await update.message.reply_text(f"{here.type}: {member.status}, {here.max_reaction_count} reactions")
 
 
 async def markdown(update: Update, _: Context) -> None:
@@ -87,6 +100,7 @@ def main() -> None:
     for command, answer in {
         "start": start,
         "help": show_help,
+        "chat": chat,
         "markdown": markdown,
         "html": html,
         "poll": poll,
@@ -94,6 +108,7 @@ def main() -> None:
     }.items():
         application.add_handler(CommandHandler(command, answer))
     application.add_handler(CallbackQueryHandler(press, pattern="^press:"))
+    application.add_handler(CallbackQueryHandler(close, pattern="^close$"))
     application.add_handler(MessageHandler(filters.PHOTO, photo))
     application.add_handler(PollAnswerHandler(poll_answer))
     port = int(os.environ.get("WEBHOOK_PORT", "0"))

@@ -16,7 +16,7 @@ const COMMANDS = { start: "Show the menu", help: "Say what the bot does", poll: 
 // A message is sent as the answer to the webhook's request where that is possible.
 const bot = new Bot(token, { client: { apiRoot, canUseWebhookReply: (method) => method === "sendMessage" } });
 
-const menu = (pressed) => new InlineKeyboard().text("Press me", `press:${pressed + 1}`);
+const menu = (pressed) => new InlineKeyboard().text("Press me", `press:${pressed + 1}`).row().text("Close", "close");
 
 bot.command("start", (ctx) => ctx.reply("<b>Menu</b>", { parse_mode: "HTML", reply_markup: menu(0) }));
 
@@ -26,7 +26,18 @@ bot.callbackQuery(/^press:(\d+)$/, async (ctx) => {
   await ctx.editMessageText(`<b>Menu</b>, pressed ${pressed}`, { parse_mode: "HTML", reply_markup: menu(pressed) });
 });
 
+bot.callbackQuery("close", async (ctx) => {
+  await ctx.answerCallbackQuery();
+  await ctx.deleteMessage();
+});
+
 bot.command("help", (ctx) => ctx.reply("Send /start.", { reply_parameters: { message_id: ctx.msgId } }));
+
+bot.command("chat", async (ctx) => {
+  const here = await ctx.getChat();
+  const member = await ctx.getAuthor();
+  await ctx.reply(`${here.type}: ${member.status}, ${here.max_reaction_count} reactions`);
+});
 
 bot.command("markdown", (ctx) =>
   ctx.reply("*bold*, _italic_, [a link](https://example.org/) and 1\\.", { parse_mode: "MarkdownV2" }),
