@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # The bots of others have an environment of their own: what their libraries need binds nothing of ours.
 CLIENTS := build/clients
 GRAMMY := tests/e2e/clients/grammy
-INSTALLED := $(CLIENTS)/.ready $(if $(shell command -v npm),$(GRAMMY)/node_modules/.ready)
+INSTALLED := $(CLIENTS)/.ready $(if $(shell command -v npm 2>/dev/null),$(GRAMMY)/node_modules/.ready)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types unit spark e2e clients docs reference pictures bench preview up destroy smoke format lock clean
