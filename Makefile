@@ -4,9 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The bots of others have an environment of their own: what their libraries need binds nothing of ours.
+CLIENTS := build/clients
+GRAMMY := tests/e2e/clients/grammy
+INSTALLED := $(CLIENTS)/.ready $(if $(shell command -v npm 2>/dev/null),$(GRAMMY)/node_modules/.ready)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit spark e2e docs reference pictures bench preview up destroy smoke format lock clean
+.PHONY: help setup demo test lint types unit spark e2e clients docs reference pictures bench preview up destroy smoke format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +25,7 @@ $(READY): requirements.lock pyproject.toml scripts/setup.sh
 demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers each line of a file instead
 	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)")
 
-test: lint types unit docs spark e2e  ## Everything that CI checks
+test: lint types unit docs spark e2e clients  ## Everything that CI checks
 
 lint: $(READY)  ## Check style and format
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format --check -q . && echo "lint: clean"
@@ -30,13 +34,25 @@ types: $(READY)  ## Check types
 	@$(BIN)/mypy
 
 unit: $(READY)  ## Tests that need no Spark: two to three minutes
-	@$(BIN)/python -m pytest -q -n 4 -m "not spark and not e2e"
+	@$(BIN)/python -m pytest -q -n 4 -m "not spark and not e2e and not clients"
 
 spark: $(READY)  ## Tests on a shared Spark session
 	@$(BIN)/python -m pytest -q -m spark
 
 e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
 	@$(BIN)/python -m pytest -q -n 2 -m e2e
+
+clients: $(READY) $(INSTALLED)  ## Bots in four libraries of others against the simulated Telegram: a minute
+	@$(BIN)/python -m pytest -q -m clients
+
+$(CLIENTS)/.ready: requirements-clients.lock
+	@$(BIN)/python -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-clients.lock
+	@touch $@
+
+$(GRAMMY)/node_modules/.ready: $(GRAMMY)/package-lock.json
+	@npm ci --prefix $(GRAMMY) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 docs: $(READY)  ## Build the documentation as a site in build/site; a broken link fails
 	@$(BIN)/python -m sphinx -q -W --keep-going -E -c docs -b html . build/site && echo "docs: build/site/index.html"
@@ -70,12 +86,14 @@ smoke: $(READY)  ## Check that what STACK=dev deployed works, end to end
 format: $(READY)  ## Fix style and format
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
 
-lock: $(READY)  ## Resolve requirements.lock and requirements-jre.lock from pyproject.toml
+lock: $(READY)  ## Resolve every lock: of pyproject.toml's groups, and of grammY where there is npm
 	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --extra local --extra infra --extra operations --group dev --group docs \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
-	@$(BIN)/uv pip compile -q --group jre --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-jre.lock
+	@for group in jre clients; do \
+		$(BIN)/uv pip compile -q --group $$group --universal --python-version 3.11 \
+			--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-$$group.lock || exit; done
+	@! command -v npm >/dev/null || npm update --prefix $(GRAMMY) --package-lock-only --no-audit --no-fund --silent
 
 clean:  ## Remove what was built and installed here
-	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) dist build $(GRAMMY)/node_modules .mypy_cache .pytest_cache .ruff_cache

@@ -1,8 +1,8 @@
 """The parts of the documentation that are written from the code: `make reference`.
 
 The two tables of settings in docs/settings.md come from the models, the map of the code in CONTRIBUTING.md and
-docs/modules.md from the docstrings of packages and modules, the tables of docs/scaling.md from its model. A test fails
-where a page is not as this writes it.
+docs/modules.md from the docstrings of packages and modules, the tables of docs/scaling.md from its model, what
+docs/sandbox.md and docs/control-api.md list from the sandbox. A test fails where a page is not as this writes it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from pipeline.options import choices_of, meaning_of, stands_for
 from pipeline.settings import RunSettings, env_name
 from scripts.benches.capacity import loads_rows, needs_rows
 from scripts.benches.report import between, markdown_table
+from scripts.sandbox import bot_api_table, control_page
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "docs" / "settings.md"
 MAP = ROOT / "CONTRIBUTING.md"
 MODULES = ROOT / "docs" / "modules.md"
 SCALING = ROOT / "docs" / "scaling.md"
+SANDBOX = ROOT / "docs" / "sandbox.md"
+CONTROL = ROOT / "docs" / "control-api.md"
 
 _TREES = ("pipeline", "infra", "secrets", "scripts")
 _HIDDEN = ("__init__.py", "__main__.py")
@@ -83,7 +86,12 @@ def pages() -> dict[Path, str]:
     )
     settings = _replaced(SETTINGS, settings, "stack settings", _table(stack_rows(), "Key", "Default", "Meaning"))
     scaling = _replaced(SCALING, SCALING.read_text(), "loads", _plain_table(loads_rows()))
+    faults = markdown_table(("Kind", "What the bot sees"), control_page.fault_rows())
+    sandbox = _replaced(SANDBOX, SANDBOX.read_text(), "faults", faults)
+    bot_api = markdown_table(bot_api_table.HEADER, ([_cell(cell) for cell in row] for row in bot_api_table.rows()))
     return {
+        SANDBOX: _replaced(SANDBOX, sandbox, "bot api", bot_api),
+        CONTROL: _replaced(CONTROL, CONTROL.read_text(), "control api", control_page.sections()),
         SCALING: _replaced(SCALING, scaling, "needs", _plain_table(needs_rows())),
         SETTINGS: settings,
         MAP: _replaced(MAP, MAP.read_text(), "map", _table(map_rows(), "Folder", "What it is", "Modules")),

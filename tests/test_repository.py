@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -147,8 +148,16 @@ def test_no_test_folder_is_a_package() -> None:
 
 
 def test_the_locks_have_a_hash_for_every_package_and_no_address() -> None:
-    for lock in ("requirements.lock", "requirements-jre.lock"):
+    for lock in ("requirements.lock", "requirements-jre.lock", "requirements-clients.lock"):
         text = (ROOT / lock).read_text()
         packages = re.findall(r"^[a-z][^\n]*==[^\n]*\\\n {4}--hash=sha256:", text, re.MULTILINE)
         assert len(packages) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
         assert "://" not in text
+
+
+def test_the_lock_of_the_bot_in_node_has_a_hash_for_every_package_and_no_address() -> None:
+    text = (ROOT / "tests" / "e2e" / "clients" / "grammy" / "package-lock.json").read_text()
+    packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert [name for name, package in packages.items() if not package["integrity"].startswith("sha512-")] == []
+    assert '"resolved"' not in text

@@ -42,7 +42,7 @@ def sandbox(
     """Serve a simulated Telegram with a chat page, and a model: develop a bot without any account."""
     with ExitStack() as running, _stop_signal() as stopped:
         try:
-            url = running.enter_context(serve(create_app(Telegram(token)), host, port)).url
+            url = running.enter_context(serve(create_app(Telegram(token), host), host, port)).url
             settings = {"TELEGRAM_BOT_TOKEN": token, "TELEGRAM_API_URL": url}
             settings |= _start_model(running, model, model_port)
         except (ImportError, OSError, RuntimeError, ValueError) as error:

@@ -3,20 +3,23 @@
 import asyncio
 import json
 import socket
+import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _CLOSE = "sandbox.close_connection"
+_RESET = "sandbox.reset_connection"
 _START_WITHIN = 20.0
 _STOP_WITHIN = 2.0
 
@@ -42,7 +45,9 @@ class _ClosableProtocol(H11Protocol):
         served: ASGIApp = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("extensions", {})[_CLOSE] = self.transport.abort
+            extensions = scope.setdefault("extensions", {})
+            extensions[_CLOSE] = self.transport.abort
+            extensions[_RESET] = self._reset
             try:
                 await served(scope, receive, send)
             except asyncio.CancelledError:
@@ -51,6 +56,12 @@ class _ClosableProtocol(H11Protocol):
                 raise
 
         self.app = app
+
+    def _reset(self) -> None:
+        # No time to linger after closing: what the other side sees is RST in place of FIN.
+        linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.transport.abort()
 
 
 class EscapedJson(Response):
@@ -64,7 +75,15 @@ class EscapedJson(Response):
 
 async def refuse_request(_: Request, error: Exception) -> Response:
     """The control APIs' answer to a request that can't be carried out: 400, with the reason in `detail`."""
-    return EscapedJson({"detail": str(error)}, status_code=400)
+    return EscapedJson({"detail": _in_one_line(error)}, status_code=400)
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        places = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+        return "; ".join(f"{place}: {reason}" if place else reason for place, reason in places)
+    # A KeyError's text is the repr of its argument.
+    return " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
 
 
 async def close_connection(request: Request) -> None:
@@ -72,10 +91,19 @@ async def close_connection(request: Request) -> None:
 
     RuntimeError when the application is not served by `serve`.
     """
-    close = request.scope.get("extensions", {}).get(_CLOSE)
-    if close is None:
+    await _end_connection(request, _CLOSE)
+
+
+async def reset_connection(request: Request) -> None:
+    """Like `close_connection`, with a reset (RST) as from a machine that knows nothing of the connection."""
+    await _end_connection(request, _RESET)
+
+
+async def _end_connection(request: Request, extension: str) -> None:
+    end: Callable[[], None] | None = request.scope.get("extensions", {}).get(extension)
+    if end is None:
         raise RuntimeError("only pipeline.sandbox.server can close a connection without a response")
-    close()
+    end()
     await disconnected(request)
 
 

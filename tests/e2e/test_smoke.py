@@ -46,7 +46,7 @@ def test_smoke_tests_pass_on_a_run_and_find_what_is_broken_and_an_unknown_reply_
     assert [row["delivery_status"] for row in probes] == ["withheld"]
     assert len(world.sent()) == 1
 
-    world.telegram.call("setWebhook", {"url": "https://example.org/hook"})
+    world.telegram.call("setWebhook", {"url": "https://127.0.0.1:8443/hook"})
     assert _failed(world, "--only", "telegram") == {"telegram": "a webhook is set, which keeps polling out"}
     world.telegram.call("deleteWebhook", {})
     world.rule(status=503)

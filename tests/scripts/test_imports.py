@@ -16,6 +16,7 @@ ALLOWED = {
     "benches": {"benches"},
     "checks": {"checks", "target"},
     "replays": {"replays", "target"},
+    "sandbox": {"sandbox"},
     "engine": {"engine"},
     "target": {"target"},
 }

@@ -2,24 +2,27 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN, BotAccount
+from pipeline.sandbox.telegram.clock import MovableClock
 from pipeline.sandbox.telegram.content.files import StoredFile
+from pipeline.sandbox.telegram.delivery.polling import LongPoll, Polling
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
+from pipeline.sandbox.telegram.delivery.webhook import Delivery, Webhook, WebhookSettings
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.flood import FloodControl, Limits
-from pipeline.sandbox.telegram.methods.table import find_method
+from pipeline.sandbox.telegram.methods.table import Answer, find_method
 from pipeline.sandbox.telegram.people import groups, members, messages
 from pipeline.sandbox.telegram.people.messages import Delivered, UserMessage
 from pipeline.sandbox.telegram.people.table import ACTIONS, PersonAction
-from pipeline.sandbox.telegram.polling import LongPoll, Polling
 from pipeline.sandbox.telegram.state import TelegramState
-from pipeline.sandbox.telegram.update_queue import UpdateQueue
 
 
 class Telegram:
@@ -46,9 +49,16 @@ class Telegram:
         ValueError when `token` doesn't have the form of a token.
         """
         self._lock = threading.RLock()
-        updates = UpdateQueue(clock, seed)
+        self._clock = MovableClock(clock, now)
+        updates = UpdateQueue(self._clock.monotonic, seed)
+        webhook = Webhook(updates, self._clock)
         self._state = TelegramState(
-            BotAccount(token, username, name), FloodControl(limits, clock), updates, Polling(updates), now
+            BotAccount(token, username, name),
+            FloodControl(limits, self._clock.monotonic),
+            updates,
+            Polling(updates, webhook),
+            webhook,
+            self._clock.now,
         )
 
     # The bot's side
@@ -78,11 +88,14 @@ class Telegram:
 
         MethodError is what the Bot API answers with: 404 for an unknown method.
         """
+        return self.answer(method, parameters).result
+
+    def answer(self, method: str, parameters: Parameters) -> Answer:
+        """Like `call`, with what the Bot API says about the result."""
         carry_out = find_method(method)
-        if carry_out is None:
-            raise MethodError(404, "Not Found")
-        with self._lock:
-            return carry_out(self._state, parameters)
+        with self._changing() as state:
+            answer = carry_out(state, parameters)
+        return answer if isinstance(answer, Answer) else Answer(answer)
 
     def start_poll(self, parameters: Parameters) -> tuple[LongPoll, float]:
         """Begin getUpdates: the poll, already answered when there are updates, and the seconds it may wait.
@@ -118,14 +131,46 @@ class Telegram:
             self.finish_poll(poll)
             return poll.future.result()
 
+    # The webhook's side
+
+    @property
+    def webhook(self) -> WebhookSettings | None:
+        """The webhook that is set, if any."""
+        return self._state.webhook.settings
+
+    def watch_webhook(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` when something may be due for the webhook, or when it changes.
+
+        It is called while the lock is held: it must return at once, and must not call this object.
+        """
+        with self._lock:
+            self._state.webhook.watchers.append(watcher)
+
+    def take_deliveries(self) -> tuple[list[Delivery], float | None]:
+        """What is to be sent to the webhook now, and the seconds until something else is due; None: not yet known.
+
+        `delivery_succeeded` or `delivery_failed` must follow for each.
+        """
+        with self._lock:
+            return self._state.webhook.take(), self._state.webhook.seconds_to_next()
+
+    def delivery_succeeded(self, delivery: Delivery) -> None:
+        with self._lock:
+            self._state.webhook.succeeded(delivery)
+
+    def delivery_failed(
+        self, delivery: Delivery, error: str, status: int | None = None, retry_after: float = 0.0
+    ) -> None:
+        """See `Webhook.failed`."""
+        with self._lock:
+            self._state.webhook.failed(delivery, error, status, retry_after)
+
     # The people's side
 
     def perform(self, action: PersonAction, given: BaseModel) -> Json:
         """A person does something of the table. ValueError and KeyError say why it can't be done."""
-        with self._lock:
-            result = action.carry_out(self._state, given)
-            self._state.polling.wake()
-            return result
+        with self._changing() as state:
+            return action.carry_out(state, given)
 
     def receive(self, message: UserMessage) -> Delivered:
         """A person's message reaches the bot: see `write_message`."""
@@ -133,10 +178,8 @@ class Telegram:
 
     def receive_all(self, given: Iterable[UserMessage]) -> list[Delivered]:
         """Many at once: a poll that waits gets all of them."""
-        with self._lock:
-            delivered = [messages.write_message(self._state, message) for message in given]
-            self._state.polling.wake()
-            return delivered
+        with self._changing() as state:
+            return [messages.write_message(state, message) for message in given]
 
     def delete_message(self, chat_id: int, message_id: int) -> bool:
         """A person deletes a message; the bot is not told. False when there is no such message."""
@@ -176,17 +219,25 @@ class Telegram:
         It gets an update_id unless it has one; one that isn't a number stays in it as it is. With `filtered` the
         result is None, and nothing is queued, when `allowed_updates` keeps this kind of update from the bot.
         """
-        with self._lock:
-            if filtered and not self._state.updates.allows(update):
+        with self._changing() as state:
+            if filtered and not state.updates.allows(update):
                 return None
-            update_id = self._state.updates.add(update)
-            self._state.polling.wake()
-            return update_id
+            return state.updates.add(update)
 
     def skip_update_ids(self, next_update_id: int) -> None:
         """Let the next update have this id, as after a week of silence."""
         with self._lock:
             self._state.updates.skip_to(next_update_id)
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock.now()
+
+    def move_clock(self, seconds: float) -> None:
+        """Let time pass at once: updates get older, limits and pauses end. ValueError for a negative number."""
+        with self._changing() as state:
+            self._clock.move(seconds)
+            state.updates.forget_old()
 
     def rotate_token(self, token: str) -> None:
         """The owner replaces the token: the old one is refused with 401, also for the poll that waits.
@@ -208,7 +259,7 @@ class Telegram:
             return list(self._state.activity.actions)
 
     def pending(self) -> int:
-        """How many updates no getUpdates has confirmed."""
+        """How many updates the bot has not confirmed."""
         with self._lock:
             self._state.updates.forget_old()
             return len(self._state.updates)
@@ -235,6 +286,11 @@ class Telegram:
         with self._lock:
             return self._state.files.by_path(path)
 
+    def read(self, look: Callable[[TelegramState], Json]) -> Json:
+        """What `look` reads from the state. It is called while the lock is held, and changes nothing."""
+        with self._lock:
+            return look(self._state)
+
     def listen(self, listener: Callable[[Json], None]) -> Callable[[], None]:
         """Call `listener` with every event of the chats, in order, until the function that this returns is called.
 
@@ -250,3 +306,13 @@ class Telegram:
                     listeners.remove(listener)
 
         return end
+
+    @contextmanager
+    def _changing(self) -> Iterator[TelegramState]:
+        """The state, under the lock. New updates then reach the poll that waits, all at once, or the webhook."""
+        with self._lock:
+            try:
+                yield self._state
+            finally:
+                self._state.polling.wake()
+                self._state.webhook.wake()

@@ -13,9 +13,10 @@ from pipeline.sandbox.telegram.content.files import Files
 from pipeline.sandbox.telegram.content.polls import Polls
 from pipeline.sandbox.telegram.content.queries import Queries
 from pipeline.sandbox.telegram.content.reply_keyboards import ReplyKeyboards
+from pipeline.sandbox.telegram.delivery.polling import Polling
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
+from pipeline.sandbox.telegram.delivery.webhook import Webhook
 from pipeline.sandbox.telegram.flood import FloodControl
-from pipeline.sandbox.telegram.polling import Polling
-from pipeline.sandbox.telegram.update_queue import UpdateQueue
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class TelegramState:
     flood: FloodControl
     updates: UpdateQueue
     polling: Polling
+    webhook: Webhook
     now: Callable[[], float]
     """Seconds since the epoch, for the dates of messages."""
     chats: Chats = field(default_factory=Chats)

@@ -2,6 +2,7 @@
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,21 +13,31 @@ from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.bot_methods import BotMethods, error_response
 from pipeline.sandbox.web.call_log import CallLog
 from pipeline.sandbox.web.chat_page import ChatPage
-from pipeline.sandbox.web.control_api import ControlApi
+from pipeline.sandbox.web.control.api import ControlApi
+from pipeline.sandbox.web.control.guard import Guard
+from pipeline.sandbox.web.control.table import Controlled
 from pipeline.sandbox.web.faults import Faults
 from pipeline.sandbox.web.files import Downloads
+from pipeline.sandbox.web.webhook_sender import Attached, WebhookSender
 
 
-def create_app(telegram: Telegram) -> Starlette:
-    """The Bot API, the control API and the chat page; hand it to `pipeline.sandbox.server.serve`."""
+def create_app(telegram: Telegram, host: str = "127.0.0.1") -> Starlette:
+    """The Bot API, the control API and the chat page; hand it to `pipeline.sandbox.server.serve`.
+
+    `host`: the address that it will be served at; others are refused for all but the Bot API.
+    """
     faults, calls = Faults(), CallLog()
     return Starlette(
         routes=[
             *ChatPage(telegram).routes,
             *BotMethods(telegram, faults, calls).routes,
             *Downloads(telegram).routes,
-            *ControlApi(telegram, faults, calls).routes,
+            *ControlApi(Controlled(telegram, faults, calls)).routes,
             Route("/{path:path}", _not_found, methods=["GET", "POST", "DELETE"]),
+        ],
+        middleware=[
+            Middleware(Guard, host=host),
+            Middleware(Attached, sender=WebhookSender(telegram, calls)),
         ],
         exception_handlers=dict.fromkeys((ValidationError, ValueError, KeyError), refuse_request),
     )

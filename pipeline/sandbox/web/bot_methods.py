@@ -9,11 +9,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.sandbox.json_types import Json
-from pipeline.sandbox.server import EscapedJson, close_connection, disconnected
+from pipeline.sandbox.server import EscapedJson, close_connection, disconnected, reset_connection
 from pipeline.sandbox.telegram.errors import MethodError
+from pipeline.sandbox.telegram.methods.table import Answer
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.call_log import CallLog
-from pipeline.sandbox.web.faults import Faults, ScriptedFault
+from pipeline.sandbox.web.faults import CARRIED_OUT, DELAYED, Faults, ScriptedFault
 from pipeline.sandbox.web.request_parameters import read_parameters
 
 
@@ -35,25 +36,24 @@ class BotMethods:
             if method.lower() == "getupdates":
                 self._calls.polled(parameters)
             fault = self._faults.strike(method, parameters)
-            if fault is not None and fault.kind == "delay":
+            if fault is not None and fault.kind in DELAYED:
                 self._calls.ended(method, "delayed")
                 await asyncio.sleep(fault.seconds)
-            elif fault is not None and fault.kind != "lost_response":
+            elif fault is not None and fault.kind not in CARRIED_OUT:
                 return await self._fail(request, method, fault)
-            result = await self._carry_out(request, method, parameters)
-            if fault is not None and fault.kind == "lost_response":
-                self._calls.ended(method, fault.kind)
-                await close_connection(request)
-                return Response()
+            answer = await self._carry_out(request, method, parameters)
+            if fault is not None and fault.kind in CARRIED_OUT:
+                return await self._break_off(request, method, fault)
         except MethodError as error:
             self._calls.ended(method, str(error.error_code))
             return error_response(error)
         self._calls.ended(method, "200")
-        return EscapedJson({"ok": True, "result": result})
+        body = {"ok": True, "result": answer.result}
+        return EscapedJson(body if answer.description is None else body | {"description": answer.description})
 
-    async def _carry_out(self, request: Request, method: str, parameters: Mapping[str, Any]) -> Any:
+    async def _carry_out(self, request: Request, method: str, parameters: Mapping[str, Any]) -> Answer:
         if method.lower() != "getupdates":
-            return self._telegram.call(method, parameters)
+            return self._telegram.answer(method, parameters)
         poll, seconds = self._telegram.start_poll(parameters)
         if not poll.future.done():
             gone = asyncio.create_task(disconnected(request))
@@ -64,20 +64,34 @@ class BotMethods:
             finally:
                 gone.cancel()
                 self._telegram.finish_poll(poll)
-        return poll.future.result()
+        return Answer(poll.future.result())
 
     async def _fail(self, request: Request, method: str, fault: ScriptedFault) -> Response:
         """Fail a call that is not carried out."""
-        if fault.kind == "status":
-            raise MethodError(fault.status, fault.status_description, fault.parameters)
-        self._calls.ended(method, fault.kind)
-        if fault.kind == "garbage":
-            return Response("<html>this is no JSON</html>", media_type="text/html")
         if fault.kind == "hang":
+            self._calls.ended(method, fault.kind)
             await disconnected(request)
-        else:
-            await close_connection(request)
+            return Response()
+        if fault.kind in ("lost_request", "reset_before"):
+            return await self._break_off(request, method, fault)
+        if fault.kind in ("html", "garbage"):
+            self._calls.ended(method, fault.kind)
+            return _page_of_a_proxy(fault)
+        raise MethodError(fault.error_code, fault.status_description, fault.response_parameters)
+
+    async def _break_off(self, request: Request, method: str, fault: ScriptedFault) -> Response:
+        """End the connection without a response."""
+        self._calls.ended(method, fault.kind)
+        await (reset_connection if fault.kind.startswith("reset") else close_connection)(request)
         return Response()
+
+
+def _page_of_a_proxy(fault: ScriptedFault) -> Response:
+    if fault.kind == "garbage":
+        return Response("<html>this is no JSON</html>", media_type="text/html")
+    title = f"{fault.error_code} {fault.phrase}"
+    page = f"<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>"
+    return Response(page, status_code=fault.error_code, media_type="text/html")
 
 
 def error_response(error: MethodError) -> Response:

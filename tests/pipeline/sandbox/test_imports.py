@@ -24,11 +24,11 @@ TELEGRAM_LAYERS = (
     ("methods", "people"),
     ("state",),
     ("content",),
-    ("activity", "polling", "flood"),
-    ("account", "chats", "update_queue", "text"),
+    ("activity", "delivery", "flood"),
+    ("account", "chats", "text"),
     ("chat_state",),
     ("parameters",),
-    ("errors",),
+    ("bot_api", "clock", "errors"),
 )
 """The parts of the simulated Telegram, likewise."""
 

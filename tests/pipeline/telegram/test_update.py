@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe, Replay, StoredAnswer, probe_update
-from pipeline.sandbox.telegram.update_queue import UPDATE_KINDS
+from pipeline.sandbox.telegram.delivery.update_queue import UPDATE_KINDS
 from pipeline.telegram.update import KINDS, Malformed, Tick, Update, read_line
 from tests.support.replies import NOON
 from tests.support.updates import BOT, Json, envelope, group, mark, parsed, parsed_message, raw_message, raw_update

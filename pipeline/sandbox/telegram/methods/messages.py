@@ -9,7 +9,7 @@ from pipeline.sandbox.telegram.text.formatted import formatted_text
 
 @bot_api_method
 def send_message(state: TelegramState, parameters: Parameters) -> Json:
-    """The Message that was sent, which is also recorded and passed to the listeners."""
+    """The text has 1 to 4096 characters, in UTF-16 units, after its markup is parsed."""
     # Like the real server: an upgraded or blocked chat is an error whatever the text is.
     state.chats.writable(parameters)
     formatted = formatted_text(parameters)

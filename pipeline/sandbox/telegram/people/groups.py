@@ -9,7 +9,10 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class NewTopic(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"chat_id": -1001000000001, "message_thread_id": 7, "name": "Questions"}]},
+    )
 
     chat_id: int
     message_thread_id: int
@@ -17,7 +20,9 @@ class NewTopic(BaseModel):
 
 
 class Migration(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": -5, "new_chat_id": -1001000000005}]}
+    )
 
     chat_id: int
     new_chat_id: int

@@ -11,7 +11,7 @@ from pipeline.sandbox.telegram.state import TelegramState
 class KeyPress(BaseModel):
     """A press on the button with this text, of the keyboard that the person sees in the chat."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Tea"}]})
 
     chat_id: int = 1
     text: str = Field(description="The button's label.")

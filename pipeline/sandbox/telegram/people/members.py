@@ -11,14 +11,16 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Block(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"chat_id": 1}]})
 
     chat_id: int
     blocked: bool = True
 
 
 class MemberChange(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": -1001000000009, "user_id": 2, "status": "member"}]}
+    )
 
     chat_id: int
     chat_type: ChatType | None = Field(default=None, description="For a new chat.")
@@ -33,7 +35,9 @@ class MemberChange(BaseModel):
 
 
 class JoinRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": -1001000000009, "user_id": 2}]}
+    )
 
     chat_id: int
     user_id: int

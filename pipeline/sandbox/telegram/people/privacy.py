@@ -10,7 +10,7 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class Privacy(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"enabled": True}]})
 
     enabled: bool = True
 

@@ -19,7 +19,7 @@ _LONGEST_QUERY = 256
 class ButtonPress(BaseModel):
     """A press on a button of an inline keyboard, which `data` or `text` names."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"message_id": 2, "data": "yes"}]})
 
     chat_id: int = 1
     message_id: int
@@ -29,7 +29,7 @@ class ButtonPress(BaseModel):
 
 
 class AskedAnswer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"callback_query_id": "4294967297"}]})
 
     callback_query_id: str
 
@@ -37,7 +37,7 @@ class AskedAnswer(BaseModel):
 class InlineTyping(BaseModel):
     """The bot's username and a text, typed in a chat but not sent."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"query": "tea"}]})
 
     query: str = Field(default="", max_length=_LONGEST_QUERY)
     offset: str = Field(default="", description="The next_offset of the answer before, for more results.")
@@ -46,7 +46,7 @@ class InlineTyping(BaseModel):
 
 
 class AskedResults(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"inline_query_id": "4294967298"}]})
 
     inline_query_id: str
 
@@ -54,7 +54,9 @@ class AskedResults(BaseModel):
 class ChosenResult(BaseModel):
     """One of the results, which the person sends."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"inline_query_id": "4294967298", "result_id": "1"}]}
+    )
 
     inline_query_id: str
     result_id: str

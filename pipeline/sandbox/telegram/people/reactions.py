@@ -9,7 +9,9 @@ from pipeline.sandbox.telegram.state import TelegramState
 
 
 class PersonReaction(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chat_id": -1001000000009, "message_id": 1, "emoji": ["👍"]}]}
+    )
 
     chat_id: int
     message_id: int

@@ -24,7 +24,7 @@ def test_an_error_is_in_the_body_and_in_the_status(sandbox: Sandbox) -> None:
     [
         ("/bot42:a-token-of-someone-else/getMe", 401, "Unauthorized"),
         ("/botnonsense/getMe", 404, "Not Found"),
-        (f"/bot{DEFAULT_TOKEN}/getNothing", 404, "Not Found"),
+        (f"/bot{DEFAULT_TOKEN}/getNothing", 404, "Not Found: method not found"),
         (f"/file/bot{DEFAULT_TOKEN}/photo.jpg", 404, "Not Found"),
     ],
 )

@@ -7,6 +7,7 @@ from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
 
 
+@pytest.mark.shows("sendMessage")
 def test_a_sent_message_is_returned_and_recorded(telegram: Telegram) -> None:
     """sendMessage: on success, the sent Message is returned."""
     says(telegram)
@@ -29,6 +30,7 @@ def test_an_empty_text_is_refused(telegram: Telegram, text: str) -> None:
     assert outcome[:2] == (400, "Bad Request: message text is empty")
 
 
+@pytest.mark.shows("sendMessage")
 def test_a_text_has_at_most_4096_utf16_units_after_parsing(telegram: Telegram) -> None:
     """sendMessage: text takes 1-4096 characters after entities parsing."""
     says(telegram)
@@ -61,6 +63,7 @@ def test_a_text_with_a_lone_surrogate_is_refused(telegram: Telegram) -> None:
     )
 
 
+@pytest.mark.shows("sendMessage")
 @pytest.mark.parametrize(
     "parameters",
     [

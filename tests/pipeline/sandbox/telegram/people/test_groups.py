@@ -6,6 +6,7 @@ from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
 
 
+@pytest.mark.shows("topics")
 def test_the_general_topic_has_no_thread_id(telegram: Telegram) -> None:
     """Message: message_thread_id is of a topic message; the General topic can't be addressed by 1."""
     forum = -1_001_000_000_001
@@ -17,6 +18,7 @@ def test_the_general_topic_has_no_thread_id(telegram: Telegram) -> None:
     assert refused(lambda: send(telegram, forum, message_thread_id=1))[0] == 400
 
 
+@pytest.mark.shows("migrate")
 def test_an_upgraded_group_names_its_successor(telegram: Telegram) -> None:
     """ResponseParameters: migrate_to_chat_id; Message: migrate_to_chat_id and migrate_from_chat_id."""
     says(telegram, chat_id=-5, title="Team")

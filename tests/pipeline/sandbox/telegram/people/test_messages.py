@@ -1,10 +1,13 @@
 """What people write, edit and delete, as the bot sees it."""
 
+import pytest
+
 from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, send
 
 
+@pytest.mark.shows("message")
 def test_a_private_message_has_its_author_and_chat(telegram: Telegram) -> None:
     """Message and User: from, chat, date, text, language_code."""
     says(telegram, "/start", first_name="Ada", username="ada", language_code="en")
@@ -18,6 +21,7 @@ def test_a_private_message_has_its_author_and_chat(telegram: Telegram) -> None:
     }
 
 
+@pytest.mark.shows("edited_message")
 def test_an_edit_is_a_separate_update(telegram: Telegram) -> None:
     """Update: edited_message is a new version of a message that is known to the bot and was edited."""
     message_id = says(telegram, "/befor")
@@ -30,6 +34,16 @@ def test_an_edit_is_a_separate_update(telegram: Telegram) -> None:
     assert "entities" not in after["edited_message"]
 
 
+@pytest.mark.shows("edited_channel_post")
+def test_an_edit_of_a_channel_post_is_a_separate_update(telegram: Telegram) -> None:
+    """Update: edited_channel_post is a new version of a channel post that is known to the bot and was edited."""
+    channel = -1_001_000_000_009
+    post = says(telegram, "befor", chat_id=channel, chat_type="channel")
+    telegram.receive(UserMessage(chat_id=channel, text="before", edited_message_id=post))
+    assert telegram.get_updates()[-1]["edited_channel_post"]["text"] == "before"
+
+
+@pytest.mark.shows("channel_post")
 def test_a_channel_post_has_no_author(telegram: Telegram) -> None:
     """Update: channel_post; Message: from may be empty for messages sent to channels; sender_chat is the channel."""
     says(telegram, chat_id=-1_001_000_000_009, chat_type="channel", title="News")

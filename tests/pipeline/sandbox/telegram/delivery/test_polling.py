@@ -7,6 +7,7 @@ from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, texts
 
 
+@pytest.mark.shows("getUpdates")
 def test_unconfirmed_updates_come_again_and_confirmed_ones_never(telegram: Telegram) -> None:
     """getUpdates: an update is confirmed as soon as getUpdates is called with an offset higher than its id."""
     for text in "abc":
@@ -68,6 +69,7 @@ def test_a_long_poll_whose_time_is_over_is_empty(telegram: Telegram) -> None:
     assert telegram.get_updates(timeout=1) == []
 
 
+@pytest.mark.shows("getUpdates")
 def test_a_second_poll_ends_the_first(telegram: Telegram) -> None:
     """getUpdates: only one may run; the server ends the earlier with 409 Conflict."""
     first, _ = telegram.start_poll({"timeout": 30})

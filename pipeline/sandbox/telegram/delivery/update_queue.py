@@ -9,40 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram import bot_api
 
-UPDATE_KINDS = frozenset(
-    [
-        "message",
-        "edited_message",
-        "channel_post",
-        "edited_channel_post",
-        "business_connection",
-        "business_message",
-        "edited_business_message",
-        "deleted_business_messages",
-        "guest_message",
-        "message_reaction",
-        "message_reaction_count",
-        "inline_query",
-        "chosen_inline_result",
-        "callback_query",
-        "shipping_query",
-        "pre_checkout_query",
-        "purchased_paid_media",
-        "poll",
-        "poll_answer",
-        "my_chat_member",
-        "chat_member",
-        "chat_join_request",
-        "chat_boost",
-        "removed_chat_boost",
-        "managed_bot",
-        "subscription",
-        "stopped_message_generation",
-        "widget_query",
-        "shared_widget_query",
-    ]
-)
+UPDATE_KINDS = frozenset(bot_api.UPDATE_KINDS)
 ONLY_ON_REQUEST = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 """Kinds that come only when `allowed_updates` names them."""
 
@@ -51,21 +20,37 @@ _SEQUENCE_ENDS_AFTER = 7 * 24 * 3600.0
 """Seconds without an update, after which the next id is random."""
 
 
+_MESSAGE_KINDS = frozenset({"message", "edited_message", "channel_post", "edited_channel_post"})
+
+
 @dataclass(frozen=True)
-class _Queued:
+class Queued:
+    """An update in the queue, under its id."""
+
     id: int
     created_at: float
     update: Json
 
+    @property
+    def lane(self) -> tuple[str, str]:
+        """What the update belongs to: a chat for messages, a user for a query. A webhook gets each lane in order."""
+        kind = next((kind for kind in self.update if kind in UPDATE_KINDS), "")
+        content = self.update.get(kind)
+        if not isinstance(content, dict):
+            return "update", str(self.id)
+        owners = [content.get("poll_id"), *(_id(content.get(name)) for name in ("chat", "from", "user"))]
+        owner = next((owner for owner in owners if owner is not None), content.get("id"))
+        return "messages" if kind in _MESSAGE_KINDS else kind, str(owner)
+
 
 class UpdateQueue:
-    """Updates that no getUpdates has confirmed, in the order of their ids."""
+    """Updates that the bot has not confirmed, in the order of their ids."""
 
     def __init__(self, clock: Callable[[], float], seed: int) -> None:
         """`clock`: monotonic seconds. `seed`: of the random ids after a week of silence."""
         self._clock = clock
         self._random = random.Random(seed)
-        self._queue: list[_Queued] = []
+        self._queue: list[Queued] = []
         self._next_id = 100_000_001
         self._last_update_at: float | None = None
         self._allowed = UPDATE_KINDS - ONLY_ON_REQUEST
@@ -74,9 +59,9 @@ class UpdateQueue:
         return len(self._queue)
 
     @property
-    def allowed(self) -> list[str]:
-        """The kinds that the bot asked for, sorted."""
-        return sorted(self._allowed)
+    def allowed(self) -> list[str] | None:
+        """The kinds that the bot asked for, sorted; None for the default."""
+        return None if self._allowed == UPDATE_KINDS - ONLY_ON_REQUEST else sorted(self._allowed)
 
     def allow(self, kinds: Sequence[str]) -> None:
         """From now on only these kinds are queued; an empty list stands for the default. Unknown kinds are ignored."""
@@ -110,7 +95,7 @@ class UpdateQueue:
             self._next_id += 1
         if "update_id" not in update:
             update = {"update_id": update_id, **update}
-        bisect.insort_right(self._queue, _Queued(update_id, now, update), key=lambda queued: queued.id)
+        bisect.insort_right(self._queue, Queued(update_id, now, update), key=lambda queued: queued.id)
         return update_id
 
     def skip_to(self, next_id: int) -> None:
@@ -129,6 +114,16 @@ class UpdateQueue:
         start = self._position(offset) if offset > 0 else 0
         return [queued.update for queued in self._queue[start : start + limit]]
 
+    def first(self, number: int) -> list[Queued]:
+        """The first updates, in order; they stay in the queue."""
+        return self._queue[:number]
+
+    def remove(self, update_id: int) -> None:
+        """Delete one update, if it is still there."""
+        position = self._position(update_id)
+        if position < len(self._queue) and self._queue[position].id == update_id:
+            del self._queue[position]
+
     def forget_old(self) -> None:
         """Delete what is older than 24 hours."""
         oldest = self._clock() - _KEPT_FOR
@@ -140,3 +135,7 @@ class UpdateQueue:
 
     def _position(self, update_id: int) -> int:
         return bisect.bisect_left(self._queue, update_id, key=lambda queued: queued.id)
+
+
+def _id(owner: object) -> object:
+    return owner.get("id") if isinstance(owner, dict) else None

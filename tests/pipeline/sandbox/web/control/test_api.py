@@ -1,4 +1,4 @@
-"""The control API of tests."""
+"""The control API over HTTP."""
 
 import json
 from typing import Any
@@ -12,7 +12,8 @@ def test_odd_updates_pass_unchanged(sandbox: Sandbox) -> None:
     """Getting updates: JSON-serialized Update objects; ids may have more than 32 significant bits."""
     odd = {"update_id": 2**55, "message": {"text": "\ud800", "chat": {"id": 2**70}}}
     body = json.dumps([odd, {"x": 1}])
-    ids = sandbox.client.post("/sandbox/updates", content=body).json()["update_ids"]
+    headers = {"Content-Type": "application/json"}
+    ids = sandbox.client.post("/sandbox/updates", content=body, headers=headers).json()["update_ids"]
     assert ids == [2**55, 2**55 + 1]
     assert sandbox.bot("getUpdates").json()["result"] == [odd, {"update_id": 2**55 + 1, "x": 1}]
 
@@ -63,10 +64,45 @@ def test_the_control_api_drives_the_chats(sandbox: Sandbox) -> None:
         ("faults", {"method": "getMe", "kind": "no such kind"}),
         ("token", {"token": "43:a-token-of-another-bot"}),
         ("topics", {"chat_id": -1001, "message_thread_id": 1}),
+        ("clock", {"advance": -1}),
+        ("clock", {}),
+        ("limits", {"per_second": "many"}),
     ],
 )
-def test_a_wrong_request_to_the_control_api_is_refused(sandbox: Sandbox, path: str, body: Any) -> None:
+def test_a_wrong_request_to_the_control_api_is_refused_in_one_line(sandbox: Sandbox, path: str, body: Any) -> None:
     """No rule of the Bot API: a test's own mistake must not look like a quiet success."""
     response = sandbox.client.post(f"/sandbox/{path}", json=body)
     assert response.status_code == 400
     assert response.json()["detail"]
+    assert "\n" not in response.json()["detail"]
+
+
+def test_the_reason_names_the_field_and_says_what_is_wrong(sandbox: Sandbox) -> None:
+    """No rule of the Bot API: one clear line."""
+    response = sandbox.client.post("/sandbox/messages", json={"chat_id": "x", "tetx": "hi"})
+    assert response.json() == {
+        "detail": "chat_id: Input should be a valid integer, unable to parse string as an integer; "
+        "tetx: Extra inputs are not permitted"
+    }
+    headers = {"Content-Type": "application/json"}
+    broken = sandbox.client.post("/sandbox/messages", content=b"{", headers=headers)
+    assert broken.status_code == 400
+    assert broken.json()["detail"].startswith("the body is no JSON: ")
+    unknown = sandbox.client.post("/sandbox/messages", json={"text": "x", "edited_message_id": 99})
+    assert unknown.json() == {"detail": "chat 1 has no message 99"}
+
+
+@pytest.mark.parametrize(("verb", "path"), [("GET", "nothing"), ("PUT", "faults"), ("GET", "messages")])
+def test_a_path_that_does_not_exist_is_named(sandbox: Sandbox, verb: str, path: str) -> None:
+    """No rule of the Bot API: a misspelt path must not look like an answer of the Bot API."""
+    response = sandbox.client.request(verb, f"/sandbox/{path}")
+    assert response.status_code == 404
+    assert f"{verb} /sandbox/{path}" in response.json()["detail"]
+
+
+def test_the_clock_is_moved_and_told(sandbox: Sandbox) -> None:
+    """Getting updates: incoming updates will not be kept longer than 24 hours."""
+    before = sandbox.control("GET", "clock")["now"]
+    sandbox.says("old")
+    assert sandbox.control("POST", "clock", {"advance": 86400})["now"] >= before + 86400
+    assert sandbox.control("GET", "pending") == {"pending": 0}

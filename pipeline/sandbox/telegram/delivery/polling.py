@@ -4,9 +4,10 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
+from pipeline.sandbox.telegram.delivery.webhook import Webhook
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
 from pipeline.sandbox.telegram.parameters import decoded, integer
-from pipeline.sandbox.telegram.update_queue import UpdateQueue
 
 _LONGEST_POLL = 50
 
@@ -33,15 +34,16 @@ class LongPoll:
 class Polling:
     """The poll that waits, if any, over the queue of updates."""
 
-    def __init__(self, updates: UpdateQueue) -> None:
+    def __init__(self, updates: UpdateQueue, webhook: Webhook) -> None:
         self._updates = updates
+        self._webhook = webhook
         self._waiting: LongPoll | None = None
-        self.webhook_url = ""
 
     def start(self, parameters: Parameters) -> tuple[LongPoll, float]:
-        """The poll, already answered when there are updates, and the seconds it may wait.
+        """An update comes again until a call has an offset above its id; a second poll ends the first with 409.
 
-        Confirms what is below the offset. Ends the poll that waits with 409. MethodError 409 when a webhook is set.
+        The poll, already answered when there are updates, and the seconds it may wait. MethodError 409 when a webhook
+        is set.
         """
         offset = integer(parameters, "offset", 0)
         limit = min(max(integer(parameters, "limit", 100), 1), 100)
@@ -49,7 +51,7 @@ class Polling:
         allowed = decoded(parameters, "allowed_updates")
         if allowed is not None and not (isinstance(allowed, list) and all(isinstance(kind, str) for kind in allowed)):
             raise bad_request("can't parse allowed updates JSON object")
-        if self.webhook_url:
+        if self._webhook.settings is not None:
             raise MethodError(
                 409,
                 "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete"

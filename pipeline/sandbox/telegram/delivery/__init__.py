@@ -1,0 +1,1 @@
+"""How updates reach the bot: the queue, long polling and webhooks."""

@@ -1,0 +1,1 @@
+"""The control API of tests, under /sandbox/."""

@@ -1,0 +1,27 @@
+/** Reactions below a message, one chip for each kind with its count. */
+
+import { button, make } from "../dom.js";
+
+export const OFFERED = ["👍", "👎", "❤", "🔥", "🎉", "😁", "🤔", "👀", "🙏", "💯"];
+
+const keyOf = reaction => reaction.emoji ?? reaction.custom_emoji_id ?? reaction.type;
+const faceOf = reaction => reaction.emoji ?? (reaction.type === "paid" ? "⭐" : "custom emoji");
+
+/** `given`: a map of user ids (null: the bot) to lists of ReactionType; `react(list)` sets the person's own. */
+export function reactionsOf(given, person, react) {
+  const chips = new Map();
+  for (const [user, reactions] of given) {
+    for (const reaction of reactions) {
+      const chip = chips.get(keyOf(reaction)) ?? { reaction, users: [] };
+      chip.users.push(user);
+      chips.set(keyOf(reaction), chip);
+    }
+  }
+  if (!chips.size) return null;
+  return make("div", { class: "reactions", role: "group", "aria-label": "Reactions" }, [...chips].map(([key, { reaction, users }]) => {
+    const own = users.includes(person);
+    return button([faceOf(reaction), " ", String(users.length)], () => react(own ? [] : [reaction]), {
+      focus: `reaction:${key}`, class: "chip", "aria-pressed": String(own), "aria-label": `${faceOf(reaction)}, ${users.length}${users.includes(null) ? ", the bot's too" : ""}`,
+    });
+  }));
+}

@@ -1,0 +1,106 @@
+/** What a person does to a message: answer, press, vote, react, edit, delete. */
+
+import { press } from "../data/arrivals.js";
+import { sendMessage } from "../data/outbox.js";
+import { fromAuthor } from "../data/people.js";
+import { post, remove } from "../data/server.js";
+import { authorIn, changed, GENERAL, isForum, isMine, store } from "../data/store.js";
+import { setContext, setTyped } from "../data/typed.js";
+import { OFFERED } from "../content/reactions.js";
+import { byId } from "../dom.js";
+import { openMenu } from "./menu.js";
+import { failed, say } from "./notices.js";
+import { followEnd, focusMessage, showMessage } from "./timeline.js";
+
+export function messageActions(chat, message) {
+  const id = message.message_id, key = `message-${id}`;
+  const about = () => ({ chat_id: chat.id, message_id: id, user_id: authorIn(chat)?.id });
+  const actions = {
+    reply() {
+      setContext({ kind: "reply", message });
+      byId("text").focus();
+    },
+    edit() {
+      setTyped(message.text ?? message.caption ?? "");
+      setContext({ kind: "edit", message });
+      byId("text").focus();
+    },
+    react: reaction => attempt(() => post("reactions", { ...about(), reaction })),
+    delete: () => attempt(() => remove(`messages/${chat.id}/${id}`)),
+    copy: text => copy(text),
+    vote: options => attempt(async () => {
+      const { user_id: person } = about();
+      await post("polls/votes", { ...about(), option_ids: options });
+      chat.votes ??= new Map();
+      chat.votes.set(`${id}:${person}`, options);
+    }),
+    command: text => sendText(chat, text),
+    showReplied: () => showMessage(message.reply_to_message.message_id),
+    press: (wanted, name) => attempt(() =>
+      press(chat, `${id}:${name}`, () => post("callbacks", { ...about(), data: wanted.callback_data, text: wanted.text }))),
+    ask(query) {
+      setTyped(`@${store.bot.username} ${query}`);
+      changed();
+      byId("text").focus();
+    },
+    say,
+    menu: event => openMenu(event.currentTarget, menuOf(chat, message, actions), () => focusMessage(key)),
+  };
+  return actions;
+}
+
+function menuOf(chat, message, actions) {
+  const text = message.text ?? message.caption;
+  const own = chat.reactions.get(message.message_id)?.get(authorIn(chat)?.id) ?? [];
+  const reacted = emoji => own.some(reaction => reaction.emoji === emoji);
+  return {
+    reactions: OFFERED.map(emoji => ({
+      label: emoji, pressed: reacted(emoji), choose: () => actions.react(reacted(emoji) ? [] : [{ type: "emoji", emoji }]),
+    })),
+    items: [
+      { label: "Reply", choose: actions.reply, keepsFocus: true },
+      text !== undefined && { label: "Copy the text", choose: () => actions.copy(text) },
+      isMine(chat, message) && text !== undefined && { label: "Edit", choose: actions.edit, keepsFocus: true },
+      { label: "Delete", detail: message.from?.is_bot ? null : "the bot is not told", choose: actions.delete },
+    ].filter(Boolean),
+  };
+}
+
+async function attempt(action) {
+  try {
+    await action();
+    changed();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say("Copied.");
+  } catch {
+    say("The browser does not let this page copy.");
+  }
+}
+
+/** Send a message of this content to the shown place of a chat. */
+export function sendWith(chat, content) {
+  followEnd();
+  const topic = isForum(chat) ? store.topic : null;
+  const body = { ...fromAuthor(chat, authorIn(chat)), ...content };
+  if (topic !== null && topic !== GENERAL) body.message_thread_id = topic;
+  return sendMessage(chat, topic, body);
+}
+
+/** The simulator makes the message that the key stands for. */
+export function pressOnKeyboard(chat, key) {
+  followEnd();
+  return sendMessage(chat, isForum(chat) ? store.topic : null, { chat_id: chat.id, user_id: authorIn(chat)?.id, ...key }, "keyboard");
+}
+
+export const sendText = (chat, text, more = {}) => sendWith(chat, { text, ...more });
+
+export const stopDraft = (chat, draft) =>
+  attempt(() => post("drafts/stop", { chat_id: chat.id, draft_id: draft.draft_id }));
+
