@@ -82,7 +82,7 @@ def test_each_method_and_kind_of_the_bot_api_has_a_row() -> None:
     assert by_name["`verifyUser`"] == ("`verifyUser`", "method", "no", "", "")
     _, what, simulated, rule, test = by_name["`getMe`"]
     assert (what, simulated) == ("method", "yes")
-    assert rule.startswith("It returns the bot")
+    assert rule.startswith("The User has the fields")
     assert test.startswith("get me describes the bot (`telegram/methods/")
 
 
