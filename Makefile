@@ -45,7 +45,7 @@ e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
 clients: $(READY) $(INSTALLED)  ## Bots in four libraries of others against the simulated Telegram: a minute
 	@$(BIN)/python -m pytest -q -m clients
 
-$(CLIENTS)/.ready: requirements-clients.lock
+$(CLIENTS)/.ready: $(READY) requirements-clients.lock
 	@$(BIN)/python -m venv --clear $(CLIENTS)
 	@$(CLIENTS)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-clients.lock
 	@touch $@

@@ -42,10 +42,10 @@ def python_bot(file: str) -> list[str]:
 
 
 def node_bot() -> list[str]:
-    """The command of the bot in grammY; skips the test where there is no Node.js."""
+    """The command of the bot in grammY; skips the test where there is no Node.js, or nothing to install with."""
     node = shutil.which("node")
-    if node is None:
-        pytest.skip("grammY needs Node.js, and there is no `node` on the path")
+    if node is None or shutil.which("npm") is None:
+        pytest.skip("grammY needs Node.js with npm, and they are not on the path")
     if not (_GRAMMY / "node_modules" / "grammy").exists():
         pytest.fail("grammY is not installed: run `make clients`")
     return [node, str(_GRAMMY / "bot.mjs")]
@@ -89,6 +89,12 @@ class RunningBot:
         """The result of a method of the Bot API, called as the bot."""
         return self.sandbox.bot(method, **parameters).json()["result"]
 
+    def asks_for_updates(self) -> bool:
+        """Whether it polls or has set its webhook."""
+        if self.webhook:
+            return bool(self.ask("getWebhookInfo")["url"])
+        return "getupdates" in {name.lower() for name in self.sandbox.control("GET", "requests")["methods"]}
+
     def press(self, label: str, message: Json) -> Json:
         """A person presses a button of a message: what the person sees of the bot's answer, as soon as it is there."""
         pressed = {"chat_id": message["chat"]["id"], "message_id": message["message_id"], "text": label}
@@ -127,11 +133,7 @@ def running_bot(command: Sequence[str], transport: str, folder: Path) -> Iterato
             following = threading.Event()
             threading.Thread(target=_follow, args=(sandbox.url, bot.events, following), daemon=True).start()
             bot.until(following.is_set)
-            ready = "setwebhook" if port else "getupdates"
-            bot.until(
-                lambda: ready in {name.lower() for name in sandbox.control("GET", "requests")["methods"]},
-                _STARTS_WITHIN,
-            )
+            bot.until(bot.asks_for_updates, _STARTS_WITHIN)
             yield bot
 
 
