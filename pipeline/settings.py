@@ -15,6 +15,7 @@ from pydantic import SecretStr as Secret
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+from pipeline.messages.text import printable
 from pipeline.platform.address import check_address, shown_address
 from pipeline.platform.credentials import CredentialError, ModelAccess, secret_source
 from pipeline.platform.databricks import endpoint_access, on_databricks, scope_secret
@@ -51,6 +52,14 @@ def _table(value: str) -> str:
     return value
 
 
+def check_line(value: str) -> str:
+    """The text without blanks around it. Raises ValueError where it is more than one line of readable characters."""
+    line = value.strip()
+    if printable(line) != line:
+        raise ValueError("give one line, without control characters")
+    return line
+
+
 def _address(value: object, leave_out: str = "") -> object:
     if isinstance(value, str):
         check_address(value, leave_out=leave_out)
@@ -59,6 +68,7 @@ def _address(value: object, leave_out: str = "") -> object:
 
 Folder = Annotated[Path, BeforeValidator(_folder)]
 TablePlace = Annotated[str, AfterValidator(_table)]
+OneLine = Annotated[str, AfterValidator(check_line)]
 TelegramAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, TELEGRAM_ADDS))]
 ModelAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, MODEL_ADDS))]
 
@@ -167,6 +177,11 @@ class RunSettings(StorageSettings):
     )
     answer_format: Literal["plain", "html"] = _setting(
         "plain", "Format in which answers are sent. HTML that Telegram refuses is sent again as plain text."
+    )
+    privacy_contact: OneLine = _setting(
+        "",
+        "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy.  [nobody]",
+        max_length=200,
     )
     spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster provides the session.")
 

@@ -94,7 +94,10 @@ def test_text_of_people_and_of_the_bot_is_never_markup(chat: Chat) -> None:
 
 def test_marked_text_is_shown_as_marked(chat: Chat) -> None:
     chat.says()
-    chat.bot('<b>bold <i>both</i></b> <a href="https://example.org/">link</a> <tg-spoiler>secret</tg-spoiler>', parse_mode="HTML")
+    chat.bot(
+        '<b>bold <i>both</i></b> <a href="https://example.org/">link</a> <tg-spoiler>secret</tg-spoiler>',
+        parse_mode="HTML",
+    )
     chat.open()
     message = chat.message("bold")
     assert message.locator("strong em").text_content() == "both"
