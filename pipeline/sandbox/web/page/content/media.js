@@ -4,7 +4,7 @@ import { make } from "../dom.js";
 import { mediaKind, size } from "./words.js";
 
 /** Where the page gets a file's content. */
-const addressOf = file => `/sandbox/page/files/${encodeURIComponent(file.file_id)}`;
+const addressOf = file => `/sandbox/files/${encodeURIComponent(file.file_id)}`;
 
 /** The elements of a message's media, without its caption; empty for a message of text. */
 export function mediaOf(message) {

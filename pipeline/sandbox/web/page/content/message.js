@@ -10,7 +10,7 @@ import { reactionsOf } from "./reactions.js";
 import { clockTime, isoTime, serviceText, summary } from "./words.js";
 
 /**
- * `look`: what the view adds to a message: {mine, name, topic, unseen, given (reactions), person (id), votes, busy}.
+ * `look`: what the view adds to a message: {mine, name, topic, unseen, given (reactions), person and bot (ids), votes, busy}.
  * `actions`: what pressing things does, for the message.
  */
 export function messageItem(message, look, actions) {
@@ -39,7 +39,7 @@ function view(key, message, look, actions) {
       caption !== undefined && make("div", { class: "text", dir: "auto" }, marked(String(caption), entities, actions.command)),
       message.show_caption_above_media && mediaOf(message)),
     markup?.inline_keyboard && inlineKeyboard(markup.inline_keyboard, focus => look.busy?.split(" ").includes(focus), actions),
-    reactionsOf(look.given ?? new Map(), look.person, actions.react),
+    reactionsOf(look.given ?? new Map(), look.person, look.bot, actions.react),
     time(key, message, look));
   const kind = message.from?.is_bot ? "bot" : look.mine ? "mine" : "other";
   return entry(key, kind, bubble, make("div", { class: "tools" },

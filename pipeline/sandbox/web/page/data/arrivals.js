@@ -27,11 +27,12 @@ const tell = (what, ...values) => listeners[what].forEach(listener => listener(.
 /** Everything but messages: the bot, its commands, the chats and the last message of each. */
 export async function loadChats() {
   const known = await get("page");
-  Object.assign(store, { bot: known.bot, readsAll: known.can_read_all_group_messages, commands: known.commands });
+  Object.assign(store, { bot: known.bot, privacy: known.privacy_mode, commands: known.commands });
   for (const about of known.chats) {
     const chat = chatOf(about.id, about);
     chat.last = about.last_message;
-    chat.blocked = about.blocked;
+    chat.botStatus = about.bot_status;
+    chat.commands = about.commands;
     chat.topics = new Map(about.topics.map(topic => [topic.message_thread_id, topic.name]));
   }
   changed();
@@ -44,9 +45,10 @@ export async function loadMessages(chat) {
   try {
     const known = await get(`page/${chat.id}`);
     chat.messages = new Map(known.messages.map(message => [message.message_id, message]));
-    chat.reactions = new Map(
-      Object.entries(known.reactions).map(([id, given]) => [Number(id), new Map(given.map(each => [each.user_id, each.reaction]))]),
-    );
+    chat.reactions = new Map();
+    for (const reaction of known.reactions) TAKEN.reaction(chat, reaction);
+    chat.votes = new Map(known.votes.map(vote => [`${vote.message_id}:${vote.user_id}`, vote.option_ids]));
+    for (const draft of known.drafts) TAKEN.draft(chat, draft);
     chat.unseen = new Set(known.unseen);
     chat.members = known.members;
     chat.loaded = true;
@@ -79,8 +81,8 @@ export function take(event) {
 }
 
 const TAKEN = {
-  message(chat, { message, unseen }) {
-    if (unseen) chat.unseen.add(message.message_id);
+  message(chat, { message, seen_by_bot: seen }) {
+    if (seen === false) chat.unseen.add(message.message_id);
     delivered(chat, message);
     keep(chat, message);
     tell("news", chat, message, "message");
@@ -112,7 +114,8 @@ const TAKEN = {
     const timer = setTimeout(() => { chat.drafts.delete(id); changed(); }, DRAFT_MS);
     chat.drafts.set(id, { ...event, timer });
   },
-  reaction(chat, { message_id: id, user_id: user, reaction }) {
+  reaction(chat, { message_id: id, user_id, reaction }) {
+    const user = user_id ?? store.bot.id;
     const given = new Map(chat.reactions.get(id));
     if (reaction.length) given.set(user, reaction);
     else given.delete(user);

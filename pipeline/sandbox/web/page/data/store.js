@@ -5,7 +5,7 @@ import { recall, remember } from "./remembered.js";
 
 export const store = {
   bot: { id: 0, is_bot: true, first_name: "Bot", username: "" },
-  readsAll: true,
+  privacy: false,
   commands: [],
   chats: new Map(),
   chat: null,
@@ -41,7 +41,7 @@ export function chatOf(id, about = {}) {
     const type = id >= 0 ? "private" : id < -(10 ** 12) ? "supergroup" : "group";
     chat = {
       id, type, messages: new Map(), topics: new Map(), reactions: new Map(), drafts: new Map(), busy: new Map(),
-      unseen: new Set(), members: [], last: null, action: null, unread: new Map(), loaded: false, waiting: null,
+      votes: new Map(), unseen: new Set(), members: [], botStatus: "member", last: null, action: null, unread: new Map(), loaded: false, waiting: null,
     };
     store.chats.set(id, chat);
   }
@@ -76,6 +76,15 @@ export const topicOf = message => (message.is_topic_message ? message.message_th
 export const topicName = (chat, topic) => (topic === GENERAL ? "General" : chat.topics.get(topic) ?? `Topic ${topic}`);
 
 export const isForum = chat => chat.topics.size > 0;
+
+/** The commands that people are offered in a chat. */
+export const commandsOf = chat => chat.commands ?? store.commands;
+
+/** Whether the bot is kept from messages of the chat: not where it is an administrator. */
+export const isPrivate = chat =>
+  store.privacy && (chat.type === "group" || chat.type === "supergroup") && chat.botStatus !== "administrator";
+
+export const isBlocked = chat => chat.botStatus === "kicked" || chat.botStatus === "left";
 
 /** The person who writes in a chat; null in a channel. */
 export function authorIn(chat) {

@@ -2,7 +2,7 @@
 
 import { goToList, addressOf, go } from "../data/place.js";
 import { colourOf } from "../data/people.js";
-import { chatName, currentChat, GENERAL, isForum, store, topicName, unreadOf } from "../data/store.js";
+import { chatName, currentChat, GENERAL, isBlocked, isForum, isPrivate, store, topicName, unreadOf } from "../data/store.js";
 import { summary } from "../content/words.js";
 import { byId, make, showItems } from "../dom.js";
 
@@ -49,9 +49,8 @@ const unreadTotal = () => {
 };
 
 function stateOf(chat) {
-  if (chat.blocked) return chat.type === "private" ? "the bot is blocked" : "the bot was removed";
-  const privacy = chat.type === "group" || chat.type === "supergroup" ? (store.readsAll ? " · the bot sees every message" : " · privacy mode: the bot sees commands, replies to it and mentions of it") : "";
-  return KINDS[chat.type] + privacy;
+  if (isBlocked(chat)) return chat.type === "private" ? "the bot is blocked" : "the bot is not in this chat";
+  return KINDS[chat.type] + (isPrivate(chat) ? " · privacy mode: the bot sees commands, replies to it and mentions" : "");
 }
 
 export function showTopics() {

@@ -3,7 +3,7 @@
 import { nameOf } from "../data/people.js";
 import { post } from "../data/server.js";
 import { fromAuthor, authorsOf } from "../data/people.js";
-import { authorIn, currentChat, messagesOf, store, writeAs } from "../data/store.js";
+import { authorIn, commandsOf, currentChat, messagesOf, store, writeAs } from "../data/store.js";
 import { contextNow, filesNow, setContext, setFiles, setTyped, typedText } from "../data/typed.js";
 import { replyKeyboard, replyMarkups, unsupportedKey } from "../content/keyboards.js";
 import { summary } from "../content/words.js";
@@ -121,7 +121,7 @@ async function submit() {
   const reply = context ? { reply_to_message_id: context.message.message_id } : {};
   if (!files.length) return void sendText(chat, written, reply);
   for (const [at, file] of files.entries()) {
-    const more = { [kindOf(file)]: { content: await base64(file), file_name: file.name, mime_type: file.type || undefined } };
+    const more = { media: { kind: kindOf(file), content: await base64(file), file_name: file.name } };
     if (at === 0 && written.trim()) more.caption = written;
     sendWith(chat, { ...more, ...reply });
   }
@@ -159,7 +159,7 @@ function onInput() {
   const chat = currentChat();
   if (askInline(chat, text.value)) return;
   const start = /^\/(\w*)$/.exec(text.value)?.[1];
-  const fitting = start === undefined ? [] : store.commands.filter(({ command }) => command.startsWith(start.toLowerCase()));
+  const fitting = start === undefined ? [] : commandsOf(chat).filter(({ command }) => command.startsWith(start.toLowerCase()));
   offer(fitting.map(({ command, description }) => ({
     label: `/${command}`, detail: description,
     choose() {

@@ -25,13 +25,12 @@ export function messageActions(chat, message) {
       setContext({ kind: "edit", message });
       byId("text").focus();
     },
-    react: reaction => attempt(() => post("reactions", { ...about(), reaction })),
+    react: emoji => attempt(() => post("reactions", { ...about(), emoji })),
     delete: () => attempt(() => remove(`messages/${chat.id}/${id}`)),
     copy: text => copy(text),
     vote: options => attempt(async () => {
       const { user_id: person } = about();
-      await post("polls/votes", { ...about(), option_ids: options });
-      chat.votes ??= new Map();
+      await post("votes", { ...about(), option_ids: options });
       chat.votes.set(`${id}:${person}`, options);
     }),
     command: text => sendText(chat, text),
@@ -55,7 +54,7 @@ function menuOf(chat, message, actions) {
   const reacted = emoji => own.some(reaction => reaction.emoji === emoji);
   return {
     reactions: OFFERED.map(emoji => ({
-      label: emoji, pressed: reacted(emoji), choose: () => actions.react(reacted(emoji) ? [] : [{ type: "emoji", emoji }]),
+      label: emoji, pressed: reacted(emoji), choose: () => actions.react(reacted(emoji) ? [] : [emoji]),
     })),
     items: [
       { label: "Reply", choose: actions.reply, keepsFocus: true },

@@ -77,7 +77,8 @@ function lookOf(chat, message) {
     unseen: chat.unseen.has(id),
     given: chat.reactions.get(id),
     person,
-    votes: chat.votes?.get(`${id}:${person}`),
+    bot: store.bot.id,
+    votes: chat.votes.get(`${id}:${person}`),
     // A new list each time would show the message anew at each change.
     busy: busy.length ? busy.join(" ") : null,
   };
