@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.simulated import texts
-
 if TYPE_CHECKING:
     from tests.e2e.page.conftest import Chat
 
@@ -34,7 +32,7 @@ def test_a_pressed_button_is_answered_and_its_message_edited(chat: Chat) -> None
     assert shown.get_by_role("link", name="Site").get_attribute("href") == "https://example.org/"
     tea = shown.get_by_role("button", name="Tea")
     tea.press("Enter")
-    query = chat.updates()[-1]["callback_query"]
+    query = chat.update("callback_query")
     assert (query["data"], query["from"]["id"]) == ("tea", 1)
     assert tea.get_attribute("aria-busy") == "true"
     chat.telegram.call("answerCallbackQuery", {"callback_query_id": query["id"], "text": "Good choice"})
@@ -52,7 +50,7 @@ def test_an_alert_waits_until_it_is_closed(chat: Chat) -> None:
     chat.bot("Menu", reply_markup={"inline_keyboard": [[_button("Go", callback_data="go")]]})
     chat.open()
     chat.message("Menu").get_by_role("button", name="Go").click()
-    query = chat.updates()[-1]["callback_query"]
+    query = chat.update("callback_query")
     answer = {"callback_query_id": query["id"], "text": "Read this", "show_alert": True}
     chat.telegram.call("answerCallbackQuery", answer)
     alert = chat.page.get_by_role("dialog").filter(has_text="Read this")
@@ -68,7 +66,7 @@ def test_a_reply_keyboard_writes_for_the_person(chat: Chat) -> None:
     keyboard = chat.page.get_by_role("group", name="The bot's keyboard")
     keyboard.get_by_role("button", name="No", exact=True).click()
     chat.message("No").wait_for()
-    assert texts(chat.updates())[-1] == "No"
+    assert chat.update("message", 2)["text"] == "No"
     keyboard.wait_for(state="hidden")
 
 
@@ -80,7 +78,7 @@ def test_a_forced_reply_begins_an_answer(chat: Chat) -> None:
     assert chat.box.get_attribute("placeholder") == "First name"
     chat.box.fill("Ada")
     chat.box.press("Enter")
-    assert chat.updates()[-1]["message"]["reply_to_message"]["message_id"] == question["message_id"]
+    assert chat.update("message", 2)["reply_to_message"]["message_id"] == question["message_id"]
 
 
 def test_photos_and_files_go_in_and_out(chat: Chat) -> None:
@@ -90,9 +88,9 @@ def test_photos_and_files_go_in_and_out(chat: Chat) -> None:
     chat.page.get_by_role("button", name="Send").click()
     photo = chat.message("A dot").get_by_role("img")
     photo.wait_for()
-    received = chat.updates()[-1]["message"]
+    received = chat.update("message")
     assert received["caption"] == "A dot"
-    chat.page.wait_for_function("document.querySelector('#messages img').naturalWidth > 0")
+    assert photo.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     chat.telegram.call("sendPhoto", {"chat_id": 1, "photo": received["photo"][-1]["file_id"], "caption": "Back"})
     chat.message("Back").get_by_role("img").wait_for()
     notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"}
@@ -150,7 +148,7 @@ def test_a_draft_grows_and_can_be_stopped(chat: Chat) -> None:
     draft("Once upon a time")
     chat.message("Once upon a time").get_by_role("button", name="Stop").click()
     chat.message("Once upon a time").wait_for(state="detached")
-    assert chat.updates()[-1]["stopped_message_generation"]["draft_id"] == 7
+    assert chat.update("stopped_message_generation")["draft_id"] == 7
 
 
 def test_a_draft_becomes_a_message(chat: Chat) -> None:
@@ -166,7 +164,7 @@ def test_a_draft_becomes_a_message(chat: Chat) -> None:
 def test_inline_results_are_offered_and_sent(chat: Chat) -> None:
     chat.open()
     chat.box.press_sequentially("@sandbox_bot cats")
-    query = chat.updates()[-1]["inline_query"]
+    query = chat.update("inline_query")
     assert query["query"] == "cats"
     content = {"message_text": "A picture of cats"}
     result = {"type": "article", "id": "1", "title": "Cats", "input_message_content": content}
@@ -191,7 +189,7 @@ def test_privacy_mode_marks_what_the_bot_does_not_get(chat: Chat) -> None:
     command = chat.message("/help")
     command.wait_for()
     assert command.get_by_text("the bot does not see this").count() == 0
-    assert texts(chat.updates()) == ["Before", "/help"]
+    assert chat.update("message", 2)["text"] == "/help"
     assert chat.page.locator("#state").get_by_text("privacy mode").is_visible()
 
 
@@ -201,7 +199,7 @@ def test_people_take_turns_in_a_group(chat: Chat) -> None:
     chat.box.fill("I am Grace")
     chat.box.press("Enter")
     chat.message("I am Grace").wait_for()
-    assert chat.updates()[-1]["message"]["from"]["first_name"] == "Grace"
+    assert chat.update("message")["from"]["first_name"] == "Grace"
 
 
 def test_a_person_blocks_the_bot(chat: Chat) -> None:
@@ -210,6 +208,6 @@ def test_a_person_blocks_the_bot(chat: Chat) -> None:
     chat.page.get_by_role("button", name="Details").click()
     chat.page.get_by_role("button", name="Block the bot").click()
     chat.page.get_by_role("button", name="Unblock the bot").wait_for()
-    assert chat.updates()[-1]["my_chat_member"]["new_chat_member"]["status"] == "kicked"
+    assert chat.update("my_chat_member")["new_chat_member"]["status"] == "kicked"
     chat.page.keyboard.press("Escape")
     chat.page.get_by_text("the bot is blocked").wait_for()

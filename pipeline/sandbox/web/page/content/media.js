@@ -14,10 +14,7 @@ export function mediaOf(message) {
 }
 
 const VIEWS = {
-  photo({ photo, caption }) {
-    const largest = photo.reduce((a, b) => (b.width > a.width ? b : a));
-    return picture(largest, caption ? "" : "Photo");
-  },
+  photo: ({ photo }) => picture(photo.reduce((a, b) => (b.width > a.width ? b : a)), "Photo"),
   animation: ({ animation }) => moving(animation, { loop: true, "aria-label": "Animation" }),
   video: ({ video }) => moving(video, { "aria-label": "Video" }),
   video_note: ({ video_note: note }) => moving(note, { class: "round", "aria-label": "Video message" }),
@@ -52,8 +49,8 @@ const place = location => make("span", { class: "place" }, `📍 ${location.lati
 /** The width and height keep its room while it loads, so that nothing moves. */
 function picture(file, alt) {
   const image = make("img", { src: addressOf(file), alt, width: file.width, height: file.height, loading: "lazy" });
-  image.addEventListener("error", () => link.replaceWith(missing(alt || "Photo")));
-  const link = make("a", { class: "picture", href: addressOf(file), target: "_blank", "aria-label": alt ? undefined : "Open the photo" }, image);
+  image.addEventListener("error", () => link.replaceWith(missing(alt)));
+  const link = make("a", { class: "picture", href: addressOf(file), target: "_blank" }, image);
   return link;
 }
 
