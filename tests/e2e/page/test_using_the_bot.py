@@ -96,7 +96,7 @@ def test_photos_and_files_go_in_and_out(chat: Chat) -> None:
     notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"}
     chat.page.locator("#files").set_input_files(notes)
     chat.page.get_by_role("button", name="Send").click()
-    link = chat.page.get_by_role("link", name="notes.txt")
+    link = chat.message("notes.txt").get_by_role("link")
     with chat.page.expect_download() as download:
         link.click()
     assert download.value.path().read_bytes() == b"notes"
@@ -190,7 +190,7 @@ def test_privacy_mode_marks_what_the_bot_does_not_get(chat: Chat) -> None:
     command.wait_for()
     assert command.get_by_text("the bot does not see this").count() == 0
     assert chat.update("message", 2)["text"] == "/help"
-    assert chat.page.locator("#state").get_by_text("privacy mode").is_visible()
+    assert chat.page.locator("#state").get_by_text("privacy mode is on").is_visible()
 
 
 def test_people_take_turns_in_a_group(chat: Chat) -> None:

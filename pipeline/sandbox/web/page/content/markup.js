@@ -40,7 +40,12 @@ function nodeOf(entity, text, command) {
   if (type === "expandable_blockquote") return expandable();
   if (type === "spoiler") return spoiler();
   if (type === "bot_command" && command) {
-    return make("button", { type: "button", class: "inline", title: "Send this command", onclick: () => command(text) });
+    return make("button", {
+      type: "button",
+      class: "inline",
+      title: "Send this command",
+      onclick: () => command(text),
+    });
   }
   return make("span", { class: type.replaceAll("_", "-") });
 }
@@ -69,7 +74,12 @@ function spoiler() {
     show();
   };
   const node = make("span", {
-    class: "spoiler", role: "button", tabindex: "0", "aria-label": "Hidden text: press to read it", onclick: show, onkeydown: keys,
+    class: "spoiler",
+    role: "button",
+    tabindex: "0",
+    "aria-label": "Hidden text: press to read it",
+    onclick: show,
+    onkeydown: keys,
   });
   return node;
 }

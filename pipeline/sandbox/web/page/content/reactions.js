@@ -18,10 +18,21 @@ export function reactionsOf(given, person, bot, react) {
     }
   }
   if (!chips.size) return null;
-  return make("div", { class: "reactions", role: "group", "aria-label": "Reactions" }, [...chips].map(([key, { reaction, users }]) => {
-    const own = users.includes(person);
-    return button([faceOf(reaction), " ", String(users.length)], () => react(own ? [] : [reaction.emoji].filter(Boolean)), {
-      focus: `reaction:${key}`, class: "chip", "aria-pressed": String(own), "aria-label": `${faceOf(reaction)}, ${users.length}${users.includes(bot) ? ", the bot's too" : ""}`,
-    });
-  }));
+  return make(
+    "div",
+    { class: "reactions", role: "group", "aria-label": "Reactions" },
+    [...chips].map(([key, { reaction, users }]) => {
+      const own = users.includes(person);
+      return button(
+        [faceOf(reaction), " ", String(users.length)],
+        () => react(own ? [] : [reaction.emoji].filter(Boolean)),
+        {
+          focus: `reaction:${key}`,
+          class: "chip",
+          "aria-pressed": String(own),
+          "aria-label": `${faceOf(reaction)}, ${users.length}${users.includes(bot) ? ", the bot's too" : ""}`,
+        },
+      );
+    }),
+  );
 }

@@ -9,10 +9,17 @@ const DRAFT_MS = 30_000;
 const BUSY_MS = 15_000;
 
 const ACTIONS = {
-  typing: "typing", upload_photo: "sending a photo", record_video: "recording a video", upload_video: "sending a video",
-  record_voice: "recording a voice message", upload_voice: "sending a voice message", upload_document: "sending a file",
-  choose_sticker: "choosing a sticker", find_location: "looking for a location",
-  record_video_note: "recording a video message", upload_video_note: "sending a video message",
+  typing: "typing",
+  upload_photo: "sending a photo",
+  record_video: "recording a video",
+  upload_video: "sending a video",
+  record_voice: "recording a voice message",
+  upload_voice: "sending a voice message",
+  upload_document: "sending a file",
+  choose_sticker: "choosing a sticker",
+  find_location: "looking for a location",
+  record_video_note: "recording a video message",
+  upload_video_note: "sending a video message",
 };
 
 const listeners = { news: [], answers: [], results: [] };
@@ -68,7 +75,16 @@ export async function loadAgain() {
 }
 
 export const KINDS = [
-  "message", "sent", "edited", "deleted", "action", "draft", "callback_answer", "reaction", "poll", "inline_results",
+  "message",
+  "sent",
+  "edited",
+  "deleted",
+  "action",
+  "draft",
+  "callback_answer",
+  "reaction",
+  "poll",
+  "inline_results",
 ];
 
 export function take(event) {
@@ -89,7 +105,8 @@ const TAKEN = {
   },
   sent(chat, { message }) {
     chat.action = null;
-    for (const [id, draft] of chat.drafts) if ((draft.thread_id ?? null) === (message.message_thread_id ?? null)) chat.drafts.delete(id);
+    for (const [id, draft] of chat.drafts)
+      if ((draft.thread_id ?? null) === (message.message_thread_id ?? null)) chat.drafts.delete(id);
     keep(chat, message);
     if (!isShown(chat, message)) chat.unread.set(topicOf(message), (chat.unread.get(topicOf(message)) ?? 0) + 1);
     tell("news", chat, message, "sent");
@@ -111,7 +128,10 @@ const TAKEN = {
     const { draft_id: id } = event;
     clearTimeout(chat.drafts.get(id)?.timer);
     if (event.text === null || event.text === undefined) return void chat.drafts.delete(id);
-    const timer = setTimeout(() => { chat.drafts.delete(id); changed(); }, DRAFT_MS);
+    const timer = setTimeout(() => {
+      chat.drafts.delete(id);
+      changed();
+    }, DRAFT_MS);
     chat.drafts.set(id, { ...event, timer });
   },
   reaction(chat, { message_id: id, user_id, reaction }) {
@@ -138,7 +158,8 @@ function keep(chat, message) {
 
 /** Whether the message is in the place that the person looks at. */
 function isShown(chat, message) {
-  return chat.id === store.chat && !document.hidden && (store.topic === null || store.topic === topicOf(message));
+  const covered = document.hidden || (store.list && matchMedia("(max-width: 700px)").matches);
+  return chat.id === store.chat && !covered && (store.topic === null || store.topic === topicOf(message));
 }
 
 /** Callback queries that were answered before the simulator told their ids. */
@@ -164,7 +185,9 @@ export async function press(chat, key, ask) {
 }
 
 function answered(event) {
-  const waiting = [...(store.chats.get(event.chat_id)?.busy.values() ?? [])].find(each => each.query === event.callback_query_id);
+  const waiting = [...(store.chats.get(event.chat_id)?.busy.values() ?? [])].find(
+    each => each.query === event.callback_query_id,
+  );
   if (waiting) waiting.release();
   else answeredEarly.add(event.callback_query_id);
   tell("answers", event);

@@ -9,7 +9,11 @@ import { changed, GENERAL, store } from "./store.js";
 
 /** Each entry is `sending`, or was not taken for a `reason`. */
 export function restoreOutbox() {
-  store.outbox = recall("outbox", []).map(entry => ({ ...entry, sending: false, reason: entry.reason ?? "The page was closed" }));
+  store.outbox = recall("outbox", []).map(entry => ({
+    ...entry,
+    sending: false,
+    reason: entry.reason ?? "The page was closed",
+  }));
 }
 
 /** `body`: what the control API takes at `path`. */
@@ -46,8 +50,11 @@ async function attempt(entry) {
 export function delivered(chat, message) {
   const entry = store.outbox.find(
     ({ chat: id, body }) =>
-      id === chat.id && body.edited_message_id === undefined && (body.user_id ?? null) === (message.from?.id ?? null) &&
-      (body.text ?? null) === (message.text ?? null) && (body.caption ?? null) === (message.caption ?? null),
+      id === chat.id &&
+      body.edited_message_id === undefined &&
+      (body.user_id ?? null) === (message.from?.id ?? null) &&
+      (body.text ?? null) === (message.text ?? null) &&
+      (body.caption ?? null) === (message.caption ?? null),
   );
   drop(entry);
 }

@@ -11,6 +11,8 @@ export const store = {
   chat: null,
   topic: null,
   connected: null,
+  /** Whether the list of chats was asked for: in a narrow window it is shown in place of the chat. */
+  list: false,
   /** Messages that the simulator has not taken yet: see outbox.js. */
   outbox: [],
 };
@@ -40,8 +42,22 @@ export function chatOf(id, about = {}) {
   if (!chat) {
     const type = id >= 0 ? "private" : id < -(10 ** 12) ? "supergroup" : "group";
     chat = {
-      id, type, messages: new Map(), topics: new Map(), reactions: new Map(), drafts: new Map(), busy: new Map(),
-      votes: new Map(), unseen: new Set(), members: [], botStatus: "member", last: null, action: null, unread: new Map(), loaded: false, waiting: null,
+      id,
+      type,
+      messages: new Map(),
+      topics: new Map(),
+      reactions: new Map(),
+      drafts: new Map(),
+      busy: new Map(),
+      votes: new Map(),
+      unseen: new Set(),
+      members: [],
+      botStatus: "member",
+      last: null,
+      action: null,
+      unread: new Map(),
+      loaded: false,
+      waiting: null,
     };
     store.chats.set(id, chat);
   }
@@ -73,7 +89,8 @@ export const GENERAL = 1;
 /** The topic of a message of a forum. A thread of replies uses the same field, and is no topic. */
 export const topicOf = message => (message.is_topic_message ? message.message_thread_id : GENERAL);
 
-export const topicName = (chat, topic) => (topic === GENERAL ? "General" : chat.topics.get(topic) ?? `Topic ${topic}`);
+export const topicName = (chat, topic) =>
+  topic === GENERAL ? "General" : (chat.topics.get(topic) ?? `Topic ${topic}`);
 
 export const isForum = chat => chat.topics.size > 0;
 

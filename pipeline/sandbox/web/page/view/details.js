@@ -11,17 +11,27 @@ import { failed } from "./notices.js";
 const dialog = byId("details");
 
 function show() {
-  const chat = currentChat(), group = chat.type === "group" || chat.type === "supergroup";
+  const chat = currentChat(),
+    group = chat.type === "group" || chat.type === "supergroup";
   const focused = dialog.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
   dialog.replaceChildren(
-    make("header", {}, make("h2", { id: "details-title", dir: "auto" }, chatName(chat)),
-      button("×", () => dialog.close(), { class: "plain", focus: "close", "aria-label": "Close" })),
+    make(
+      "header",
+      {},
+      make("h2", { id: "details-title", dir: "auto" }, chatName(chat)),
+      button("×", () => dialog.close(), { class: "plain", focus: "close", "aria-label": "Close" }),
+    ),
     make("p", { class: "faint" }, `${chat.type}, chat_id ${chat.id}`),
     ...(group ? [whoSeesWhat(chat)] : []),
     ...(chat.type === "supergroup" ? [newTopic(chat)] : []),
-    make("section", {}, make("h3", {}, "The bot"),
+    make(
+      "section",
+      {},
+      make("h3", {}, "The bot"),
       make("p", {}, `${nameOf(store.bot)}, @${store.bot.username}`),
-      make("div", { class: "row" }, group ? botInGroup(chat) : blocking(chat))));
+      make("div", { class: "row" }, group ? botInGroup(chat) : blocking(chat)),
+    ),
+  );
   if (focused) dialog.querySelector(`[data-focus="${focused}"]`)?.focus();
 }
 
@@ -31,17 +41,41 @@ function whoSeesWhat(chat) {
   const written = [...chat.messages.values()].filter(message => message.from?.id !== store.bot.id);
   const missed = written.filter(message => chat.unseen.has(message.message_id)).length;
   const mode = "commands, replies to it, mentions of it and service messages";
-  const bot = isBlocked(chat) ? "nothing" : isPrivate(chat) ? `${mode}: not ${missed} of the ${written.length} here` : "every message";
-  const heads = ["Who", "Is", "Sees"].map(head => make("th", { scope: "col" }, head));
-  return make("section", {}, make("h3", {}, "Who sees what"),
-    make("table", {}, make("thead", {}, make("tr", {}, heads)), make("tbody", {},
-      chat.members.map(({ user, status }) => row(nameOf(user), status, status === "left" || status === "kicked" ? "nothing" : "every message")),
-      row(nameOf(store.bot), chat.botStatus, bot))),
-    make("label", { class: "row" },
+  const bot = isBlocked(chat)
+    ? "nothing"
+    : isPrivate(chat)
+      ? `${mode}: not ${missed} of the ${written.length} here`
+      : "every message";
+  const heads = ["Who", "Status", "Sees"].map(head => make("th", { scope: "col" }, head));
+  return make(
+    "section",
+    {},
+    make("h3", {}, "Who sees what"),
+    make(
+      "table",
+      {},
+      make("thead", {}, make("tr", {}, heads)),
+      make(
+        "tbody",
+        {},
+        chat.members.map(({ user, status }) =>
+          row(nameOf(user), status, status === "left" || status === "kicked" ? "nothing" : "every message"),
+        ),
+        row(nameOf(store.bot), chat.botStatus, bot),
+      ),
+    ),
+    make(
+      "label",
+      { class: "row" },
       make("input", {
-        type: "checkbox", checked: store.privacy, "data-focus": "privacy",
+        type: "checkbox",
+        checked: store.privacy,
+        "data-focus": "privacy",
         onchange: event => act(() => post("privacy", { enabled: event.target.checked })),
-      }), "Privacy mode, in every group where the bot is no administrator"));
+      }),
+      "Privacy mode, in every group where the bot is no administrator",
+    ),
+  );
 }
 
 function newTopic(chat) {
@@ -53,17 +87,34 @@ function newTopic(chat) {
     dialog.close();
     go(chat.id, id);
   };
-  return make("section", {}, make("h3", {}, "Topics"),
+  return make(
+    "section",
+    {},
+    make("h3", {}, "Topics"),
     make("p", { dir: "auto" }, [...chat.topics.values()].join(", ") || "None yet."),
-    make("form", { class: "row", onsubmit: event => { event.preventDefault(); act(create); } },
-      input, make("button", { class: "light" }, "Create")));
+    make(
+      "form",
+      {
+        class: "row",
+        onsubmit: event => {
+          event.preventDefault();
+          act(create);
+        },
+      },
+      input,
+      make("button", { class: "light" }, "Create"),
+    ),
+  );
 }
 
 function botInGroup(chat) {
   const become = status => () => act(() => post("members", { chat_id: chat.id, chat_type: chat.type, status }));
   const choice = (label, status) => button(label, become(status), { class: "light", focus: `become-${status}` });
   if (isBlocked(chat)) return [choice("Let the bot in", "member")];
-  const promotion = chat.botStatus === "administrator" ? choice("Make it a plain member", "member") : choice("Make it an administrator", "administrator");
+  const promotion =
+    chat.botStatus === "administrator"
+      ? choice("Make it a plain member", "member")
+      : choice("Make it an administrator", "administrator");
   return [promotion, choice("Remove it", "left")];
 }
 
@@ -95,5 +146,7 @@ export function startDetails() {
     dialog.showModal();
     refresh().catch(failed);
   });
-  dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("click", event => {
+    if (event.target === dialog) dialog.close();
+  });
 }

@@ -13,7 +13,8 @@ import { failed, say } from "./notices.js";
 import { followEnd, focusMessage, showMessage } from "./timeline.js";
 
 export function messageActions(chat, message) {
-  const id = message.message_id, key = `message-${id}`;
+  const id = message.message_id,
+    key = `message-${id}`;
   const about = () => ({ chat_id: chat.id, message_id: id, user_id: authorIn(chat)?.id });
   const actions = {
     reply() {
@@ -28,15 +29,20 @@ export function messageActions(chat, message) {
     react: emoji => attempt(() => post("reactions", { ...about(), emoji })),
     delete: () => attempt(() => remove(`messages/${chat.id}/${id}`)),
     copy: text => copy(text),
-    vote: options => attempt(async () => {
-      const { user_id: person } = about();
-      await post("votes", { ...about(), option_ids: options });
-      chat.votes.set(`${id}:${person}`, options);
-    }),
+    vote: options =>
+      attempt(async () => {
+        const { user_id: person } = about();
+        await post("votes", { ...about(), option_ids: options });
+        chat.votes.set(`${id}:${person}`, options);
+      }),
     command: text => sendText(chat, text),
     showReplied: () => showMessage(message.reply_to_message.message_id),
-    press: (wanted, name) => attempt(() =>
-      press(chat, `${id}:${name}`, () => post("callbacks", { ...about(), data: wanted.callback_data, text: wanted.text }))),
+    press: (wanted, name) =>
+      attempt(() =>
+        press(chat, `${id}:${name}`, () =>
+          post("callbacks", { ...about(), data: wanted.callback_data, text: wanted.text }),
+        ),
+      ),
     ask(query) {
       setTyped(`@${store.bot.username} ${query}`);
       changed();
@@ -54,7 +60,9 @@ function menuOf(chat, message, actions) {
   const reacted = emoji => own.some(reaction => reaction.emoji === emoji);
   return {
     reactions: OFFERED.map(emoji => ({
-      label: emoji, pressed: reacted(emoji), choose: () => actions.react(reacted(emoji) ? [] : [emoji]),
+      label: emoji,
+      pressed: reacted(emoji),
+      choose: () => actions.react(reacted(emoji) ? [] : [emoji]),
     })),
     items: [
       { label: "Reply", choose: actions.reply, keepsFocus: true },
@@ -95,11 +103,15 @@ export function sendWith(chat, content) {
 /** The simulator makes the message that the key stands for. */
 export function pressOnKeyboard(chat, key) {
   followEnd();
-  return sendMessage(chat, isForum(chat) ? store.topic : null, { chat_id: chat.id, user_id: authorIn(chat)?.id, ...key }, "keyboard");
+  return sendMessage(
+    chat,
+    isForum(chat) ? store.topic : null,
+    { chat_id: chat.id, user_id: authorIn(chat)?.id, ...key },
+    "keyboard",
+  );
 }
 
 export const sendText = (chat, text, more = {}) => sendWith(chat, { text, ...more });
 
 export const stopDraft = (chat, draft) =>
   attempt(() => post("drafts/stop", { chat_id: chat.id, draft_id: draft.draft_id }));
-
