@@ -1,8 +1,8 @@
 """What a message with a file holds: https://core.telegram.org/bots/api#available-types, from PhotoSize to Sticker."""
 
-import mimetypes
 from dataclasses import dataclass
 from io import BytesIO
+from mimetypes import MimeTypes
 from typing import Any
 
 import imagesize
@@ -38,6 +38,18 @@ _OF_RESULTS: dict[str, tuple[FileKind, str]] = {
     "sticker": ("sticker", "sticker"),
 }
 """By the type of an InlineQueryResult: the kind of its file, and how the names of its fields begin."""
+
+# Python's own list, and not the machine's, which differs from one to another; with what Python 3.11 doesn't know.
+_TYPES = MimeTypes()
+for _suffix, _type in {
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".md": "text/markdown",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".webp": "image/webp",
+}.items():
+    _TYPES.add_type(_type, _suffix)
 
 _LONGEST = 24 * 3600
 _WIDEST = 10_000
@@ -171,7 +183,7 @@ def _described(files: Files, stored: StoredFile) -> Json:
 
 
 def _attributes(kind: FileKind, name: str, item: Parameters) -> Json:
-    guessed = mimetypes.guess_type(name)[0] or ""
+    guessed = _TYPES.guess_type(name)[0] or ""
     lasting = {"duration": _number(item, "duration", _LONGEST)}
     sized = {"width": _number(item, "width", _WIDEST), "height": _number(item, "height", _WIDEST)}
     named = {"file_name": name} if name else {}

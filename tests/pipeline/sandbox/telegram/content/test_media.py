@@ -55,6 +55,8 @@ def fields(kind: FileKind, name: str, **item: Any) -> Json:
         ),
         ("voice", "a.bin", {"duration": 3}, {"duration": 3, "mime_type": "audio/ogg"}),
         ("voice", "a.mp3", {}, {"duration": 0, "mime_type": "audio/mpeg"}),
+        ("voice", "a.m4a", {}, {"duration": 0, "mime_type": "audio/mp4"}),
+        ("audio", "a.ogg", {}, {"duration": 0, "file_name": "a.ogg", "mime_type": "audio/ogg"}),
         ("video_note", "a.mp4", {"length": 240}, {"length": 240, "duration": 0}),
         (
             "sticker",

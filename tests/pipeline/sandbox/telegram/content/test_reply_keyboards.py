@@ -51,6 +51,13 @@ def test_a_selective_keyboard_is_for_who_is_mentioned_or_answered() -> None:
         assert keyboards.current(chat, BOB) is None
 
 
+def test_in_a_private_chat_every_keyboard_is_for_the_user() -> None:
+    """ReplyKeyboardMarkup: selective is about users of a group."""
+    keyboards, chat = ReplyKeyboards(), ChatState(1, "private")
+    _sent(keyboards, chat, KEYS | {"selective": True})
+    assert keyboards.current(chat, ADA) is not None
+
+
 def test_the_bot_does_not_get_back_what_people_see() -> None:
     """Message: reply_markup is the inline keyboard attached to the message."""
     keyboards, chat = ReplyKeyboards(), ChatState(1, "private")

@@ -23,7 +23,7 @@ def _edit(telegram: Telegram, message: Json, method: str = "editMessageText", **
 
 def _photo(telegram: Telegram, **more: object) -> Json:
     """A photo of the bot's, written into the chat as it would be kept."""
-    telegram.receive(UserMessage(photo=True, user_id=telegram.bot_id, first_name="Sandbox", is_bot=True, **more))  # type: ignore[arg-type]
+    telegram.receive(UserMessage(photo=True, user_id=telegram.bot_id, first_name="Sandbox", is_bot=True, **more))
     return telegram.transcript(1)[-1]
 
 
@@ -86,6 +86,14 @@ def test_a_wrong_edit_is_refused_in_the_servers_words(telegram: Telegram, parame
     send(telegram)
     send(telegram, reply_markup={"keyboard": [["Yes"]]})
     assert refused(lambda: telegram.call("editMessageText", parameters))[:2] == (400, f"Bad Request: {said}")
+
+
+def test_a_forwarded_message_is_not_edited(telegram: Telegram) -> None:
+    """No rule of the Bot API's pages: the server's words."""
+    says(telegram)
+    forwarded = _photo(telegram, extra={"forward_origin": {"type": "user", "date": 1, "sender_user": telegram.me()}})
+    outcome = refused(lambda: _edit(telegram, forwarded, "editMessageCaption", caption="x"))
+    assert outcome[:2] == (400, "Bad Request: message can't be edited")
 
 
 def test_a_blocked_bot_edits_nothing(telegram: Telegram) -> None:

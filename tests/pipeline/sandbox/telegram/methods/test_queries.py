@@ -64,7 +64,7 @@ def test_a_query_that_is_too_old_or_unknown_has_no_answer(clock: Clock) -> None:
     telegram = Telegram(clock=clock, now=clock)
     callback, inline = _pressed(telegram), _typed(telegram)
     for query_id in ("1", "", "x", None):
-        given = {"callback_query_id": query_id, "inline_query_id": query_id, "results": []}
+        given: Json = {"callback_query_id": query_id, "inline_query_id": query_id, "results": []}
         assert refused(lambda: telegram.call("answerCallbackQuery", given))[:2] == TOO_OLD  # noqa: B023
         assert refused(lambda: telegram.call("answerInlineQuery", given))[:2] == TOO_OLD  # noqa: B023
     given = {"callback_query_id": callback, "inline_query_id": inline, "results": []}

@@ -1,5 +1,6 @@
 """Messages that are sent again."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_service_and_protected_messages_are_not_forwarded(telegram: Telegram) ->
     service = telegram.receive(UserMessage(new_chat_members=[telegram.me()])).message_id
     protected = telegram.receive(UserMessage(text="secret", extra={"has_protected_content": True})).message_id
     for message_id in (service, protected):
-        refusal = refused(lambda number=message_id: forward(telegram, number))
+        refusal = refused(partial(forward, telegram, message_id))
         assert refusal[:2] == (400, "Bad Request: the message can't be forwarded")
     assert refused(lambda: copy(telegram, service))[:2] == (400, "Bad Request: the message can't be copied")
     copy(telegram, protected)
@@ -90,7 +91,7 @@ def test_the_message_must_exist(telegram: Telegram, method: str, what: str) -> N
     }
     for (chat_id, message_id), reason in refusals.items():
         given = {"chat_id": 2, "from_chat_id": chat_id, "message_id": message_id}
-        refusal = refused(lambda parameters=given: telegram.call(method, parameters))
+        refusal = refused(partial(telegram.call, method, given))
         assert refusal[:2] == (400, f"Bad Request: {reason}")
 
 
@@ -180,5 +181,5 @@ def test_several_messages_are_named_in_order(telegram: Telegram, message_ids: An
     says(telegram)
     given = {"chat_id": 2, "from_chat_id": 1, "message_ids": message_ids}
     for method in ("forwardMessages", "copyMessages"):
-        refusal = refused(lambda name=method: telegram.call(name, given))
+        refusal = refused(partial(telegram.call, method, given))
         assert refusal[:2] == (400, f"Bad Request: {reason}")

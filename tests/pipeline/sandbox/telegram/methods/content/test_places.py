@@ -1,5 +1,6 @@
 """Places, contacts and dice."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def test_a_location_may_be_live(telegram: Telegram) -> None:
     live = sent(telegram, "sendLocation", **VIENNA, live_period=60, heading=90, horizontal_accuracy=2000)["location"]
     assert (live["live_period"], live["heading"], live["horizontal_accuracy"]) == (60, 90, 1500.0)
     for wrong in (59, 86_401):
-        refusal = refused(lambda period=wrong: sent(telegram, "sendLocation", **VIENNA, live_period=period))
+        refusal = refused(partial(sent, telegram, "sendLocation", **VIENNA, live_period=wrong))
         assert refusal[:2] == (400, "Bad Request: wrong live location period specified")
     sent(telegram, "sendLocation", **VIENNA, live_period=0x7FFFFFFF)
 
@@ -67,7 +68,7 @@ def test_a_contact_has_a_number_and_a_name(telegram: Telegram) -> None:
     assert sent(telegram, "sendContact", **contact)["contact"] == contact
     for name in ("phone_number", "first_name"):
         without = contact | {name: ""}
-        refusal = refused(lambda given=without: sent(telegram, "sendContact", **given))
+        refusal = refused(partial(sent, telegram, "sendContact", **without))
         assert refusal[:2] == (400, f'Bad Request: parameter "{name}" is required')
 
 

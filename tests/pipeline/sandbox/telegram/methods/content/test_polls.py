@@ -1,5 +1,6 @@
 """Polls as the bot sends and stops them."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_only_the_bots_own_polls_can_be_stopped(telegram: Telegram) -> None:
         others: "poll can't be stopped",
     }
     for message_id, reason in refusals.items():
-        refusal = refused(lambda number=message_id: stop(telegram, number))
+        refusal = refused(partial(stop, telegram, message_id))
         assert refusal[:2] == (400, f"Bad Request: {reason}")
 
 
