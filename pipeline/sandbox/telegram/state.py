@@ -54,14 +54,8 @@ class TelegramState:
         """The draft of a chat or topic is shown no more: a message took its place, or its reader wants no more."""
         draft = chat.drafts.by_thread.pop(thread_id, None)
         if draft is not None:
-            shown = {
-                "draft_id": draft.draft_id,
-                "text": None,
-                "entities": [],
-                "thread_id": thread_id,
-                "can_stop": False,
-            }
-            self.activity.notify("draft", chat.id, **shown)
+            ended = draft.as_json(thread_id) | {"text": None, "entities": [], "can_stop": False}
+            self.activity.notify("draft", chat.id, **ended)
 
     def date(self) -> int:
         """The present as the Bot API writes it."""

@@ -113,7 +113,7 @@ def test_a_guest_message_is_a_message_and_a_stopped_draft_has_its_chat() -> None
     assert (guest["kind"], guest["text"], guest["message_id"]) == ("guest_message", "hi", 5)
     body = {"chat": {"id": 8, "type": "private"}, "draft_id": 7}
     stopped = bronze(parsed(raw_update(kind="stopped_message_generation", body=body)))
-    assert (stopped["chat_id"], stopped["message_id"], stopped["disposition"]) == (8, None, "not_a_message")
+    assert (stopped["kind"], stopped["chat_id"], stopped["message_id"]) == ("stopped_message_generation", 8, None)
 
 
 def test_an_update_without_content_is_a_row_too() -> None:

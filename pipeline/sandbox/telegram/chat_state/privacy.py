@@ -42,8 +42,8 @@ def reaches_bot(message: Json, bot: Json, *, last_bot_id: int | None) -> bool:
         return True
     if _user(message, "from").get("is_bot"):
         return False
-    words = message.get("text", message.get("caption", ""))
-    marks = message.get("entities", message.get("caption_entities", []))
+    words = str(message.get("text") or message.get("caption") or "")
+    marks = message.get("entities") or message.get("caption_entities") or []
     return any(_names(entity, words, bot, last_bot_id) for entity in marks)
 
 
