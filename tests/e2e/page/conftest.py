@@ -24,7 +24,8 @@ _QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it runs, no other test of this process can start an event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, with Playwright to drive it; a test is skipped where one of them is not installed."""
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")

@@ -130,6 +130,14 @@ def test_topics_are_apart(chat: Chat) -> None:
     assert chat.page.get_by_role("article").count() == 1
 
 
+def test_the_colours_that_a_person_chose_are_kept(chat: Chat) -> None:
+    chat.open()
+    for name in ("Colours: system", "Colours: light", "Colours: dark", "Colours: system", "Colours: light"):
+        chat.page.get_by_role("button", name=name).click()
+    chat.page.reload()
+    assert chat.page.locator("html").get_attribute("data-theme") == "dark"
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_colours_of_the_system(chat: Chat, scheme: str) -> None:

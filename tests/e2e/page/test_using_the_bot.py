@@ -202,6 +202,26 @@ def test_people_take_turns_in_a_group(chat: Chat) -> None:
     assert chat.update("message")["from"]["first_name"] == "Grace"
 
 
+def test_whoever_presses_a_button_in_a_group_is_in_it(chat: Chat) -> None:
+    chat.says("Hello", **_GROUP)
+    menu = {"inline_keyboard": [[_button("Go", callback_data="go")]]}
+    chat.bot("Menu", _GROUP["chat_id"], reply_markup=menu)
+    chat.open(f"/chats/{_GROUP['chat_id']}")
+    chat.page.get_by_role("combobox", name="Write as").select_option("Grace")
+    chat.message("Menu").get_by_role("button", name="Go").click()
+    assert chat.update("callback_query")["from"]["first_name"] == "Grace"
+    chat.message("Grace joined the group").wait_for()
+
+
+def test_what_the_bot_is_doing_is_shown(chat: Chat) -> None:
+    chat.says()
+    chat.open()
+    chat.telegram.call("sendChatAction", {"chat_id": 1, "action": "upload_photo"})
+    chat.page.locator("#state").get_by_text("sending a photo").wait_for()
+    chat.bot("Here it is")
+    chat.page.locator("#state").get_by_text("private chat with the bot").wait_for()
+
+
 def test_a_person_blocks_the_bot(chat: Chat) -> None:
     chat.says()
     chat.open()

@@ -31,6 +31,7 @@ def test_a_message_that_could_not_be_sent_is_kept_and_can_be_sent_again(chat: Ch
     failed.get_by_text("Not sent.").wait_for()
     chat.page.get_by_text("The simulator does not answer").wait_for()
     chat.server.start()
+    chat.page.get_by_text("The simulator does not answer").wait_for(state="hidden", timeout=20000)
     chat.page.reload()
     failed.get_by_role("button", name="Send again").click()
     assert chat.update("message")["text"] == "Do not lose me"

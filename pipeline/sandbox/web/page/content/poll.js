@@ -7,7 +7,7 @@ import { marked } from "./markup.js";
 export function pollOf(poll, mine, name, vote) {
   const voted = mine.length > 0;
   const several = poll.allows_multiple_answers;
-  const fixed = poll.is_closed || (voted && poll.type === "quiz");
+  const fixed = poll.is_closed || (voted && poll.allows_revoting === false);
   const chosen = new Set(mine);
   const options = poll.options.map((option, at) => {
     const share = poll.total_voter_count ? Math.round((100 * option.voter_count) / poll.total_voter_count) : 0;

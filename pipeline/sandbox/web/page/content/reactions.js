@@ -5,7 +5,11 @@ import { button, make } from "../dom.js";
 export const OFFERED = ["👍", "👎", "❤", "🔥", "🎉", "😁", "🤔", "👀", "🙏", "💯"];
 
 const keyOf = reaction => reaction.emoji ?? reaction.custom_emoji_id ?? reaction.type;
-const faceOf = reaction => reaction.emoji ?? (reaction.type === "paid" ? "⭐" : "custom emoji");
+/** Without this selector some signs, such as the heart, are shown as letters are. */
+export const asPicture = emoji => (emoji.length === 1 ? `${emoji}\ufe0f` : emoji);
+
+const faceOf = reaction =>
+  (reaction.emoji && asPicture(reaction.emoji)) ?? (reaction.type === "paid" ? "⭐" : "custom emoji");
 
 /** `given`: a map of users' ids and the bot's to lists of ReactionType; `react(emoji)` sets the person's own. */
 export function reactionsOf(given, person, bot, react) {

@@ -42,6 +42,10 @@ export async function loadChats() {
     chat.commands = about.commands;
     chat.topics = new Map(about.topics.map(topic => [topic.message_thread_id, topic.name]));
   }
+  // A simulator that was started anew knows nothing of the chats before.
+  const ids = new Set(known.chats.map(chat => chat.id));
+  for (const chat of store.chats.values())
+    if (!ids.has(chat.id)) Object.assign(chat, { last: null, topics: new Map() });
   changed();
 }
 
@@ -55,6 +59,8 @@ export async function loadMessages(chat) {
     chat.reactions = new Map();
     for (const reaction of known.reactions) TAKEN.reaction(chat, reaction);
     chat.votes = new Map(known.votes.map(vote => [`${vote.message_id}:${vote.user_id}`, vote.option_ids]));
+    for (const { timer } of chat.drafts.values()) clearTimeout(timer);
+    chat.drafts.clear();
     for (const draft of known.drafts) TAKEN.draft(chat, draft);
     chat.unseen = new Set(known.unseen);
     chat.members = known.members;

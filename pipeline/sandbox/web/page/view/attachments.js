@@ -34,7 +34,7 @@ export function showAttachments() {
               setFiles(filesNow().filter(each => each !== file));
               byId("text").focus();
             },
-            { class: "plain", "aria-label": `Leave out ${file.name}` },
+            { class: "plain close", "aria-label": `Leave out ${file.name}` },
           ),
         ),
     })),

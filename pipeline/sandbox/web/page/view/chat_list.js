@@ -18,6 +18,8 @@ import { byId, make, showItems } from "../dom.js";
 
 const KINDS = { private: "private chat with the bot", group: "group", supergroup: "supergroup", channel: "channel" };
 
+const OFFLINE = "The simulator does not answer. What you send is kept here; the page tries again by itself.";
+
 export function showChats() {
   showItems(
     byId("chats"),
@@ -63,13 +65,8 @@ const count = unread =>
 export function showHead() {
   const chat = currentChat(),
     offline = byId("offline");
-  const lost = store.connected === false;
-  if (offline.hidden === lost) {
-    offline.hidden = !lost;
-    offline.textContent = lost
-      ? "The simulator does not answer. What you send is kept here; the page tries again by itself."
-      : "";
-  }
+  const state = store.connected === false ? OFFLINE : "";
+  if (offline.textContent !== state) offline.textContent = state;
   if (!chat) return;
   const name = chatName(chat),
     acting = chat.action && chat.action.until > Date.now();

@@ -19,7 +19,7 @@ function show() {
       "header",
       {},
       make("h2", { id: "details-title", dir: "auto" }, chatName(chat)),
-      button("×", () => dialog.close(), { class: "plain", focus: "close", "aria-label": "Close" }),
+      button("×", () => dialog.close(), { class: "plain close", focus: "close", "aria-label": "Close" }),
     ),
     make("p", { class: "faint" }, `${chat.type}, chat_id ${chat.id}`),
     ...(group ? [whoSeesWhat(chat)] : []),

@@ -6,7 +6,7 @@ import { fromAuthor } from "../data/people.js";
 import { post, remove } from "../data/server.js";
 import { authorIn, changed, GENERAL, isForum, isMine, store } from "../data/store.js";
 import { setContext, setTyped } from "../data/typed.js";
-import { OFFERED } from "../content/reactions.js";
+import { asPicture, OFFERED } from "../content/reactions.js";
 import { byId } from "../dom.js";
 import { openMenu } from "./menu.js";
 import { failed, say } from "./notices.js";
@@ -16,6 +16,11 @@ export function messageActions(chat, message) {
   const id = message.message_id,
     key = `message-${id}`;
   const about = () => ({ chat_id: chat.id, message_id: id, user_id: authorIn(chat)?.id });
+  /** Ask for an action of a person who is in the chat. */
+  const act = async (path, more) => {
+    await join(chat, authorIn(chat));
+    return post(path, { ...about(), ...more });
+  };
   const actions = {
     reply() {
       setContext({ kind: "reply", message });
@@ -26,22 +31,20 @@ export function messageActions(chat, message) {
       setContext({ kind: "edit", message });
       byId("text").focus();
     },
-    react: emoji => attempt(() => post("reactions", { ...about(), emoji })),
+    react: emoji => attempt(() => act("reactions", { emoji })),
     delete: () => attempt(() => remove(`messages/${chat.id}/${id}`)),
     copy: text => copy(text),
     vote: options =>
       attempt(async () => {
         const { user_id: person } = about();
-        await post("votes", { ...about(), option_ids: options });
+        await act("votes", { option_ids: options });
         chat.votes.set(`${id}:${person}`, options);
       }),
     command: text => sendText(chat, text),
     showReplied: () => showMessage(message.reply_to_message.message_id),
     press: (wanted, name) =>
       attempt(() =>
-        press(chat, `${id}:${name}`, () =>
-          post("callbacks", { ...about(), data: wanted.callback_data, text: wanted.text }),
-        ),
+        press(chat, `${id}:${name}`, () => act("callbacks", { data: wanted.callback_data, text: wanted.text })),
       ),
     ask(query) {
       setTyped(`@${store.bot.username} ${query}`);
@@ -60,7 +63,7 @@ function menuOf(chat, message, actions) {
   const reacted = emoji => own.some(reaction => reaction.emoji === emoji);
   return {
     reactions: OFFERED.map(emoji => ({
-      label: emoji,
+      label: asPicture(emoji),
       pressed: reacted(emoji),
       choose: () => actions.react(reacted(emoji) ? [] : [emoji]),
     })),
@@ -71,6 +74,18 @@ function menuOf(chat, message, actions) {
       { label: "Delete", detail: message.from?.is_bot ? null : "the bot is not told", choose: actions.delete },
     ].filter(Boolean),
   };
+}
+
+/** Whoever did not write in a group yet joins it first, as in Telegram; that also tells the person's name. */
+export async function join(chat, person) {
+  if (!person || (chat.type !== "group" && chat.type !== "supergroup")) return;
+  const isHere = chat.members.some(
+    ({ user, status }) => user.id === person.id && status !== "left" && status !== "kicked",
+  );
+  if (isHere || [...chat.messages.values()].some(message => message.from?.id === person.id)) return;
+  const { id: user_id, first_name, username } = person;
+  await post("members", { chat_id: chat.id, chat_type: chat.type, user_id, first_name, username });
+  chat.members.push({ user: person, status: "member" });
 }
 
 async function attempt(action) {
@@ -101,8 +116,13 @@ export function sendWith(chat, content) {
 }
 
 /** The simulator makes the message that the key stands for. */
-export function pressOnKeyboard(chat, key) {
+export async function pressOnKeyboard(chat, key) {
   followEnd();
+  try {
+    await join(chat, authorIn(chat));
+  } catch (error) {
+    return failed(error);
+  }
   return sendMessage(
     chat,
     isForum(chat) ? store.topic : null,

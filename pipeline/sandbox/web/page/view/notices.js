@@ -20,7 +20,7 @@ export function say(text, url = null) {
     make("p", { dir: "auto" }, text, href && make("a", { href, target: "_blank", rel: "noopener noreferrer" }, href)),
     make(
       "button",
-      { type: "button", class: "plain", "aria-label": "Close this notice", onclick: () => notice.remove() },
+      { type: "button", class: "plain close", "aria-label": "Close this notice", onclick: () => notice.remove() },
       "×",
     ),
   );
