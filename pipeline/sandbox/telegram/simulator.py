@@ -18,7 +18,7 @@ from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
 from pipeline.sandbox.telegram.delivery.webhook import Delivery, Webhook, WebhookSettings
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.flood import FloodControl, Limits
-from pipeline.sandbox.telegram.methods.table import Answer, find_method
+from pipeline.sandbox.telegram.methods.table import MethodAnswer, find_method
 from pipeline.sandbox.telegram.people import membership, messages, migration
 from pipeline.sandbox.telegram.people.messages import Delivered, UserMessage
 from pipeline.sandbox.telegram.people.table import ACTIONS, PersonAction
@@ -90,12 +90,12 @@ class Telegram:
         """
         return self.answer(method, parameters).result
 
-    def answer(self, method: str, parameters: Parameters) -> Answer:
+    def answer(self, method: str, parameters: Parameters) -> MethodAnswer:
         """Like `call`, with what the Bot API says about the result."""
         carry_out = find_method(method)
         with self._changing() as state:
             answer = carry_out(state, parameters)
-        return answer if isinstance(answer, Answer) else Answer(answer)
+        return answer if isinstance(answer, MethodAnswer) else MethodAnswer(answer)
 
     def start_poll(self, parameters: Parameters) -> tuple[LongPoll, float]:
         """Begin getUpdates: the poll, already answered when there are updates, and the seconds it may wait.

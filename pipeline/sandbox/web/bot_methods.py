@@ -11,7 +11,7 @@ from starlette.routing import Route
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.server import EscapedJson, close_connection, disconnected, reset_connection
 from pipeline.sandbox.telegram.errors import MethodError
-from pipeline.sandbox.telegram.methods.table import Answer
+from pipeline.sandbox.telegram.methods.table import MethodAnswer
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.call_log import CallLog
 from pipeline.sandbox.web.faults import CARRIED_OUT, DELAYED, Faults, ScriptedFault
@@ -51,7 +51,7 @@ class BotMethods:
         body = {"ok": True, "result": answer.result}
         return EscapedJson(body if answer.description is None else body | {"description": answer.description})
 
-    async def _carry_out(self, request: Request, method: str, parameters: Mapping[str, Any]) -> Answer:
+    async def _carry_out(self, request: Request, method: str, parameters: Mapping[str, Any]) -> MethodAnswer:
         if method.lower() != "getupdates":
             return self._telegram.answer(method, parameters)
         poll, seconds = self._telegram.start_poll(parameters)
@@ -64,7 +64,7 @@ class BotMethods:
             finally:
                 gone.cancel()
                 self._telegram.finish_poll(poll)
-        return Answer(poll.future.result())
+        return MethodAnswer(poll.future.result())
 
     async def _fail(self, request: Request, method: str, fault: ScriptedFault) -> Response:
         """Fail a call that is not carried out."""

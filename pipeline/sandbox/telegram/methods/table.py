@@ -14,7 +14,7 @@ Method = Callable[[TelegramState, Parameters], Any]
 
 
 @dataclass(frozen=True)
-class Answer:
+class MethodAnswer:
     """A method's result with a description. Most methods return their result alone."""
 
     result: Any

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.delivery.webhook import WebhookSettings
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
-from pipeline.sandbox.telegram.methods.table import Answer, bot_api_method
+from pipeline.sandbox.telegram.methods.table import MethodAnswer, bot_api_method
 from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
 from pipeline.sandbox.telegram.state import TelegramState
 
@@ -18,7 +18,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]*")
 
 
 @bot_api_method
-def set_webhook(state: TelegramState, parameters: Parameters) -> Answer:
+def set_webhook(state: TelegramState, parameters: Parameters) -> MethodAnswer:
     """The address is https on port 443, 80, 88 or 8443; on loopback it may also be http, on any port.
 
     It ends the poll that waits with 409. An empty `url` deletes the webhook.
@@ -36,7 +36,7 @@ def set_webhook(state: TelegramState, parameters: Parameters) -> Answer:
     drop = boolean(parameters, "drop_pending_updates")
     if settings == state.webhook.settings and not settings.certificate and not drop:
         _allow(state, parameters)
-        return Answer(True, "Webhook is already set")
+        return MethodAnswer(True, "Webhook is already set")
     state.polling.end(MethodError(409, "Conflict: terminated by setWebhook request"))
     # Like the server: the old webhook is gone even where the new one is refused.
     state.webhook.delete()
@@ -45,17 +45,17 @@ def set_webhook(state: TelegramState, parameters: Parameters) -> Answer:
     _check(settings)
     _allow(state, parameters)
     state.webhook.set(settings)
-    return Answer(True, "Webhook was set")
+    return MethodAnswer(True, "Webhook was set")
 
 
 @bot_api_method
-def delete_webhook(state: TelegramState, parameters: Parameters) -> Answer:
+def delete_webhook(state: TelegramState, parameters: Parameters) -> MethodAnswer:
     """Updates that wait stay for getUpdates, unless `drop_pending_updates` is given."""
     was_set = state.webhook.settings is not None
     state.webhook.delete()
     if boolean(parameters, "drop_pending_updates"):
         state.updates.clear()
-    return Answer(True, "Webhook was deleted" if was_set else "Webhook is already deleted")
+    return MethodAnswer(True, "Webhook was deleted" if was_set else "Webhook is already deleted")
 
 
 @bot_api_method
