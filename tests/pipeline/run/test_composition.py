@@ -249,9 +249,9 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
         given = parts.built[part][1]
         assert {name: given[name] for name in names} == {name: getattr(changed, name) for name in names}
     root = changed.places.root
-    *to_spark, stop, umask = parts.built["spark"][0]
+    *to_spark, stop, umask, landing = parts.built["spark"][0]
     assert to_spark == ["local[3]", root / "logs", root / "scratch"]
-    assert umask == 0o077
+    assert (umask, landing) == (0o077, changed.places.landing)
     assert stop is parts.built["intake thread"][0][1], "Spark's start ends with the run"
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
