@@ -158,7 +158,6 @@ class StackSettings(BaseModel):
         "",
         "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy. "
         "Empty: no such line.",
-        max_length=200,
     )
     smoke_chat: Chat = _setting(
         "", "Id of the chat to which the answer to the smoke test's message is sent. Empty: it is not sent."

@@ -38,6 +38,7 @@ TELEGRAM_ADDS, MODEL_ADDS = r"/bot(\d+:[^/]*)?", "/chat/completions"
 """What the clients add to their addresses, as patterns: it must not be a part of them."""
 
 _PREFIX = "PIPELINE_"
+_LONGEST_LINE = 200
 _ALIKE = 0.8
 """How alike two names must be, from 0 to 1, for one to be taken for the other misspelt."""
 
@@ -53,10 +54,10 @@ def _table(value: str) -> str:
 
 
 def check_line(value: str) -> str:
-    """The text without blanks around it. Raises ValueError where it is more than one line of readable characters."""
+    """The text without blanks around it. Raises ValueError where it is more than one short line."""
     line = value.strip()
-    if printable(line) != line:
-        raise ValueError("give one line, without control characters")
+    if printable(line) != line or len(line) > _LONGEST_LINE:
+        raise ValueError(f"give one line of at most {_LONGEST_LINE} characters, without control characters")
     return line
 
 
@@ -181,7 +182,6 @@ class RunSettings(StorageSettings):
     privacy_contact: OneLine = _setting(
         "",
         "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy.  [nobody]",
-        max_length=200,
     )
     spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster provides the session.")
 
