@@ -28,15 +28,15 @@ class FakeMenus(BotApi):
         self.fails: dict[tuple[str, str], Exception] = {}
 
     def commands(self, language: str) -> dict[str, str]:
-        self._call("get", language)
+        self._note("get", language)
         return self.menus.get(language, {})
 
     def set_commands(self, language: str, commands: object) -> None:
-        self._call("set", language)
+        self._note("set", language)
         assert isinstance(commands, dict)
         self.menus[language] = commands
 
-    def _call(self, what: str, language: str) -> None:
+    def _note(self, what: str, language: str) -> None:
         self.calls.append((what, language))
         if (what, language) in self.fails:
             raise self.fails[what, language]
