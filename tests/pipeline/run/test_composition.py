@@ -234,7 +234,7 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     changed = settings.model_copy(
         update={
             "send_rate": 1.5, "model_attempts": 4, "answer_format": "html", "on_unknown": "resend", "poll_seconds": 6.0,
-            "conflict_patience": 8.0, "allowed_chats": frozenset({9}), "max_open": 11,
+            "conflict_patience": 8.0, "allowed_chats": frozenset({9}), "allowed_users": frozenset({99}), "max_open": 11,
             "distribute_above": 12, "spark_master": "local[3]",
         }
     )  # fmt: skip
@@ -242,8 +242,8 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     expected = {
         "lanes": ["send_rate", "model_attempts", "answer_format", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
-        "processor": ["allowed_chats", "max_open", "distribute_above"],
-        "leftover": ["allowed_chats"],
+        "processor": ["allowed_chats", "allowed_users", "max_open", "distribute_above"],
+        "leftover": ["allowed_chats", "allowed_users"],
     }
     for part, names in expected.items():
         given = parts.built[part][1]
@@ -513,6 +513,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "poll_seconds": Intake,
     "conflict_patience": Intake,
     "allowed_chats": BatchProcessor,
+    "allowed_users": BatchProcessor,
     "max_open": BatchProcessor,
     "distribute_above": BatchProcessor,
     "landing": Storage,
