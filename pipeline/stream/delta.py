@@ -163,7 +163,7 @@ class DeltaTable:
             if not self._named and isinstance(error, Py4JJavaError):
                 raise
             names = ", ".join(column.name for column in missing)
-            fix = "run `make up`, which adds them" if self._named else "give another table"
+            fix = "run make up, which adds them" if self._named else "give another table"
             raise TableError(f"table {self.place} lacks the columns {names}: {fix}") from None
 
     def _set_properties(self, properties: Mapping[str, str]) -> None:

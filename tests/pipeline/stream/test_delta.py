@@ -212,9 +212,7 @@ def test_columns_that_may_not_be_added_to_a_table_of_a_catalog_are_named_with_th
     spark.refuses_alter = refusal
     with pytest.raises(TableError) as refused:
         _table(spark, NAME).ensure()
-    assert str(refused.value) == (
-        f"table {NAME} lacks the columns ingested_at, batch_id: run `make up`, which adds them"
-    )
+    assert str(refused.value) == (f"table {NAME} lacks the columns ingested_at, batch_id: run make up, which adds them")
 
 
 def test_a_local_table_that_can_not_be_altered_is_no_matter_of_the_deployment() -> None:
