@@ -128,8 +128,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Emails = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_emails)]
 """Email addresses, separated by commas or white space."""
 
-Chats = Annotated[tuple[int, ...], BeforeValidator(_split)]
-"""Ids of chats, separated by commas or white space."""
+Ids = Annotated[tuple[int, ...], BeforeValidator(_split)]
+"""Ids of chats or users, separated by commas or white space."""
 
 FromText = BeforeValidator(_number)
 """For choices between numbers: a number may be given as text, as a stack's configuration holds it."""

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from infra.setting_kinds import (
     Chat,
-    Chats,
     Emails,
     Environment,
     Folder,
     FromText,
     Host,
+    Ids,
     Line,
     ModelUrl,
     Names,
@@ -147,7 +147,12 @@ class StackSettings(BaseModel):
     )
 
     telegram_api_url: TelegramUrl = _setting("https://api.telegram.org", "Address of the Bot API server.")
-    allowed_chats: Chats = _setting((), "Ids of the chats to answer in, separated by commas. Empty: all chats.")
+    allowed_chats: Ids = _setting((), "Ids of the chats to answer in, separated by commas. Empty: all chats.")
+    allowed_users: Ids = _setting(
+        (),
+        "Ids of the users to answer, separated by commas; for what is written in the name of a chat or channel, its "
+        "id. Empty: all users.",
+    )
     on_unknown: Literal["hold", "resend"] = _setting(
         "hold", "When nobody can know whether a reply was sent. hold: do not send it again. resend: send it again."
     )

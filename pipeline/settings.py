@@ -173,6 +173,11 @@ class RunSettings(StorageSettings):
     allowed_chats: Annotated[frozenset[int], NoDecode] = _setting(
         frozenset(), "Ids of the chats to answer in, separated by commas.  [all]"
     )
+    allowed_users: Annotated[frozenset[int], NoDecode] = _setting(
+        frozenset(),
+        "Ids of the users to answer, separated by commas; for what is written in the name of a chat or channel, its "
+        "id.  [all]",
+    )
     on_unknown: Literal["hold", "resend"] = _setting(
         "hold", "When nobody can know whether a reply was sent. hold: do not send it again. resend: send it again."
     )
@@ -185,7 +190,7 @@ class RunSettings(StorageSettings):
     )
     spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster provides the session.")
 
-    @field_validator("allowed_chats", mode="before")
+    @field_validator("allowed_chats", "allowed_users", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return [piece for piece in re.split(r"[,\s]+", value) if piece] if isinstance(value, str) else value

@@ -173,6 +173,11 @@ SILVER = Table(
         Column("processed_at", "timestamp", "When this row was written."),
         Column("batch_id", "bigint", "The latest micro-batch when this row was written; -1 if there was none."),
         Column("origin", "string", _ORIGIN),
+        Column(
+            "author_id",
+            "bigint",
+            "The user who asked, or the chat in whose name the question was sent; null in rows of earlier releases.",
+        ),
     ),
 )
 

@@ -458,7 +458,7 @@ def test_each_function_and_name_of_a_recipe_is_in_the_code() -> None:
     recipes = CONTRIBUTING.read_text().partition("## Recipes")[2].partition("## Documentation")[0]
     code = "\n".join(path.read_text() for root in (*CODE_TREES, "tests") for path in (ROOT / root).rglob("*.py"))
     names = set(re.findall(r"`(_?[A-Za-z]\w*)[`(]", recipes))
-    invented = {"guest_message", "author_id", "retry_pause", "PIPELINE_RETRY_PAUSE", "webhook", "budget"}
+    invented = {"guest_message", "retry_pause", "PIPELINE_RETRY_PAUSE", "webhook", "budget"}
     assert [name for name in sorted(names - invented) if not re.search(rf"\b{name}\b", code)] == []
 
 

@@ -3,6 +3,7 @@ SELECT
   channel_id,
   message_id,
   update_id,
+  author_id,
   answer_status,
   delivery_status,
   error

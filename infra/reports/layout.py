@@ -133,6 +133,7 @@ def _rows(prices: Prices) -> list[tuple[int, list[Json]]]:
                         Field("channel_id", "Chat"),
                         Field("message_id", "Message"),
                         Field("update_id", "Update"),
+                        Field("author_id", "Author"),
                         Field("answer_status", "Answer"),
                         Field("delivery_status", "Delivery"),
                         Field("error", "Reason"),

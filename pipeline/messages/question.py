@@ -24,6 +24,8 @@ class Question(BaseModel):
     chat_type: str
     chat_title: str | None = None
     topic_id: int | None = None
+    author_id: int | None = None
+    """The user who asked, or the chat in whose name the question was sent. Journals of earlier releases lack it."""
     author_signature: str | None = None
     language: str | None = None
     """IETF language tag of the author's Telegram app, as Telegram gives it."""

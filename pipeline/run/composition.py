@@ -287,6 +287,7 @@ class Composition:
                 tables.silver(spark),
                 writer,
                 allowed_chats=settings.allowed_chats,
+                allowed_users=settings.allowed_users,
             )
         compaction = Compaction(self._storage.root / "compaction.json", self._lease.confirm)
         self._writer = WriterThread(
@@ -303,6 +304,7 @@ class Composition:
             writer,
             run_began=self._landing.first_seq,
             allowed_chats=settings.allowed_chats,
+            allowed_users=settings.allowed_users,
             max_open=settings.max_open,
             distribute_above=distribute_above,
             distributed=self._distributed,

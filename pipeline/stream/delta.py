@@ -52,8 +52,6 @@ class DeltaTable:
 
         A table in a catalog is created by the deployment: here it must exist.
         """
-        from pyspark.errors import AnalysisException
-
         if not self._named:
             properties = _LOCAL_PROPERTIES if self.is_local else {}
             self._spark.sql(_create_statement(self.table, self._sql_name, properties))
@@ -63,11 +61,7 @@ class DeltaTable:
         found = self.check()
         missing = [column for column in self.table.columns if column.name not in found]
         if missing:
-            try:
-                self._spark.sql(f"ALTER TABLE {self._sql_name} ADD COLUMNS ({_declarations(missing)})")
-            except AnalysisException:
-                names = ", ".join(column.name for column in missing)
-                raise TableError(f"table {self.place} lacks the columns {names}: deploy its present form") from None
+            self._add(missing)
 
     def check(self) -> set[str]:
         """The names of the table's columns. Raises TableError where no row of ours can be appended beside them."""
@@ -157,6 +151,20 @@ class DeltaTable:
         """Remove some commits that nobody needs any more. Raises OSError."""
         if self._log is not None:
             self._log.expire()
+
+    def _add(self, missing: Sequence[Column]) -> None:
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import AnalysisException
+
+        try:
+            self._spark.sql(f"ALTER TABLE {self._sql_name} ADD COLUMNS ({_declarations(missing)})")
+        except (AnalysisException, Py4JJavaError) as error:
+            # Unity Catalog's refusals are no exceptions of Spark's: they come as Java's.
+            if not self._named and isinstance(error, Py4JJavaError):
+                raise
+            names = ", ".join(column.name for column in missing)
+            fix = "run make up, which adds them" if self._named else "give another table"
+            raise TableError(f"table {self.place} lacks the columns {names}: {fix}") from None
 
     def _set_properties(self, properties: Mapping[str, str]) -> None:
         """An earlier release may have created the table with others."""

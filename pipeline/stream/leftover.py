@@ -14,7 +14,7 @@ import structlog
 
 from pipeline.replies.journal import Journal
 from pipeline.storage.landing import Landing
-from pipeline.stream.micro_batch import Batch, may_be_known, questions, read_batch, routed
+from pipeline.stream.micro_batch import Batch, RoutedUpdate, may_be_known, questions, read_batch, routed
 from pipeline.stream.processor import KnownMessages, Rows
 from pipeline.stream.table_writer import EARLIER
 from pipeline.telegram.bot import Bot
@@ -37,6 +37,7 @@ class Leftover:
         rows: Rows,
         *,
         allowed_chats: Collection[int] = (),
+        allowed_users: Collection[int] = (),
     ) -> None:
         """Note which files are there. Raises OSError."""
         self._landing = landing
@@ -45,6 +46,7 @@ class Leftover:
         self._silver = silver
         self._rows = rows
         self._allowed_chats = allowed_chats
+        self._allowed_users = allowed_users
         names = sorted(path.name for path in landing.waiting())
         self._files = deque(name for name in names if may_be_known(name, landing.first_seq))
 
@@ -60,16 +62,19 @@ class Leftover:
         not_accepted = self._not_accepted(batches)
         for name, batch in batches.items():
             if name not in not_accepted:
-                self._rows.add(routed(batch, self._bot, self._allowed_chats), batch.malformed, [name], EARLIER)
+                self._rows.add(self._routed(batch), batch.malformed, [name], EARLIER)
         for _ in names:
             self._files.popleft()
         log.info("files of earlier runs", files=len(batches), left_to_the_stream=len(not_accepted))
+
+    def _routed(self, batch: Batch) -> list[RoutedUpdate]:
+        return routed(batch, self._bot, self._allowed_chats, self._allowed_users)
 
     def _not_accepted(self, batches: dict[str, Batch]) -> set[str]:
         """The files with a question that neither the journal nor silver has."""
         asked = {
             name: questions(
-                routed(batch, self._bot, self._allowed_chats),
+                self._routed(batch),
                 self._bot,
                 recent=(),
                 in_journal=lambda key: self._journal.get(key) is not None,

@@ -91,10 +91,12 @@ class RoutedUpdate(NamedTuple):
     disposition: Disposition
 
 
-def routed(batch: Batch, bot: Bot, allowed_chats: Collection[int]) -> list[RoutedUpdate]:
+def routed(
+    batch: Batch, bot: Bot, allowed_chats: Collection[int], allowed_users: Collection[int]
+) -> list[RoutedUpdate]:
     """The updates of a batch, each with its disposition, in order of arrival."""
     return [
-        RoutedUpdate(update, file, update.identity, disposition(update, bot, allowed_chats))
+        RoutedUpdate(update, file, update.identity, disposition(update, bot, allowed_chats, allowed_users))
         for update, file in batch.updates
     ]
 
@@ -113,6 +115,7 @@ def question_of(update: Update, bot: Bot) -> Question:
         chat_type=message.chat.type,
         chat_title=message.chat.title,
         topic_id=message.topic_id,
+        author_id=message.author_id,
         author_signature=message.author_signature,
         language=message.sender.language_code if message.sender else None,
         text=message.words,

@@ -80,7 +80,8 @@ class BatchProcessor:
         rows: Rows,
         *,
         run_began: int,
-        allowed_chats: frozenset[int] = frozenset(),
+        allowed_chats: Collection[int] = (),
+        allowed_users: Collection[int] = (),
         max_open: int = 2000,
         distribute_above: int | None = None,
         distributed: Answering | None = None,
@@ -99,6 +100,7 @@ class BatchProcessor:
         self._rows = rows
         self._run_began = run_began
         self._allowed_chats = allowed_chats
+        self._allowed_users = allowed_users
         self._max_open = max_open
         self._distribute_above = distribute_above
         self._distributed = distributed
@@ -123,7 +125,7 @@ class BatchProcessor:
         if self._stopping:
             raise Stopped
         batch = read_batch(lines, self._bot.id)
-        updates = routed(batch, self._bot, self._allowed_chats)
+        updates = routed(batch, self._bot, self._allowed_chats, self._allowed_users)
         # The journal first: a reply leaves it only once silver has its row.
         asked = questions(updates, self._bot, recent=self._recent, in_journal=self._is_in_journal)
         accepted = self._without_answered(asked, updates, silver)

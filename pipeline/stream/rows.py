@@ -23,7 +23,6 @@ def bronze_row(
     sender = message.sender if message else update.sender
     sender_name = " ".join(filter(None, (sender.first_name, sender.last_name))) if sender else ""
     entities = message.marks if message else None
-    author_id = message.sender_chat.id if message and message.sender_chat else sender.id if sender else None
     return {
         "bot_id": update.bot_id,
         "update_id": update.update_id,
@@ -35,7 +34,7 @@ def bronze_row(
         "chat_type": chat.type if chat else None,
         "chat_title": chat.title if chat else None,
         "topic_id": message.topic_id if message else None,
-        "author_id": author_id,
+        "author_id": message.author_id if message else sender.id if sender else None,
         "author_name": (message.author_name if message else sender_name) or None,
         "author_signature": message.author_signature if message else None,
         "author_language": sender.language_code if sender else None,
@@ -81,6 +80,7 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
         "processed_at": processed_at,
         "batch_id": batch_id,
         "origin": question.identity.origin,
+        "author_id": question.author_id,
     }
 
 

@@ -42,11 +42,17 @@ class Disposition(StrEnum):
     NO_TEXT = "no_text"
     NOT_ADDRESSED = "not_addressed"
     CHAT_NOT_ALLOWED = "chat_not_allowed"
+    USER_NOT_ALLOWED = "user_not_allowed"
     NOT_A_MESSAGE = "not_a_message"
 
 
-def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -> Disposition:
-    """What to do with an update. An empty `allowed_chats` allows every chat; the chat of a probe is always allowed."""
+def disposition(
+    update: Update, bot: Bot, allowed_chats: Collection[int] = (), allowed_users: Collection[int] = ()
+) -> Disposition:
+    """What to do with an update.
+
+    An empty `allowed_chats` allows every chat, an empty `allowed_users` every author. A probe is always allowed.
+    """
     message = update.message
     if message is None:
         return Disposition.NOT_A_MESSAGE
@@ -58,8 +64,11 @@ def disposition(update: Update, bot: Bot, allowed_chats: Collection[int] = ()) -
         return Disposition.FROM_BOT
     if not (message.words or "").strip():
         return Disposition.NO_TEXT
-    if allowed_chats and message.chat.id not in allowed_chats and not isinstance(update.origin, Probe):
-        return Disposition.CHAT_NOT_ALLOWED
+    if not isinstance(update.origin, Probe):
+        if allowed_chats and message.chat.id not in allowed_chats:
+            return Disposition.CHAT_NOT_ALLOWED
+        if allowed_users and message.author_id not in allowed_users:
+            return Disposition.USER_NOT_ALLOWED
     if message.chat.type in ("group", "supergroup") and not addresses(message, bot):
         return Disposition.NOT_ADDRESSED
     return Disposition.ANSWER

@@ -112,6 +112,13 @@ class Message(_Payload):
         return self.message_thread_id if self.is_topic_message else None
 
     @property
+    def author_id(self) -> int | None:
+        """The chat that the message was sent on behalf of, or the person."""
+        if self.sender_chat is not None:
+            return self.sender_chat.id
+        return self.sender.id if self.sender is not None else None
+
+    @property
     def author_name(self) -> str | None:
         """The chat that the message was sent on behalf of, or the person."""
         if self.sender_chat is not None:

@@ -56,7 +56,8 @@ def _silver(world: World, origin: str | None) -> list[dict[str, Any]]:
 def test_a_probe_goes_the_whole_way_and_reaches_telegram_only_where_it_is_to_be_delivered(world: World) -> None:
     world.rule(latency=1.0)
     world.say("may I?", chat_id=6)
-    job = world.serving(world.run("--allowed-chats", "5"))
+    world.say("/help", chat_id=-100, user_id=98)
+    job = world.serving(world.run("--allowed-chats", "5,-100", "--allowed-users", "5"))
     quiet = (Probe(id="quiet"), probe_update("is it there?", NOW))
     _land(world, quiet)
     _land(world, quiet, (Probe(id="loud", deliver=True), probe_update("can it be read?", NOW, chat_id=6)))
@@ -77,7 +78,20 @@ def test_a_probe_goes_the_whole_way_and_reaches_telegram_only_where_it_is_to_be_
     assert world.sent(6)[0].get("reply_to_message_id") is None
     assert {action["chat_id"] for action in world.telegram.actions()} <= {5, 6}
     assert set(world.asked().values()) == {1}
-    assert sorted(str(row["origin"]) for row in world.table("bronze")) == ["None", "None", "probe:loud", "probe:quiet"]
+    decided = {(row["origin"], row["text"]): (row["author_id"], row["disposition"]) for row in world.table("bronze")}
+    assert decided == {
+        (None, "may I?"): (6, "chat_not_allowed"),
+        (None, "/help"): (98, "user_not_allowed"),
+        (None, "hello"): (5, "answer"),
+        ("probe:loud", "can it be read?"): (6, "answer"),
+        ("probe:quiet", "is it there?"): (0, "answer"),
+    }
+    assert len(world.table("bronze")) == len(decided)
+    assert {row["user_message"]: row["author_id"] for row in world.table("silver")} == {
+        "hello": 5,
+        "can it be read?": 6,
+        "is it there?": 0,
+    }
     [bad] = world.table("quarantine")
     assert bad["reason"].startswith("bot_id: ")
     # Nothing is left to be read, and what the probes were numbered is no business of Telegram's.
@@ -91,7 +105,7 @@ def test_an_unknown_reply_is_delivered_once_without_the_model_however_often_that
     world.say("hello", chat_id=1)
     wait_until(lambda: len(world.table("silver")) == 1, 40, lambda: job.log)
     [unknown] = world.table("silver")
-    assert unknown["delivery_status"] == "unknown"
+    assert (unknown["delivery_status"], unknown["author_id"]) == ("unknown", 1)
     assert world.sent() == []
     stored = StoredAnswer(
         text=unknown["llm_response"],

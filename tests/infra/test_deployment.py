@@ -70,7 +70,8 @@ def test_the_jobs_parameters_name_every_place(whole: Run) -> None:
 VARIANTS: list[tuple[dict[str, str], dict[str, Any]]] = [
     ({}, {"model_source": "databricks", "secret_scope": "telegram-lakehouse-dev", "distribute_above": None}),
     (OPENAI, {"model_source": "openai", "model": "gpt"}),
-    ({"allowed_chats": "7, -100,3"}, {"allowed_chats": frozenset({-100, 3, 7})}),
+    ({"allowed_chats": "7, -100,3"}, {"allowed_chats": frozenset({-100, 3, 7}), "allowed_users": frozenset()}),
+    ({"allowed_users": "99, 3"}, {"allowed_users": frozenset({3, 99}), "allowed_chats": frozenset()}),
     ({"workers": "2", "distribute_above": "50"}, {"distribute_above": 50}),
     ({"workers": "2"}, {"distribute_above": None}),
     (
@@ -99,8 +100,9 @@ def test_a_triggered_run_ends_when_all_is_answered() -> None:
     assert once
 
 
-def test_the_order_of_the_chats_does_not_change_the_parameters() -> None:
-    one, other = (parameters(deployed({"allowed_chats": text})) for text in ("3,1,-2", "-2,3,1"))
+@pytest.mark.parametrize("key", ["allowed_chats", "allowed_users"])
+def test_the_order_of_the_ids_does_not_change_the_parameters(key: str) -> None:
+    one, other = (parameters(deployed({key: text})) for text in ("3,1,-2", "-2,3,1"))
     assert one == other
 
 
@@ -216,9 +218,9 @@ def test_two_processes_declare_the_same(monkeypatch: pytest.MonkeyPatch) -> None
         # Where the order of a set reached an input, it would differ from one process to the next.
         monkeypatch.setenv("PYTHONHASHSEED", seed)
         mails = ",".join(f"user{number}@example.org" for number in range(9))
-        chats = ",".join(map(str, range(9)))
+        ids = ",".join(map(str, range(9)))
         tags = ",".join(f"tag{number}=value" for number in range(9))
-        done = run_process({**GIVEN, "alert_emails": mails, "allowed_chats": chats, "tags": tags})
+        done = run_process({**GIVEN, "alert_emails": mails, "allowed_chats": ids, "allowed_users": ids, "tags": tags})
         assert done.exit_code == 0, done.output
         return {one.name: (one.type, one.inputs) for one in done.run.resources}
 

@@ -34,6 +34,7 @@ REACH = sorted(StackSettings.model_fields.keys() - STAY)
 
 EXAMPLES: dict[str, list[dict[str, str]]] = {
     "allowed_chats": [{"allowed_chats": "7, -100,3"}],
+    "allowed_users": [{"allowed_users": "99, -100,3"}],
     "answer_format": [{"answer_format": "plain"}, {"answer_format": "html"}],
     "concurrency": [{"concurrency": "1"}, {"concurrency": "1000"}],
     "distribute_above": [{"distribute_above": "1", "workers": "1"}, {"distribute_above": "5000", "workers": "2"}],
@@ -45,7 +46,12 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "telegram_api_url": [{"telegram_api_url": "http://127.0.0.1:8081"}],
 }
 
-NOT_GIVEN: dict[str, object] = {"allowed_chats": frozenset(), "distribute_above": None, "privacy_contact": ""}
+NOT_GIVEN: dict[str, object] = {
+    "allowed_chats": frozenset(),
+    "allowed_users": frozenset(),
+    "distribute_above": None,
+    "privacy_contact": "",
+}
 """What the run takes for a setting that the stack leaves empty or at 0, and so does not pass. An `openai_base_url` that
 is not given is not used: the model's source is then the workspace."""
 

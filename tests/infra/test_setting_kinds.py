@@ -27,6 +27,8 @@ from tests.support.stacks import UNUSABLE, read, refused
         ("alert_emails", "ada@example.org, bob@example.org", ("ada@example.org", "bob@example.org")),
         ("alert_emails", "", ()),
         ("allowed_chats", "1, -100  3", (1, -100, 3)),
+        ("allowed_users", "99,3", (99, 3)),
+        ("allowed_users", "", ()),
         ("catalog", "main", "main"),
         ("schema_name", "tele-gram_2", "tele-gram_2"),
         ("schema_name", "Telegram", "telegram"),

@@ -91,7 +91,7 @@ def test_no_fault_of_another_setting_shows_the_token(fault: Mapping[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    "key", ["host", "schedule", "schema_name", "workers", "mode", "openai_base_url", "allowed_chats"]
+    "key", ["host", "schedule", "schema_name", "workers", "mode", "openai_base_url", "allowed_chats", "allowed_users"]
 )
 def test_a_token_put_into_the_wrong_setting_is_not_shown(key: str) -> None:
     line = refused(**{key: SECRET})

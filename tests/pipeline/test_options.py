@@ -126,6 +126,7 @@ def _help(option: str) -> str:
         ("--temperature", " [0<=x<=2] [default: (the server's)]"),
         ("--landing", "Folder of landed updates. [default: (storage/landing)]"),
         ("--allowed-chats", " [default: (all)]"),
+        ("--allowed-users", " [default: (all)]"),
         ("--model", " Required to run."),
     ],
 )

@@ -33,7 +33,11 @@ def test_without_an_environment_the_defaults_hold(tmp_path: Path, monkeypatch: p
     settings = read_run_settings()
     root = tmp_path / "lakehouse"
     assert (str(settings.telegram_api_url), settings.on_unknown) == ("https://api.telegram.org/", "hold")
-    assert (settings.allowed_chats, settings.distribute_above) == (frozenset(), None)
+    assert (settings.allowed_chats, settings.allowed_users, settings.distribute_above) == (
+        frozenset(),
+        frozenset(),
+        None,
+    )
     places = settings.places
     assert (places.root, places.landing, places.journal) == (root, root / "landing", root / "journal")
     assert (places.checkpoints, places.bronze) == (root / "checkpoints", str(root / "bronze"))
@@ -56,6 +60,8 @@ def test_every_setting_has_its_own_environment_variable() -> None:
         ("allowed_chats", "", frozenset()),
         ("privacy_contact", " Ada, ada@example.org ", "Ada, ada@example.org"),
         ("privacy_contact", "", ""),
+        ("allowed_users", "99, -1001 3", frozenset({99, -1001, 3})),
+        ("allowed_users", "", frozenset()),
         ("temperature", "0", 0.0),
         ("distribute_above", "0", 0),
         ("bronze", "main.bot.bronze", "main.bot.bronze"),
@@ -98,6 +104,7 @@ BAD = [
     ("startup_patience", "x"),
     ("max_open", "0"),
     ("allowed_chats", "1,x"),
+    ("allowed_users", "@ann"),
     ("on_unknown", "maybe"),
     ("answer_format", "markdown"),
     ("model_source", "bedrock"),

@@ -44,6 +44,7 @@ UNUSABLE = [
     ("output_price", "cheap", "it should be a valid number"),
     ("allowed_chats", "1,x", "it should be a valid integer"),
     ("privacy_contact", "Ada\nBob", "give one line of at most 200 characters"),
+    ("allowed_users", "@ann", "it should be a valid integer"),
     ("smoke_chat", "@chat", "give a chat's id, a number other than 0"),
     ("smoke_chat", "0", "give a chat's id, a number other than 0"),
 ]

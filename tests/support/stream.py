@@ -167,9 +167,8 @@ class StreamWorld:
         self.writer = TableWriter(
             self.tables, self.landing, self.journal, made_durable=self._note_durable, now=self.clock
         )
-        self.leftover = Leftover(
-            self.landing, BOT, self.journal, self.tables.silver, self.writer, allowed_chats=frozenset()
-        )
+        allowed = {name: settings[name] for name in ("allowed_chats", "allowed_users") if name in settings}
+        self.leftover = Leftover(self.landing, BOT, self.journal, self.tables.silver, self.writer, **allowed)
         self.processor = BatchProcessor(
             BOT,
             self.journal,
@@ -183,12 +182,13 @@ class StreamWorld:
         self.durable += 1
         self.events.append(("durable", self.durable))
 
-    def land(self, *texts: str, chat_id: int = 7) -> str:
+    def land(self, *texts: str, chat_id: int = 7, user_id: int = 99) -> str:
         """Land messages in one file; returns its name."""
         updates = []
         for text in texts:
             self.update_id += 1
-            body = raw_message(text, chat_id=chat_id, message_id=self.update_id)
+            sender = {"id": user_id, "is_bot": False, "first_name": "Ann"}
+            body = raw_message(text, chat_id=chat_id, message_id=self.update_id, **{"from": sender})
             updates.append(raw_update(self.update_id, body=body))
         path = self.landing.land(updates)
         assert path is not None

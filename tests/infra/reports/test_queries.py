@@ -88,6 +88,7 @@ REPLIES = [
         tokens=(30, 20),
         delivery_status="dead",
         error="blocked",
+        author_id=99,
     ),
     # The stored answer of 4, delivered again; and a new answer to it, which is unknown again.
     _reply(4, SECOND + MORNING, answered=-86400, delivered=1, tokens=(10, 5), origin="replay:r1"),
@@ -234,10 +235,10 @@ def test_an_empty_table_has_no_messages_and_no_rates(spark: SparkSession, empty:
 def test_failures_are_listed_latest_first_with_what_a_replay_needs(spark: SparkSession, silver: str) -> None:
     rows = _asked(spark, queries.failures(silver))
     assert [(_instant(row["received_at"]), *list(row.values())[1:]) for row in rows] == [
-        (SECOND + timedelta(days=1, microseconds=-1), 7, 8, 8, "answered", "dead", "blocked"),
-        (SECOND + MORNING, 7, 4, 4, "answered", "unknown", "again"),
-        (FIRST + MORNING, 7, 4, 4, "answered", "unknown", "no response"),
-        (FIRST + MORNING, 7, 3, 3, "fallback", "sent", "no JSON"),
+        (SECOND + timedelta(days=1, microseconds=-1), 7, 8, 8, 99, "answered", "dead", "blocked"),
+        (SECOND + MORNING, 7, 4, 4, None, "answered", "unknown", "again"),
+        (FIRST + MORNING, 7, 4, 4, None, "answered", "unknown", "no response"),
+        (FIRST + MORNING, 7, 3, 3, None, "fallback", "sent", "no JSON"),
     ]
 
 

@@ -20,6 +20,7 @@ from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.reply import PartState, Reply
 from pipeline.storage.durable import write_durably
 from pipeline.storage.places import StorageError
+from pipeline.storage.segments import sealed, segment_name
 from tests.support.replies import NOON, accepted, answer, answered, part
 from tests.support.waiting import eventually
 
@@ -155,6 +156,20 @@ def test_a_segment_from_before_replies_had_an_origin_is_read(tmp_path: Path) -> 
     record = '{"snapshot":false,"replies":[' + reply + '],"settlements":[],"forgotten":[],"released":[]}'
     (tmp_path / "000000000000001.json").write_text(record)
     assert Journal(tmp_path).get("42:1:7:101") == accepted()
+
+
+def test_a_segment_from_before_questions_had_an_author_is_read_and_the_author_of_a_later_one_is_kept(
+    tmp_path: Path,
+) -> None:
+    earlier, later = accepted(seq=1), accepted(seq=2, author_id=99)
+    without = earlier.model_dump(mode="json")
+    del without["question"]["author_id"]
+    record = json.dumps({"replies": [without]}).encode()
+    (tmp_path / segment_name(1)).write_bytes(sealed(1, [record]))
+    Journal(tmp_path).record(later)
+    found = Journal(tmp_path).replies()
+    assert {key: reply.question.author_id for key, reply in found.items()} == {earlier.key: None, later.key: 99}
+    assert found[earlier.key] == earlier
 
 
 def test_what_an_earlier_release_was_about_to_write_to_silver_is_finished_and_may_be_there(tmp_path: Path) -> None:

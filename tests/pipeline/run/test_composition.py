@@ -241,15 +241,15 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
         update={
             "send_rate": 1.5, "model_attempts": 4, "answer_format": "html", "privacy_contact": "Ada",
             "on_unknown": "resend", "poll_seconds": 6.0, "conflict_patience": 8.0, "allowed_chats": frozenset({9}),
-            "max_open": 11, "distribute_above": 12, "spark_master": "local[3]",
+            "allowed_users": frozenset({99}), "max_open": 11, "distribute_above": 12, "spark_master": "local[3]",
         }
     )  # fmt: skip
     Run(changed).run()
     expected = {
         "lanes": ["send_rate", "model_attempts", "answer_format", "privacy_contact", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
-        "processor": ["allowed_chats", "max_open", "distribute_above"],
-        "leftover": ["allowed_chats"],
+        "processor": ["allowed_chats", "allowed_users", "max_open", "distribute_above"],
+        "leftover": ["allowed_chats", "allowed_users"],
     }
     for part, names in expected.items():
         given = parts.built[part][1]
@@ -536,6 +536,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "poll_seconds": Intake,
     "conflict_patience": Intake,
     "allowed_chats": BatchProcessor,
+    "allowed_users": BatchProcessor,
     "max_open": BatchProcessor,
     "distribute_above": BatchProcessor,
     "landing": Storage,

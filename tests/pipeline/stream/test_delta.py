@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pytest
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException
 
 from pipeline.messages.identity import Identity
 from pipeline.stream import delta
@@ -89,7 +91,7 @@ class FakeSpark:
         self.statements: list[str] = []
         self.filters: list[list[Any]] = []
         self.tables = {NAME}
-        self.refuses_alter = False
+        self.refuses_alter: type[Exception] | None = None
         self.required: tuple[str, ...] = ()
         self.read = self.write = self.catalog = self
 
@@ -101,11 +103,9 @@ class FakeSpark:
         return call
 
     def sql(self, statement: str) -> None:
-        from pyspark.errors import AnalysisException
-
         self.statements.append(statement)
         if self.refuses_alter and statement.startswith("ALTER"):
-            raise AnalysisException("no permission")
+            raise self.refuses_alter("no permission")
 
     def tableExists(self, name: str) -> bool:  # noqa: N802
         return name in self.tables
@@ -197,13 +197,32 @@ def test_columns_that_a_table_lacks_are_added() -> None:
     ]
 
 
-def test_columns_that_may_not_be_added_are_named() -> None:
+class RefusedByJava(Py4JJavaError):  # type: ignore[misc]
+    """As Unity Catalog refuses: an exception that Spark does not translate."""
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+
+@pytest.mark.parametrize("refusal", [AnalysisException, RefusedByJava])
+def test_columns_that_may_not_be_added_to_a_table_of_a_catalog_are_named_with_the_command_that_adds_them(
+    refusal: type[Exception],
+) -> None:
     spark = FakeSpark(*QUARANTINE.columns[:-2])
-    spark.refuses_alter = True
-    with pytest.raises(
-        TableError, match=r"quarantine lacks the columns ingested_at, batch_id: deploy its present form"
-    ):
+    spark.refuses_alter = refusal
+    with pytest.raises(TableError) as refused:
         _table(spark, NAME).ensure()
+    assert str(refused.value) == (f"table {NAME} lacks the columns ingested_at, batch_id: run make up, which adds them")
+
+
+def test_a_local_table_that_can_not_be_altered_is_no_matter_of_the_deployment() -> None:
+    spark = FakeSpark(*QUARANTINE.columns[:-1])
+    spark.refuses_alter = AnalysisException
+    with pytest.raises(TableError, match=r"^table /lake/quarantine lacks the columns batch_id: give another table$"):
+        _table(spark).ensure()
+    spark.refuses_alter = RefusedByJava  # a fault of its disk, for example
+    with pytest.raises(RefusedByJava):
+        _table(spark).ensure()
 
 
 def test_a_table_with_other_types_is_refused_and_not_changed() -> None:

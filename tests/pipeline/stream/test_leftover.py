@@ -57,6 +57,15 @@ def test_a_file_with_a_question_that_was_not_accepted_is_left_to_the_stream(worl
     assert (world.bronze(), world.lanes.accepted, world.waiting) == (["a", "b", "c"], ["b", "c"], set())
 
 
+def test_what_may_not_be_answered_is_not_left_to_the_stream_but_gets_its_row(world: StreamWorld) -> None:
+    world.land("a", chat_id=6)
+    world.land("b", user_id=98)
+    world.run(allowed_chats={7}, allowed_users={99})
+    take(world)
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["chat_not_allowed", "user_not_allowed"]
+    assert world.waiting == set()
+
+
 def test_a_file_that_the_stream_reads_too_gets_each_row_once(world: StreamWorld) -> None:
     files = world.land("a"), world.write("1-0-0.jsonl", "garbage\n")
     world.process(*files)

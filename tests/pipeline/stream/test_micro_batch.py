@@ -88,6 +88,7 @@ def test_a_question_has_what_its_answer_and_its_row_need() -> None:
         "chat_type": "supergroup",
         "chat_title": "Friends",
         "topic_id": 33,
+        "author_id": 99,
         "author_signature": "chief",
         "language": "pt-BR",
         "text": "/Start@our_bot now",
@@ -128,12 +129,12 @@ def numbered(*numbers: int, origin: bool = False, file: str = "f") -> list[Lande
 
 
 def answerable(*numbers: int, file: str = "f") -> list[RoutedUpdate]:
-    return routed(batch(file, updates=numbered(*numbers, file=file)), BOT, frozenset())
+    return routed(batch(file, updates=numbered(*numbers, file=file)), BOT, (), ())
 
 
 def test_every_update_has_its_disposition_and_keeps_its_place() -> None:
     updates = [*numbered(1), LandedUpdate(parsed_message("b", kind="edited_message"), "g"), *numbered(3)]
-    found = routed(batch(updates=updates), BOT, frozenset())
+    found = routed(batch(updates=updates), BOT, (), ())
     assert [(item.file, item.disposition) for item in found] == [
         ("f", Disposition.ANSWER),
         ("g", Disposition.EDIT),
@@ -143,8 +144,18 @@ def test_every_update_has_its_disposition_and_keeps_its_place() -> None:
 
 
 def test_a_chat_that_is_not_allowed_is_not_answered() -> None:
-    [item] = routed(batch(updates=numbered(1)), BOT, frozenset({8}))
+    [item] = routed(batch(updates=numbered(1)), BOT, {8}, ())
     assert item.disposition is Disposition.CHAT_NOT_ALLOWED
+
+
+def test_a_user_who_is_not_allowed_is_not_answered() -> None:
+    [item] = routed(batch(updates=numbered(1)), BOT, (), {98})
+    assert item.disposition is Disposition.USER_NOT_ALLOWED
+
+
+def test_the_question_of_a_replay_has_the_author_of_its_message() -> None:
+    update = parsed(raw_update(), origin={"kind": "replay", "id": "r", "mode": "answer"})
+    assert question_of(update, BOT).author_id == 99
 
 
 # What may be in the tables already

@@ -38,14 +38,16 @@ def test_all_questions_of_a_batch_become_durable_in_one_record_in_order_of_arriv
 
 
 def test_an_update_that_is_not_a_question_is_in_bronze_alone_with_its_reason(world: StreamWorld) -> None:
-    world.run(allowed_chats=frozenset({5}))
-    world.process(world.land("a", chat_id=6), world.land("b", chat_id=5))
+    world.run(allowed_chats={5}, allowed_users={98})
+    world.process(world.land("a", chat_id=6), world.land("b", chat_id=5), world.land("c", chat_id=5, user_id=98))
     world.answer()
     assert [(row["text"], row["disposition"]) for row in world.tables.bronze.rows] == [
         ("a", "chat_not_allowed"),
-        ("b", "answer"),
+        ("b", "user_not_allowed"),
+        ("c", "answer"),
     ]
-    assert world.lanes.accepted == world.silver() == ["b"]
+    assert world.lanes.accepted == world.silver() == ["c"]
+    assert [row["author_id"] for row in world.tables.silver.rows] == [98]
 
 
 def test_a_bad_line_stops_no_other(world: StreamWorld) -> None:

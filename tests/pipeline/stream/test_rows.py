@@ -8,12 +8,13 @@ import pytest
 
 from pipeline.messages.origin import Probe
 from pipeline.replies.reply import PartState, Reply
+from pipeline.stream.micro_batch import question_of
 from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
 from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
 from pipeline.telegram.routing import Disposition
 from pipeline.telegram.update import Malformed, Update
 from tests.support.replies import NOON, accepted, answer, answered, part
-from tests.support.updates import group, mark, parsed, parsed_message, raw_update
+from tests.support.updates import BOT, group, mark, parsed, parsed_message, raw_update
 
 INGESTED = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
 PROCESSED = datetime(2026, 1, 3, tzinfo=UTC)
@@ -138,7 +139,14 @@ def silver(reply: Reply) -> dict[str, Any]:
 
 def test_silver_has_a_value_for_every_column_from_its_own_field() -> None:
     asked = accepted(
-        "why?", chat_id=-5, seq=3, chat_type="supergroup", chat_title="Friends", topic_id=9, author_signature="chief"
+        "why?",
+        chat_id=-5,
+        seq=3,
+        chat_type="supergroup",
+        chat_title="Friends",
+        topic_id=9,
+        author_signature="chief",
+        author_id=99,
     )
     said = answer("one two", model="m", prompt_tokens=30, completion_tokens=4)
     reply = asked.with_answer(said, (part("one", PartState.SENT, 11), part("two", PartState.PENDING)))
@@ -167,7 +175,19 @@ def test_silver_has_a_value_for_every_column_from_its_own_field() -> None:
         "processed_at": PROCESSED,
         "batch_id": 8,
         "origin": None,
+        "author_id": 99,
     }
+
+
+@pytest.mark.parametrize("more", [{}, {"sender_chat": {"id": -7, "type": "channel", "title": "News"}}, {"from": None}])
+def test_the_author_in_silver_is_the_author_in_bronze(more: dict[str, Any]) -> None:
+    update = parsed_message(**more)
+    reply = Reply.accepted(question_of(update, BOT)).with_answer(answer(), (part("hello", PartState.SENT, 1),))
+    assert silver(reply)["author_id"] == bronze(update)["author_id"]
+
+
+def test_a_question_of_an_earlier_release_has_no_author_in_silver() -> None:
+    assert silver(answered(part("a", PartState.SENT, 1)))["author_id"] is None
 
 
 def test_the_silver_row_of_an_injected_question_names_its_origin() -> None:

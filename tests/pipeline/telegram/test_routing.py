@@ -1,5 +1,6 @@
 """Which updates are answered, and why others are not."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -114,14 +115,61 @@ def test_an_allow_list_keeps_other_chats_out(allowed: tuple[int, ...], expected:
 
 
 @pytest.mark.parametrize(
-    ("origin", "expected"),
+    ("more", "allowed", "expected"),
     [
-        ({"kind": "probe", "id": "p", "deliver": True}, "answer"),
-        ({"kind": "replay", "id": "r", "mode": "answer"}, "chat_not_allowed"),
+        ({}, (), "answer"),
+        ({}, (98, 99), "answer"),
+        ({}, (98,), "user_not_allowed"),
+        ({}, (7,), "user_not_allowed"),  # the chat's id is not the author's
+        # In the name of a chat: that chat is the author, whoever is in `from`.
+        ({"sender_chat": {"id": -7, "type": "channel"}}, (-7,), "answer"),
+        ({"sender_chat": {"id": -7, "type": "channel"}}, (99,), "user_not_allowed"),
+        ({"from": ANONYMOUS, "sender_chat": group()}, (-100,), "answer"),
+        ({"from": ANONYMOUS, "sender_chat": group()}, (ANONYMOUS["id"],), "user_not_allowed"),
+        ({"from": None}, (), "answer"),
+        ({"from": None}, (99,), "user_not_allowed"),
+        # Why it would not be answered anyway is said first.
+        ({"text": None}, (98,), "no_text"),
+        ({"from": ROBOT}, (98,), "from_bot"),
+        ({"kind": "edited_message"}, (98,), "edit"),
     ],
 )
-def test_a_probe_passes_the_allow_list_and_a_replay_does_not(origin: Json, expected: str) -> None:
-    assert disposition(parsed(raw_update(), origin=origin), BOT, {8}).value == expected
+def test_an_allow_list_keeps_other_users_out(more: dict[str, Any], allowed: tuple[int, ...], expected: str) -> None:
+    assert disposition(parsed_message(**more), BOT, (), frozenset(allowed)).value == expected
+
+
+def test_a_user_who_is_not_allowed_is_kept_out_of_groups_too() -> None:
+    addressed, to_others = (parsed_message(text, chat=group()) for text in ("/help", "hi all"))
+    for update in (addressed, to_others):
+        assert disposition(update, BOT, (), {98}) is Disposition.USER_NOT_ALLOWED
+    assert disposition(addressed, BOT, (), {99}) is Disposition.ANSWER
+    assert disposition(to_others, BOT, (), {99}) is Disposition.NOT_ADDRESSED
+
+
+@pytest.mark.parametrize(
+    ("chats", "users", "expected"),
+    [
+        ({7}, {99}, "answer"),
+        ({8}, {99}, "chat_not_allowed"),
+        ({7}, {98}, "user_not_allowed"),
+        ({8}, {98}, "chat_not_allowed"),
+    ],
+)
+def test_of_two_allow_lists_a_message_must_be_on_both(chats: set[int], users: set[int], expected: str) -> None:
+    assert disposition(parsed_message(), BOT, chats, users).value == expected
+
+
+@pytest.mark.parametrize(
+    ("chats", "users", "kept_out"),
+    [({8}, (), "chat_not_allowed"), ((), {98}, "user_not_allowed"), ({8}, {98}, "chat_not_allowed")],
+)
+def test_a_probe_passes_the_allow_lists_and_a_replay_does_not(
+    chats: Collection[int], users: Collection[int], kept_out: str
+) -> None:
+    probe = parsed(raw_update(), origin={"kind": "probe", "id": "p", "deliver": True})
+    replay = parsed(raw_update(), origin={"kind": "replay", "id": "r", "mode": "answer"})
+    assert disposition(probe, BOT, chats, users) is Disposition.ANSWER
+    assert disposition(replay, BOT, chats, users).value == kept_out
 
 
 @pytest.mark.parametrize(

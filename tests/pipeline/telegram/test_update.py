@@ -88,6 +88,24 @@ def test_the_author_is_the_person_or_the_chat_that_speaks(more: dict[str, Any], 
     assert message.author_name == name
 
 
+@pytest.mark.parametrize(
+    ("more", "author"),
+    [
+        ({}, 99),
+        ({"from": None}, None),
+        ({"from": None, "sender_chat": {"id": -1, "type": "channel"}}, -1),
+        # Telegram puts a bot of its own in `from` there.
+        ({"from": {"id": 136817688, "is_bot": True}, "sender_chat": {"id": -1, "type": "channel"}}, -1),
+    ],
+)
+def test_the_authors_id_is_the_persons_or_that_of_the_chat_that_speaks(
+    more: dict[str, Any], author: int | None
+) -> None:
+    message = parsed_message(**more).message
+    assert message is not None
+    assert message.author_id == author
+
+
 def test_the_bot_asks_for_every_kind_that_the_simulator_knows() -> None:
     assert set(KINDS) == UPDATE_KINDS
 
