@@ -1,23 +1,25 @@
 """Reading a method's parameters. Each function raises MethodError 400 for a value of the wrong form."""
 
-import json
 from typing import Any
 
-from pipeline.sandbox.json_types import Parameters
+from pipeline.sandbox.json_types import Parameters, read_json
 from pipeline.sandbox.telegram.errors import bad_request
 
 
-def decoded(parameters: Parameters, name: str) -> Any:
-    """An object or a list, given as it is or as JSON in a string; None when it is missing or empty."""
+def decoded(parameters: Parameters, name: str, unreadable: str = "") -> Any:
+    """An object or a list, given as it is or as JSON in a string; None when it is missing or empty.
+
+    `unreadable`: what the server says when it isn't JSON, where it doesn't use the parameter's own name.
+    """
     value = parameters.get(name)
     if not isinstance(value, str):
         return value
     if not value:
         return None
     try:
-        return json.loads(value)
+        return read_json(value)
     except ValueError:
-        raise bad_request(f"can't parse {name.replace('_', ' ')} JSON object") from None
+        raise bad_request(unreadable or f"can't parse {name.replace('_', ' ')} JSON object") from None
 
 
 def integer(parameters: Parameters, name: str, default: int) -> int:

@@ -11,6 +11,8 @@ from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.web.control.table import Asked, Controlled, control_call
 from pipeline.sandbox.web.faults import ScriptedFault
 
+_FARTHEST = 10 * 365 * 86400
+
 
 class ManyMessages(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +35,7 @@ class NextUpdateId(BaseModel):
 class ClockMove(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    advance: float = Field(ge=0, description="Seconds that pass at once.")
+    advance: float = Field(ge=0, le=_FARTHEST, description="Seconds that pass at once; ten years at most.")
 
 
 @control_call("POST", "messages", UserMessage, example={"chat_id": 1, "text": "hello"})

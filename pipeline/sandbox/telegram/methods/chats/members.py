@@ -91,7 +91,7 @@ def restrict_chat_member(state: TelegramState, parameters: Parameters) -> bool:
         raise bad_request("method is available only for supergroups")
     given = decoded(parameters, "permissions")
     if not isinstance(given, dict):
-        raise bad_request("can't parse permissions: expected an Object")
+        raise bad_request("object expected as permissions")
     rights = {name: boolean(given, name) for name in PERMISSIONS}
     is_member = chat.members.get(user_id, Member("left")).is_present
     until = integer(parameters, "until_date", 0)
