@@ -22,7 +22,7 @@ _TYPES: dict[str, type] = {
     ),
 }
 """Of fields that the simulator reads again."""
-_NAMES = {str: "string", list: "array", dict: "object"}
+_NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 
 
 class UserMessage(BaseModel):

@@ -32,11 +32,11 @@ class FormattedText:
 
 def formatted_text(parameters: Parameters) -> FormattedText:
     """The `text` of a message. MethodError 400 for one that is missing, empty, too long or marked up wrongly."""
-    if parameters.get("text") is None:
+    if parameters.get("text") in (None, ""):
         raise bad_request("message text is empty")
     formatted = _formatted(parameters, "text", "entities", LONGEST_TEXT, "message is too long")
     if not formatted.marked.text:
-        raise bad_request("message text is empty")
+        raise bad_request("text must be non-empty")
     return formatted
 
 

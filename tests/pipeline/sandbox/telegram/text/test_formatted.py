@@ -73,5 +73,6 @@ def test_only_a_draft_may_be_empty() -> None:
     """sendMessageDraft: 0 to 4096 characters; sendMessage: 1 to 4096."""
     assert formatted_draft({}).marked.text == ""
     assert formatted_draft({"text": None}).marked.text == ""
-    assert refused(lambda: formatted_text({"text": " "}))[1] == "Bad Request: message text is empty"
+    assert refused(lambda: formatted_text({"text": " "}))[1] == "Bad Request: text must be non-empty"
+    assert refused(lambda: formatted_text({"text": ""}))[1] == "Bad Request: message text is empty"
     assert refused(lambda: formatted_draft({"text": "x" * 4097}))[1] == "Bad Request: message is too long"
