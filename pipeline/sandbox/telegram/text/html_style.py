@@ -4,7 +4,7 @@ import html
 import re
 from typing import Any, NamedTuple
 
-from pipeline.sandbox.telegram.text.links import link_entity, time_entity
+from pipeline.sandbox.telegram.text.link_entities import link_entity, time_entity
 from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, byte_offset, utf16_length
 
 _ENTITY_OF_TAG = {
