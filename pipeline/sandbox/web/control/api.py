@@ -15,6 +15,8 @@ from pipeline.sandbox.web.control.table import Asked, ControlCall, Controlled, a
 __all__ = ["ControlApi", "all_calls", "observations", "settings"]
 """The modules are imported for what they put into the table."""
 
+_VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 
 class ControlApi:
     """Each route takes and returns JSON; a request that can't be carried out is answered with 400 and its reason."""
@@ -23,8 +25,7 @@ class ControlApi:
         self._controlled = controlled
         self.routes = [
             *(Route(f"/sandbox/{call.path}", self._endpoint(call), methods=[call.verb]) for call in all_calls()),
-            Route("/sandbox/{path:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
-            Route("/sandbox", _unknown),
+            *(Route(path, _unknown, methods=_VERBS) for path in ("/sandbox", "/sandbox/{path:path}")),
         ]
 
     def _endpoint(self, call: ControlCall) -> Callable[[Request], Awaitable[Response]]:

@@ -106,3 +106,20 @@ def test_the_clock_is_moved_and_told(sandbox: Sandbox) -> None:
     sandbox.says("old")
     assert sandbox.control("POST", "clock", {"advance": 86400})["now"] >= before + 86400
     assert sandbox.control("GET", "pending") == {"pending": 0}
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/sandbox", "/sandbox/", "/sandbox/nothing"])
+def test_a_path_that_is_not_in_the_table_is_named(sandbox: Sandbox, verb: str, path: str) -> None:
+    response = sandbox.client.request(verb, path)
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith(f"the control API has no {verb} {path}: ")
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"advance": 1e999}', '{"advance": NaN}', '{"advance": 1e300}'])
+def test_a_body_that_no_client_could_be_answered_with_is_refused(sandbox: Sandbox, body: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = sandbox.client.post("/sandbox/clock", content=body, headers=headers)
+    assert response.status_code == 400
+    assert "\n" not in response.json()["detail"]
+    assert sandbox.bot("getMe").status_code == 200
