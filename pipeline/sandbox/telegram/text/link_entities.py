@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from pipeline.sandbox.telegram.text.links import LinkError, checked_link
 from pipeline.sandbox.telegram.text.marked import MarkupError
 
-_USER = re.compile(r"tg:(?://)?user\?(?:.*&)?id=([1-9][0-9]*)(?:&.*)?", re.IGNORECASE)
+_USER = re.compile(r"tg:(?://)?user\?(?:.*&)?id=([1-9][0-9]{0,18})(?:&.*)?", re.IGNORECASE)
 _NO_HOST = re.compile(r"(?:mailto|tel|javascript|data):", re.IGNORECASE)
 
 
@@ -35,13 +35,18 @@ def tg_entity(url: str, offset: int, length: int) -> dict[str, Any]:
         if not re.fullmatch("[1-9][0-9]*", given["id"]):
             raise MarkupError("Invalid custom emoji identifier specified")
         return {"type": "custom_emoji", "offset": offset, "length": length, "custom_emoji_id": given["id"]}
-    if place == "time" and re.fullmatch("[0-9]+", given.get("unix", "")):
+    if place == "time" and is_time(given.get("unix", "")):
         return time_entity(given["unix"], given.get("format", ""), offset, length)
     raise MarkupError("Custom emoji entity must contain a tg://emoji URL")
 
 
+def is_time(unix: str) -> bool:
+    """Whether a text is a number of seconds since the epoch."""
+    return re.fullmatch("[0-9]{1,18}", unix) is not None
+
+
 def time_entity(unix: str, style: str, offset: int, length: int) -> dict[str, Any]:
-    """A date_time entity; `unix` is made of digits."""
+    """A date_time entity; `unix` is as `is_time` wants it."""
     entity: dict[str, Any] = {"type": "date_time", "offset": offset, "length": length, "unix_time": int(unix)}
     return entity | {"date_time_format": style} if style else entity
 

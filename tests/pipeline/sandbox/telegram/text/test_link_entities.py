@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.sandbox.telegram.text.link_entities import link_entity
+from pipeline.sandbox.telegram.text.link_entities import link_entity, tg_entity
+from pipeline.sandbox.telegram.text.marked import MarkupError
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,16 @@ def test_a_link_to_a_user_is_a_mention() -> None:
     user = {"id": 7, "is_bot": False, "first_name": "Ada"}
     expected = {"type": "text_mention", "offset": 1, "length": 3, "user": user}
     assert link_entity("tg://user?id=7", "Ada", 1, 3) == expected
+
+
+def test_a_number_that_is_too_long_is_no_id_and_no_time() -> None:
+    """No rule of the Bot API: ids and times have 64 bits."""
+    digits = "9" * 5000
+    assert link_entity(f"tg://user?id={digits}", "Ada", 0, 3) == {
+        "type": "text_link",
+        "offset": 0,
+        "length": 3,
+        "url": f"tg://user?id={digits}",
+    }
+    with pytest.raises(MarkupError):
+        tg_entity(f"tg://time?unix={digits}", 0, 3)
