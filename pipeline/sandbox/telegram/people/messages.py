@@ -139,8 +139,7 @@ def _edit(state: TelegramState, chat: ChatState, message_id: int, given: UserMes
 def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json | None:
     if chat.type == "channel":
         return None
-    default = chat.id if chat.type == "private" else 1
-    user_id = given.user_id if given.user_id is not None else default
+    user_id = chat.person(given.user_id)
     chat.join(user_id)
     profile = {
         "is_bot": given.is_bot,
