@@ -13,7 +13,7 @@ _LEADING_NUMBER = re.compile(r"-?[0-9]{1,19}")
 def decoded(parameters: Parameters, name: str, unreadable: str = "") -> Any:
     """An object or a list, given as it is or as JSON in a string; None when it is missing or empty.
 
-    MethodError 400 when it isn't JSON. `unreadable`: what the server says then, where it doesn't say the parameter's name.
+    MethodError 400 when it isn't JSON. `unreadable`: what the server says then, if not the parameter's own name.
     """
     value = parameters.get(name)
     if not isinstance(value, str):

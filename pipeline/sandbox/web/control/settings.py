@@ -58,7 +58,7 @@ def write_messages(controlled: Controlled, asked: Asked) -> Json:
 @control_call("DELETE", "messages/{chat_id}/{message_id}")
 def delete_message(controlled: Controlled, asked: Asked) -> Any:
     """A person deletes a message; the bot is not told. 404 when there is no such message."""
-    deleted = controlled.telegram.delete_message(int(asked.path["chat_id"]), int(asked.path["message_id"]))
+    deleted = controlled.telegram.delete_message(asked.number("chat_id"), asked.number("message_id"))
     return EscapedJson({"deleted": deleted}, status_code=200 if deleted else 404)
 
 

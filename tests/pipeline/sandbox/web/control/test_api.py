@@ -123,3 +123,19 @@ def test_a_body_that_no_client_could_be_answered_with_is_refused(sandbox: Sandbo
     assert response.status_code == 400
     assert "\n" not in response.json()["detail"]
     assert sandbox.bot("getMe").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("GET sent?since=first", "since"),
+        ("GET chats/team/messages", "chat_id"),
+        (f"GET chats/{'9' * 5000}/messages", "chat_id"),
+        ("DELETE messages/1/1.5", "message_id"),
+    ],
+)
+def test_a_number_of_a_path_that_is_none_is_named(sandbox: Sandbox, path: str, name: str) -> None:
+    verb, path = path.split()
+    response = sandbox.client.request(verb, f"/sandbox/{path}")
+    assert response.status_code == 400
+    assert response.json() == {"detail": f"{name} must be a whole number"}
