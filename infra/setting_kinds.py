@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, TypeAdapter, ValidationError
 
 from pipeline.platform.address import check_address
-from pipeline.settings import MODEL_ADDS, TELEGRAM_ADDS
+from pipeline.settings import MODEL_ADDS, TELEGRAM_ADDS, check_line
 
 _ENVIRONMENT = re.compile(r"^[a-z][a-z0-9-]{0,19}$")
 _HOST = re.compile(r"^(https://[\w.-]+(:\d+)?|http://(127\.0\.0\.1|localhost)(:\d+)?)$")
@@ -103,6 +103,9 @@ Host = Annotated[str, AfterValidator(_host)]
 ModelUrl = Annotated[str, AfterValidator(partial(_url, leave_out=MODEL_ADDS))]
 TelegramUrl = Annotated[str, AfterValidator(partial(_url, leave_out=TELEGRAM_ADDS))]
 """HTTP address without credentials and without a slash at its end. May be empty."""
+
+Line = Annotated[str, AfterValidator(check_line)]
+"""One line of text, without blanks around it. May be empty."""
 
 SqlName = Annotated[str, AfterValidator(_sql_name)]
 """Name of a catalog or schema, in lower case. May be empty."""

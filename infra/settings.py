@@ -14,6 +14,7 @@ from infra.setting_kinds import (
     Folder,
     FromText,
     Host,
+    Line,
     ModelUrl,
     Names,
     Schedule,
@@ -152,6 +153,11 @@ class StackSettings(BaseModel):
     )
     answer_format: Literal["plain", "html"] = _setting(
         "plain", "Format in which answers are sent. HTML that Telegram refuses is sent again as plain text."
+    )
+    privacy_contact: Line = _setting(
+        "",
+        "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy. "
+        "Empty: no such line.",
     )
     smoke_chat: Chat = _setting(
         "", "Id of the chat to which the answer to the smoke test's message is sent. Empty: it is not sent."

@@ -15,6 +15,7 @@ from pydantic import SecretStr as Secret
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+from pipeline.messages.text import printable
 from pipeline.platform.address import check_address, shown_address
 from pipeline.platform.credentials import CredentialError, ModelAccess, secret_source
 from pipeline.platform.databricks import endpoint_access, on_databricks, scope_secret
@@ -37,6 +38,7 @@ TELEGRAM_ADDS, MODEL_ADDS = r"/bot(\d+:[^/]*)?", "/chat/completions"
 """What the clients add to their addresses, as patterns: it must not be a part of them."""
 
 _PREFIX = "PIPELINE_"
+_LONGEST_LINE = 200
 _ALIKE = 0.8
 """How alike two names must be, from 0 to 1, for one to be taken for the other misspelt."""
 
@@ -51,6 +53,14 @@ def _table(value: str) -> str:
     return value
 
 
+def check_line(value: str) -> str:
+    """The text without blanks around it. Raises ValueError where it is more than one short line."""
+    line = value.strip()
+    if printable(line) != line or len(line) > _LONGEST_LINE:
+        raise ValueError(f"give one line of at most {_LONGEST_LINE} characters, without control characters")
+    return line
+
+
 def _address(value: object, leave_out: str = "") -> object:
     if isinstance(value, str):
         check_address(value, leave_out=leave_out)
@@ -59,6 +69,7 @@ def _address(value: object, leave_out: str = "") -> object:
 
 Folder = Annotated[Path, BeforeValidator(_folder)]
 TablePlace = Annotated[str, AfterValidator(_table)]
+OneLine = Annotated[str, AfterValidator(check_line)]
 TelegramAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, TELEGRAM_ADDS))]
 ModelAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, MODEL_ADDS))]
 
@@ -167,6 +178,10 @@ class RunSettings(StorageSettings):
     )
     answer_format: Literal["plain", "html"] = _setting(
         "plain", "Format in which answers are sent. HTML that Telegram refuses is sent again as plain text."
+    )
+    privacy_contact: OneLine = _setting(
+        "",
+        "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy.  [nobody]",
     )
     spark_master: str = _setting("local[*]", "Where Spark runs, unless a cluster provides the session.")
 

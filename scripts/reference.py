@@ -90,7 +90,7 @@ def pages() -> dict[Path, str]:
     sandbox = _replaced(SANDBOX, SANDBOX.read_text(), "faults", faults)
     bot_api = markdown_table(bot_api_table.HEADER, ([_cell(cell) for cell in row] for row in bot_api_table.rows()))
     return {
-        SANDBOX: _replaced(SANDBOX, sandbox, "bot api", bot_api),
+        SANDBOX: _replaced(SANDBOX, sandbox, "bot api", f"{bot_api_table.summary()}\n\n{bot_api}"),
         CONTROL: _replaced(CONTROL, CONTROL.read_text(), "control api", control_page.sections()),
         SCALING: _replaced(SCALING, scaling, "needs", _plain_table(needs_rows())),
         SETTINGS: settings,

@@ -75,7 +75,7 @@ def _rows(prices: Prices) -> list[tuple[int, list[Json]]]:
                 _chart(
                     "line",
                     "answer-latency",
-                    "Answer time: from arrival to delivery, without /start and /help (s)",
+                    "Answer time: from arrival to delivery, without fixed answers (s)",
                     [
                         Field("answer_seconds_p50", "Median"),
                         Field("answer_seconds_p95", "95th percentile"),

@@ -1,21 +1,123 @@
-"""The bot's fixed texts: answers to commands, and the polite text in place of an answer."""
+"""The bot's fixed texts in each language: answers to commands, and the polite text in place of an answer.
+
+`phrases.toml` has the texts, for translators. It is read once, and checked as a whole.
+"""
 
 from __future__ import annotations
 
-FALLBACK = "Sorry, I can't answer that right now. Please try again, perhaps in other words."
-CUT = "(My answer was too long, so it ends here.)"
-"""The last line of an answer that was cut."""
+import functools
+import re
+import string
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Annotated
 
-_FIXED = {
-    "start": "Hello! I'm an AI assistant. Write me a message and I'll answer it. /help says more.",
-    "help": (
-        "Write me a message in any language and I'll answer in it.\n"
-        "In a group, mention me, reply to me or send me a command, and I'll answer there.\n"
-        "I answer each message on its own: I don't remember earlier ones. Please check what matters."
-    ),
-}
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+DEFAULT_LANGUAGE = "en"
+
+_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+_OneLine = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\n]+$")]
+_Description = Annotated[str, Field(min_length=1, max_length=256)]
+"""Of a command: https://core.telegram.org/bots/api#botcommand."""
 
 
-def fixed_answer(command: str | None) -> str | None:
-    """The answer to a command that needs no model, or None."""
-    return _FIXED.get(command or "")
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class CommandDescriptions(_Table):
+    """What the menu says about each command that has a fixed answer, in the menu's order."""
+
+    start: _Description
+    help: _Description
+    privacy: _Description
+
+
+class Phrases(_Table):
+    """The fixed texts in one language."""
+
+    start: _Text
+    help: _Text
+    privacy: _Text
+    privacy_contact: _Text
+    """The last line of the answer to /privacy, where there is somebody to ask."""
+    fallback: _Text
+    """In place of an answer that the model does not give."""
+    cut: _OneLine
+    """The last line of an answer that was cut."""
+    commands: CommandDescriptions
+
+
+_Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
+"""ISO 639-1, as https://core.telegram.org/bots/api#setmycommands takes it."""
+_LANGUAGES: TypeAdapter[dict[_Language, Phrases]] = TypeAdapter(dict[_Language, Phrases])
+
+_PLACEHOLDERS = {"privacy_contact": {"contact"}}
+"""The words in braces that a text must have; all others have none."""
+
+
+def phrases(language: str | None = None) -> Phrases:
+    """The texts for an IETF language tag such as `pt-BR`; English for one that is not known, or none."""
+    texts = all_phrases()
+    primary = re.split("[-_]", language or "", maxsplit=1)[0].lower()
+    return texts.get(primary) or texts[DEFAULT_LANGUAGE]
+
+
+def fixed_answer(command: str | None, language: str | None = None, privacy_contact: str = "") -> str | None:
+    """The answer to a command that needs no model, or None. `privacy_contact`: whom people ask about their data."""
+    texts = phrases(language)
+    match command:
+        case "start":
+            return texts.start
+        case "help":
+            return texts.help
+        case "privacy" if privacy_contact:
+            return f"{texts.privacy}\n{texts.privacy_contact.format(contact=privacy_contact)}"
+        case "privacy":
+            return texts.privacy
+    return None
+
+
+@functools.cache
+def all_phrases() -> Mapping[str, Phrases]:
+    """The texts of each language, by its two letters."""
+    return read_phrases(resources.files("pipeline.messages").joinpath("phrases.toml").read_text(encoding="utf-8"))
+
+
+def read_phrases(content: str) -> dict[str, Phrases]:
+    """The texts in a file such as `phrases.toml`. Raises ValueError, which names the language and the text at fault.
+
+    Each language has each text, with its placeholders. No text has what HTML would read as markup.
+    """
+    try:
+        languages = _LANGUAGES.validate_python(tomllib.loads(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if DEFAULT_LANGUAGE not in languages:
+        raise ValueError(f"{DEFAULT_LANGUAGE}: the language is missing")
+    for language, texts in languages.items():
+        for name, text in _texts(texts):
+            if _placeholders(text) != (wanted := _PLACEHOLDERS.get(name, set())):
+                raise ValueError(f"{language}.{name}: its words in braces must be {sorted(wanted)}")
+            if re.search("[<>&]", text):
+                raise ValueError(f"{language}.{name}: a text has no <, > or &")
+    return languages
+
+
+def _texts(texts: Phrases) -> Iterator[tuple[str, str]]:
+    """Each text with its name, as `start` or `commands.start`."""
+    for name, value in texts:
+        if isinstance(value, CommandDescriptions):
+            yield from ((f"{name}.{command}", text) for command, text in value)
+        else:
+            yield name, value
+
+
+def _placeholders(text: str) -> set[str]:
+    try:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+    except ValueError:  # a brace without its other half
+        return {text}

@@ -25,6 +25,8 @@ class Question(BaseModel):
     chat_title: str | None = None
     topic_id: int | None = None
     author_signature: str | None = None
+    language: str | None = None
+    """IETF language tag of the author's Telegram app, as Telegram gives it."""
     text: str
     command: str | None = None
     received_at: datetime

@@ -39,6 +39,7 @@ class Dispatcher:
         send_rate: float,
         model_attempts: int,
         answer_format: AnswerFormat,
+        privacy_contact: str,
         model_alive: Callable[[], bool],
         report: Callable[[str, str | None], None],
         finished: Callable[[str], None],
@@ -52,6 +53,7 @@ class Dispatcher:
         self._sender = sender
         self._typist = typist
         self._answer_format = answer_format
+        self._privacy_contact = privacy_contact
         self._report = report
         self._finished = finished
         self._stopping = stopping
@@ -143,7 +145,7 @@ class Dispatcher:
 
     def _ask(self, chat: int, work: Work) -> None:
         question = work.reply.question
-        ready = ready_answer(question)
+        ready = ready_answer(question, self._privacy_contact)
         if ready is not None:
             self._answered(work, ready)
             self._resume(chat, Wait.ANSWER)
@@ -163,7 +165,8 @@ class Dispatcher:
         first = self._lanes[chat].works[0] is work
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
-            self._answered(work, model_answer(outcome) if step is Next.DELIVER else fallback_answer(outcome))
+            delivers = step is Next.DELIVER
+            self._answered(work, model_answer(outcome) if delivers else fallback_answer(outcome, question.language))
             if first:
                 self._resume(chat, Wait.ANSWER)
             else:
@@ -181,7 +184,7 @@ class Dispatcher:
             self._loop.at(self._loop.now() + pause, partial(self._resume, chat, Wait.ANSWER))
 
     def _answered(self, work: Work, given: Answer) -> None:
-        answer = deliverable(given)
+        answer = deliverable(given, work.reply.question.language)
         if answer is not given:
             log.warning("answer cut", key=work.key, characters=len(given.text), kept=len(answer.text))
         work.answered(answer, parts_of(answer, self._answer_format))
@@ -191,7 +194,7 @@ class Dispatcher:
 
     def _give_up(self, work: Work, outcome: Outcome) -> None:
         """A message was found to be at fault while its chat was parked."""
-        self._answered(work, fallback_answer(outcome))
+        self._answered(work, fallback_answer(outcome, work.reply.question.language))
         self._save(work)
 
     def _withdraw(self) -> list[int]:

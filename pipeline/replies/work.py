@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Replay
-from pipeline.messages.phrases import CUT, FALLBACK, fixed_answer
+from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.messages.question import Question
 from pipeline.model.outcome import Outcome
 from pipeline.replies.reply import Part, Reply
@@ -164,17 +164,20 @@ class Lane:
     waits_for: Wait = Wait.NOTHING
 
 
-def ready_answer(question: Question) -> Answer | None:
-    """The answer that needs no model: a command's, or a stored one that is to be delivered again."""
+def ready_answer(question: Question, privacy_contact: str = "") -> Answer | None:
+    """The answer that needs no model: a command's, or a stored one that is to be delivered again.
+
+    `privacy_contact`: whom people ask about their data.
+    """
     if isinstance(question.origin, Replay) and question.origin.answer is not None:
         return question.origin.answer
-    text = fixed_answer(question.command)
+    text = fixed_answer(question.command, question.language, privacy_contact)
     return Answer(text=text, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)) if text is not None else None
 
 
-def deliverable(answer: Answer) -> Answer:
+def deliverable(answer: Answer, language: str | None) -> Answer:
     """The answer, cut to `MOST_PARTS` messages if it is longer; its last line then says so to its reader."""
-    text = shortened(answer.text, MOST_PARTS, CUT)
+    text = shortened(answer.text, MOST_PARTS, phrases(language).cut)
     return answer if text is answer.text else answer.model_copy(update={"text": text})
 
 
@@ -183,9 +186,9 @@ def model_answer(outcome: Outcome) -> Answer:
     return _answer(outcome, outcome.text, AnswerStatus.ANSWERED, None)
 
 
-def fallback_answer(outcome: Outcome) -> Answer:
+def fallback_answer(outcome: Outcome, language: str | None) -> Answer:
     """The polite text in place of an answer that the model does not give; it keeps the reason and the cost."""
-    return _answer(outcome, FALLBACK, AnswerStatus.FALLBACK, outcome.reason)
+    return _answer(outcome, phrases(language).fallback, AnswerStatus.FALLBACK, outcome.reason)
 
 
 def _answer(outcome: Outcome, text: str, status: AnswerStatus, reason: str | None) -> Answer:

@@ -22,6 +22,7 @@ from pipeline.platform.jvm import jvm_needed
 from pipeline.platform.run_secrets import RunCredentials
 from pipeline.replies.journal import Journal
 from pipeline.replies.lanes import Lanes
+from pipeline.run.background import start_thread
 from pipeline.run.end import End
 from pipeline.run.intake_thread import IntakeThread
 from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, require_model, resolve_secrets
@@ -45,6 +46,7 @@ from pipeline.stream.table_writer import ROUND_AFTER, TableWriter
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi
 from pipeline.telegram.intake import Intake
+from pipeline.telegram.menu import register_commands
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -121,8 +123,8 @@ class Run:
 class Composition:
     """The parts of a run that serves one bot.
 
-    Threads: all methods are for the run's own thread. The answering, the lanes, the intake and Spark have threads of
-    their own; each part's class says which.
+    Threads: all methods are for the run's own thread. The answering, the lanes, the intake, the menu and Spark have
+    threads of their own; each part's class says which.
     """
 
     def __init__(
@@ -141,6 +143,7 @@ class Composition:
         self._settings = settings
         self._storage = settings.places
         self._bot = bot
+        self._api = api
         self._credentials = credentials
         self._lease = lease
         self._recorder = recorder
@@ -167,6 +170,7 @@ class Composition:
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
+            privacy_contact=settings.privacy_contact,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),
             report=recorder.report,
@@ -195,6 +199,7 @@ class Composition:
         with storage_errors(self._storage.root):
             self._lanes.start()
         self._intake.start()
+        start_thread("menu", lambda: register_commands(self._api, self._end.requested.is_set))
         spark = self._spark = self._open_spark()
         settings = self._settings
         above = threshold(settings.distribute_above, settings.concurrency, has_executors=has_executors(spark))

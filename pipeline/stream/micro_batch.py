@@ -114,6 +114,7 @@ def question_of(update: Update, bot: Bot) -> Question:
         chat_title=message.chat.title,
         topic_id=message.topic_id,
         author_signature=message.author_signature,
+        language=message.sender.language_code if message.sender else None,
         text=message.words,
         command=command(message.words, bot),
         received_at=update.received_at,

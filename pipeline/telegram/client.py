@@ -130,6 +130,22 @@ class BotApi:
             body["message_thread_id"] = topic_id
         self._call("sendChatAction", body)
 
+    def commands(self, language: str) -> dict[str, str]:
+        """The menu of commands that a language has of its own, with their descriptions. An empty language: all others.
+
+        https://core.telegram.org/bots/api#getmycommands
+        """
+        listed = self._call("getMyCommands", {"language_code": language} if language else {})
+        try:
+            return {str(entry["command"]): str(entry["description"]) for entry in listed}
+        except (KeyError, TypeError):
+            raise Interrupted("getMyCommands answered without a list of commands") from None
+
+    def set_commands(self, language: str, commands: Mapping[str, str]) -> None:
+        """Replace that menu."""
+        listed = [{"command": name, "description": text} for name, text in commands.items()]
+        self._call("setMyCommands", {"commands": listed, **({"language_code": language} if language else {})})
+
     def _call(
         self,
         method: str,

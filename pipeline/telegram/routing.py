@@ -7,9 +7,9 @@ from collections.abc import Collection
 from enum import StrEnum
 
 from pipeline.messages.origin import Probe
+from pipeline.messages.utf16 import utf16_slice
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.update import Entity, Message, Update
-from pipeline.telegram.utf16 import utf16_slice
 
 _ANONYMOUS_PERSONS = frozenset({1087968824, 136817688})
 """GroupAnonymousBot and Channel_Bot: they stand in `from` for a person who writes as a chat.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from pipeline.telegram.utf16 import utf16_length
+from pipeline.messages.utf16 import utf16_length
 
 MAX_UNITS = 4096
 """UTF-16 code units in one message: https://core.telegram.org/bots/api#sendmessage."""

@@ -13,7 +13,7 @@ from pipeline.sandbox.telegram import bot_api, methods
 from pipeline.sandbox.telegram.delivery.polling import Polling
 from pipeline.sandbox.telegram.methods.table import METHODS
 
-__all__ = ["ShowingTest", "methods", "rows", "showing_tests", "simulated_methods"]
+__all__ = ["ShowingTest", "methods", "rows", "showing_tests", "simulated_methods", "summary"]
 """The package of methods is imported for what it puts into the table."""
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,16 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
     for kind in bot_api.UPDATE_KINDS:
         tests = shown.get(kind, [])
         yield _row(kind, "update", tests[0].rule if tests else None, tests)
+
+
+def summary() -> str:
+    """How much of the Bot API is simulated, in a sentence."""
+    table = list(rows())
+    counts = [
+        f"{sum(row[1] == what and row[2] == 'yes' for row in table)} of {sum(row[1] == what for row in table)} {what}s"
+        for what in ("method", "update")
+    ]
+    return f"Of Bot API {bot_api.VERSION}, {counts[0]} and {counts[1]} are simulated."
 
 
 def _row(name: str, what: str, rule: str | None, tests: list[ShowingTest]) -> tuple[str, str, str, str, str]:

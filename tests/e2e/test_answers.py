@@ -24,6 +24,7 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     world.say("¿Qué tal?", chat_id=1, first_name="Ana", language_code="es")
     world.say("🎉", chat_id=2)
     world.say("/start", chat_id=3)
+    world.say("/privacy", chat_id=11, first_name="Bia", language_code="pt-BR")
     world.say(photo=True, caption="what is this?", chat_id=4)
     world.say(photo=True, caption="", chat_id=5)
     world.say("x" * 6000, chat_id=6)
@@ -55,7 +56,7 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
         ],
     )
     telegram.migrate(-101, -1000000000101)
-    world.run_once()
+    world.run_once(PIPELINE_PRIVACY_CONTACT="Ada, ada@example.org")
 
     bronze = world.table("bronze")
     dispositions = {
@@ -67,7 +68,7 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     assert dispositions[8, "I am a bot"] == "from_bot"
     assert dispositions[-100, None] == "service_message"
     silver = {row["user_message"]: row for row in world.table("silver")}
-    assert len(silver) == sum(row["disposition"] == "answer" for row in bronze) == 10
+    assert len(silver) == sum(row["disposition"] == "answer" for row in bronze) == 11
     for row in bronze:
         assert json.loads(row["raw"])["update_id"] == row["update_id"]
 
@@ -75,6 +76,13 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     assert silver["/start"]["answer_status"] == "fixed"
     assert silver["/start"]["model_name"] is None
     assert world.asked()["/start"] == 0
+    (privacy,) = world.sent(11)
+    assert privacy["text"].startswith("Guardo todas as mensagens que o Telegram me entrega")
+    assert privacy["text"].endswith("Perguntas sobre os seus dados: Ada, ada@example.org")
+    assert [row["author_language"] for row in bronze if row["chat_id"] == 11] == ["pt-BR"]
+    menus = [telegram.call("getMyCommands", {"language_code": code}) for code in ("", "hi")]
+    assert [[entry["command"] for entry in menu] for menu in menus] == [["start", "help", "privacy"]] * 2
+    assert menus[0] != menus[1]
     assert silver["what is this?"]["llm_response"] == "echo: what is this?"
     parts = world.sent(6)
     assert [len(sent["text"]) for sent in parts] == [4096, 6006 - 4096]

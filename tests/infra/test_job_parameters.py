@@ -41,10 +41,11 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "model": [{"model": "databricks-gpt-oss-120b"}],
     "on_unknown": [{"on_unknown": "hold"}, {"on_unknown": "resend"}],
     "openai_base_url": [{"openai_base_url": "https://models.example.org/v1", "model": "gpt"}],
+    "privacy_contact": [{"privacy_contact": "Ada & Bob (data@example.org)"}],
     "telegram_api_url": [{"telegram_api_url": "http://127.0.0.1:8081"}],
 }
 
-NOT_GIVEN: dict[str, object] = {"allowed_chats": frozenset(), "distribute_above": None}
+NOT_GIVEN: dict[str, object] = {"allowed_chats": frozenset(), "distribute_above": None, "privacy_contact": ""}
 """What the run takes for a setting that the stack leaves empty or at 0, and so does not pass. An `openai_base_url` that
 is not given is not used: the model's source is then the workspace."""
 

@@ -36,6 +36,8 @@ from tests.support.stacks import UNUSABLE, read, refused
         ("mode", "triggered", "triggered"),
         ("on_unknown", "resend", "resend"),
         ("answer_format", "html", "html"),
+        ("privacy_contact", " Ada {x}, ada@example.org ", "Ada {x}, ada@example.org"),
+        ("privacy_contact", "", ""),
         ("mode", "", "continuous"),
         ("workers", "", 0),
     ],

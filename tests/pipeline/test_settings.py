@@ -54,6 +54,8 @@ def test_every_setting_has_its_own_environment_variable() -> None:
         ("concurrency", "7", 7),
         ("allowed_chats", "1, -100 3", frozenset({1, -100, 3})),
         ("allowed_chats", "", frozenset()),
+        ("privacy_contact", " Ada, ada@example.org ", "Ada, ada@example.org"),
+        ("privacy_contact", "", ""),
         ("temperature", "0", 0.0),
         ("distribute_above", "0", 0),
         ("bronze", "main.bot.bronze", "main.bot.bronze"),
@@ -117,6 +119,13 @@ def test_a_bad_value_is_one_line_that_names_the_key_and_the_value(
     assert "\n" not in line
     assert "Input" not in line
     assert caught.value.__cause__ is None
+
+
+def test_whom_to_ask_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("Ada\nBob", "Ada\u202e", "Ada" + "x" * 198):
+        monkeypatch.setenv(env("privacy_contact"), value)
+        with pytest.raises(SettingsError, match=r"^PIPELINE_PRIVACY_CONTACT is 'Ada.*: give one line of at most 200 "):
+            read_run_settings()
 
 
 @pytest.mark.parametrize("field", ["storage", "landing", "journal", "checkpoints"])

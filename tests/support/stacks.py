@@ -43,6 +43,7 @@ UNUSABLE = [
     ("input_price", "-1", "it should be greater than or equal to 0"),
     ("output_price", "cheap", "it should be a valid number"),
     ("allowed_chats", "1,x", "it should be a valid integer"),
+    ("privacy_contact", "Ada\nBob", "give one line of at most 200 characters"),
     ("smoke_chat", "@chat", "give a chat's id, a number other than 0"),
     ("smoke_chat", "0", "give a chat's id, a number other than 0"),
 ]

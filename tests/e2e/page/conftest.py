@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ _QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it runs, no other test of this process can start an event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, with Playwright to drive it; a test is skipped where one of them is not installed."""
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
@@ -76,15 +78,22 @@ class Chat:
         """A person's message; its message_id."""
         return says(self.telegram, text, **more)
 
-    def updates(self) -> list[Json]:
-        """What the bot gets."""
-        return self.telegram.get_updates(timeout=5)
+    def update(self, kind: str, number: int = 1) -> Json:
+        """The update of this kind with this number, once the bot can get it."""
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            found = [update[kind] for update in self.telegram.get_updates(timeout=1) if kind in update]
+            if len(found) >= number:
+                update: Json = found[number - 1]
+                return update
+            time.sleep(0.02)
+        raise AssertionError(f"the bot got no {kind} with number {number}")
 
     def open(self, place: str = "") -> None:
         """The page, once it shows its chats. `place`: the part of the address after #."""
         self.page.goto(f"{self.server.url}/{f'#{place}' if place else ''}")
         self.page.locator("#chats li").first.wait_for(state="attached")
-        self.page.wait_for_function("document.querySelector('#messages').childElementCount > 0")
+        self.page.locator("#messages > *").first.wait_for(state="attached")
 
     @property
     def box(self) -> Any:

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+_LABELS = """all => all.map(each => each.getAttribute("aria-labelledby").split(" ")
+    .map(id => document.getElementById(id)?.textContent).join(" "))"""
 _INSIDE = "element => { const box = element.getBoundingClientRect(); return box.left >= 0 && box.right <= innerWidth; }"
 
 
 @pytest.mark.parametrize("size", [NARROW, {"width": 320, "height": 600}], ids=["390", "320"])
 def test_nothing_is_cut_off_in_a_narrow_window(chat: Chat, size: dict[str, int]) -> None:
-    chat.bot("x" * 300 + " https://example.org/" + "y" * 300) if chat.says() else None
+    chat.says()
+    chat.bot("x" * 300 + " https://example.org/" + "y" * 300)
     chat.says("hello", chat_id=-1001000000001, chat_type="supergroup", message_thread_id=9)
     for place in ("/chats/1", "/chats/-1001000000001", "/chats"):
         chat.open(place)
@@ -76,9 +79,7 @@ def test_a_reload_opens_the_same_chat(chat: Chat) -> None:
 def test_a_screen_reader_hears_author_text_and_time(chat: Chat) -> None:
     chat.says("A question")
     chat.open()
-    names = chat.page.get_by_role("article").evaluate_all(
-        "all => all.map(each => each.getAttribute('aria-labelledby').split(' ').map(id => document.getElementById(id)?.textContent).join(' '))"
-    )
+    names = chat.page.get_by_role("article").evaluate_all(_LABELS)
     assert [name.startswith("Ada A question ") for name in names] == [True]
     chat.bot("An answer")
     chat.page.locator("#announcer").get_by_text("Sandbox: An answer").wait_for(state="attached")
@@ -94,7 +95,8 @@ def test_text_of_people_and_of_the_bot_is_never_markup(chat: Chat) -> None:
 
 def test_marked_text_is_shown_as_marked(chat: Chat) -> None:
     chat.says()
-    chat.bot('<b>bold <i>both</i></b> <a href="https://example.org/">link</a> <tg-spoiler>secret</tg-spoiler>', parse_mode="HTML")
+    link, secret = '<a href="https://example.org/">link</a>', "<tg-spoiler>secret</tg-spoiler>"
+    chat.bot(f"<b>bold <i>both</i></b> {link} {secret}", parse_mode="HTML")
     chat.open()
     message = chat.message("bold")
     assert message.locator("strong em").text_content() == "both"
@@ -126,6 +128,14 @@ def test_topics_are_apart(chat: Chat) -> None:
     topics.get_by_role("button", name="General").click()
     chat.message("In general").wait_for()
     assert chat.page.get_by_role("article").count() == 1
+
+
+def test_the_colours_that_a_person_chose_are_kept(chat: Chat) -> None:
+    chat.open()
+    for name in ("Colours: system", "Colours: light", "Colours: dark", "Colours: system", "Colours: light"):
+        chat.page.get_by_role("button", name=name).click()
+    chat.page.reload()
+    assert chat.page.locator("html").get_attribute("data-theme") == "dark"
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

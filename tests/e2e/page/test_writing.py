@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.support.simulated import texts
 
 if TYPE_CHECKING:
     from tests.e2e.page.conftest import Chat
@@ -19,7 +16,7 @@ def test_enter_sends_and_the_answer_appears(chat: Chat) -> None:
     chat.open()
     chat.box.fill("Hello")
     chat.box.press("Enter")
-    assert texts(chat.updates()) == ["Hello"]
+    assert chat.update("message")["text"] == "Hello"
     chat.bot("Good morning")
     chat.message("Good morning").wait_for()
     assert chat.box.input_value() == ""
@@ -34,11 +31,13 @@ def test_a_message_that_could_not_be_sent_is_kept_and_can_be_sent_again(chat: Ch
     failed.get_by_text("Not sent.").wait_for()
     chat.page.get_by_text("The simulator does not answer").wait_for()
     chat.server.start()
+    chat.page.get_by_text("The simulator does not answer").wait_for(state="hidden", timeout=20000)
     chat.page.reload()
     failed.get_by_role("button", name="Send again").click()
-    assert texts(chat.updates()) == ["Do not lose me"]
+    assert chat.update("message")["text"] == "Do not lose me"
     failed.get_by_text("Not sent.").wait_for(state="detached")
     assert failed.count() == 1
+    assert chat.telegram.pending() == 1
     # The browser complains about each request that found no server.
     assert all("Failed to load resource" in error for error in chat.errors)
     chat.errors.clear()
@@ -100,7 +99,7 @@ def test_an_answer_is_possible_by_keyboard_and_escape_ends_it(chat: Chat) -> Non
     context.get_by_text("Reply to Ada").wait_for()
     keyboard.type("An answer")
     keyboard.press("Enter")
-    reply = chat.updates()[-1]["message"]
+    reply = chat.update("message", 2)
     assert (reply["text"], reply["reply_to_message"]["message_id"]) == ("An answer", question)
 
 
@@ -113,7 +112,7 @@ def test_an_own_message_can_be_edited_and_deleted(chat: Chat) -> None:
     chat.box.fill("Second version")
     chat.box.press("Enter")
     chat.message("Second version").get_by_text("edited").wait_for()
-    assert chat.updates()[-1]["edited_message"]["text"] == "Second version"
+    assert chat.update("edited_message")["text"] == "Second version"
     chat.box.press("ArrowUp")
     chat.page.keyboard.press("Enter")
     chat.page.get_by_role("menuitem", name="Delete").click()
@@ -126,8 +125,8 @@ def test_commands_are_offered_while_one_types(chat: Chat) -> None:
     chat.telegram.call("setMyCommands", {"commands": commands})
     chat.open()
     chat.box.press_sequentially("/h")
-    option = chat.page.get_by_role("option", name=re.compile("/help"))
+    option = chat.page.get_by_role("option", name="/help")
     option.wait_for()
     assert chat.page.get_by_role("option").count() == 1
     chat.box.press("Enter")
-    assert texts(chat.updates()) == ["/help"]
+    assert chat.update("message")["text"] == "/help"

@@ -54,7 +54,7 @@ def test_it_shows_every_measure_with_a_readable_title() -> None:
         ("counter", "Delivery unknown"),
         ("counter", "Delivery failed"),
         ("bar", "Messages a day"),
-        ("line", "Answer time: from arrival to delivery, without /start and /help (s)"),
+        ("line", "Answer time: from arrival to delivery, without fixed answers (s)"),
         ("line", "Fallback, unknown and failure rates"),
         ("line", "Model time: from arrival to answer (s)"),
         ("bar", "Tokens a day, as the model counted them"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.messages.origin import Probe
-from pipeline.messages.phrases import FALLBACK, fixed_answer
+from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.model.outcome import Verdict
 from pipeline.replies.delivery import Sender
 from pipeline.replies.dispatcher import Dispatcher
@@ -44,6 +44,7 @@ class Run:
                 "send_rate": 1_000_000.0,
                 "model_attempts": 2,
                 "answer_format": "plain",
+                "privacy_contact": "Ada",
                 "model_alive": lambda: self.alive,
                 "report": lambda service, reason: self.reports.append((service, reason)),
                 "finished": self.finished.append,
@@ -321,8 +322,34 @@ def test_a_message_at_fault_gets_the_polite_text_which_is_saved_and_sent(run: Ru
     run.answering.always["hi"] = FAILING
     run.accept(accepted("hi"), accepted("next", seq=2))
     run.finish()
-    assert run.api.texts == [FALLBACK, "re: next"]
+    assert run.api.texts == [phrases().fallback, "re: next"]
     assert (run.answering.asked.count("hi"), run.reply(1).error) == (2, "500 crashed")
+
+
+def test_fixed_texts_are_in_the_language_of_each_author(run: Run) -> None:
+    run.alive = True
+    run.answering.always["hallo"] = FAILING
+    run.answering.always["largo"] = said("palabra. " * 5000)
+    run.accept(
+        accepted("/privacy", seq=1, chat_id=1, command="privacy", language="ja"),
+        accepted("hallo", seq=2, chat_id=2, language="de-AT"),
+        accepted("largo", seq=3, chat_id=3, language="es"),
+    )
+    run.finish()
+    assert run.api.texts_in(1) == [fixed_answer("privacy", "ja", "Ada")]
+    assert run.api.texts_in(2) == [phrases("de").fallback]
+    assert run.api.texts_in(3)[-1].endswith(f"\n\n{phrases('es').cut}")
+
+
+def test_the_polite_text_in_place_of_an_answer_of_a_parked_chat_is_in_its_language_too(run: Run) -> None:
+    run.answering.always["bonjour"] = FAILING
+    run.accept(accepted("bonjour", language="fr"))
+    run.loop.advance(0.4)
+    assert run.reports == [("model", "500 crashed")]
+    run.alive = True
+    run.loop.advance(600)
+    run.finish()
+    assert run.api.texts == [phrases("fr").fallback]
 
 
 def test_the_polite_text_of_a_message_at_fault_is_saved_first(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -314,6 +315,13 @@ def test_segments_of_both_releases_make_one_journal(tmp_path: Path) -> None:
     assert Journal(tmp_path).replies() == {reply.key: reply for reply in expected}
     segment(tmp_path, 3).unlink()
     assert "000003.json is missing" in refusal(tmp_path)
+
+
+def test_a_question_of_a_release_without_languages_is_read(tmp_path: Path) -> None:
+    question = accepted(seq=1).model_dump(mode="json")
+    del question["question"]["language"]
+    segment(tmp_path, 1).write_text(json.dumps({"replies": [question]}))
+    assert Journal(tmp_path).replies() == {accepted(seq=1).key: accepted(seq=1)}
 
 
 def test_a_snapshot_of_the_release_before_is_one(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import RunFailed
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Probe, Replay, StoredAnswer
-from pipeline.messages.phrases import FALLBACK, fixed_answer
+from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.model.outcome import Verdict
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.lanes import Lanes, OpenReplies
@@ -482,7 +482,7 @@ def test_a_message_that_the_model_rejects_or_never_answers_gets_the_polite_text(
     run.answering.always["bad"] = failed(verdict, "why")
     run.accept(accepted("bad", seq=1), accepted("good", seq=2))
     run.finish()
-    assert run.api.texts == [FALLBACK, "re: good"]
+    assert run.api.texts == [phrases().fallback, "re: good"]
     assert run.answering.asked.count("bad") == (1 if verdict is Verdict.REJECTED else 2)
     reply = run.reply(1)
     assert reply.answer is not None
@@ -504,7 +504,7 @@ def test_a_message_that_fails_while_the_model_answers_others_gets_the_polite_tex
     run.accept(accepted("poison", chat_id=1, seq=1), *(accepted(str(seq), chat_id=seq, seq=seq) for seq in range(2, 6)))
     run.finish()
     run.lanes.stop(5)
-    assert sorted(run.api.texts) == sorted([FALLBACK, *(f"re: {seq}" for seq in range(2, 6))])
+    assert sorted(run.api.texts) == sorted([phrases().fallback, *(f"re: {seq}" for seq in range(2, 6))])
     assert run.reply(1).error == "500 crashed"
     assert run.answering.asked.count("poison") == 2
     assert run.reports[-1] == ("model", None)
@@ -593,7 +593,7 @@ def test_what_the_cluster_could_not_answer_is_asked_for_again_in_its_turn(run: R
         ahead=cluster,
     )
     run.finish()
-    assert run.api.texts == ["re: 1", "re: 2", FALLBACK, fixed_answer("help")]
+    assert run.api.texts == ["re: 1", "re: 2", phrases().fallback, fixed_answer("help")]
     assert (cluster.asked, sorted(run.answering.asked)) == (["1", "2", "3"], ["1", "2"])
 
 
@@ -772,7 +772,7 @@ def test_a_reason_that_no_file_can_hold_stops_neither_its_chat_nor_others(run: R
     run.answering.always["odd"] = failed(Verdict.REJECTED, "flagged \ud83d")
     run.accept(accepted("odd", seq=1), accepted("next", seq=2), accepted("other", chat_id=2, seq=3))
     run.finish()
-    assert sorted(run.api.texts) == sorted([FALLBACK, "re: next", "re: other"])
+    assert sorted(run.api.texts) == sorted([phrases().fallback, "re: next", "re: other"])
 
 
 # Threads

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from pipeline.log import configure_logs
-from pipeline.messages.phrases import CUT, FALLBACK
+from pipeline.messages.phrases import phrases
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.on_driver import DriverAnswering
 from pipeline.platform.credentials import Credential, ModelAccess
@@ -165,7 +165,7 @@ def test_a_message_whose_answer_never_ends_gets_the_fallback_and_its_chat_goes_o
 
     run = start(respond, timeout=1.0)
     run.finish(accepted("bad", seq=1), accepted("next", seq=2), accepted("other", chat_id=8, seq=3))
-    assert sorted(run.texts()) == sorted([FALLBACK, "re: next", "re: other"])
+    assert sorted(run.texts()) == sorted([phrases().fallback, "re: next", "re: other"])
 
 
 def test_an_answer_of_a_megabyte_is_cut_says_so_and_leaves_little_in_the_journal(start: Start) -> None:
@@ -175,8 +175,8 @@ def test_an_answer_of_a_megabyte_is_cut_says_so_and_leaves_little_in_the_journal
     assert (reply.answer.status, reply.answer.reason, reply.stage) == ("answered", None, "sent")
     assert run.texts() == [part.text for part in reply.parts]
     assert len(reply.parts) == 8
-    assert [text.endswith(CUT) for text in run.texts()] == [False] * 7 + [True]
-    assert reply.answer.text.endswith(CUT)
+    assert [text.endswith(phrases().cut) for text in run.texts()] == [False] * 7 + [True]
+    assert reply.answer.text.endswith(phrases().cut)
     assert sum(path.stat().st_size for path in (run.folder / "journal").iterdir()) < 2_000_000
 
 
@@ -197,7 +197,7 @@ def test_one_poisonous_message_of_one_user_holds_nobody_up_at_a_server_that_refu
 
     run = start(respond)
     poison, after = run.finish(accepted("poison", seq=1), accepted("hi", seq=2))
-    assert run.texts() == [FALLBACK, "hello"]
+    assert run.texts() == [phrases().fallback, "hello"]
     assert (poison.error, after.stage) == ("500 InternalServerError", "sent")
 
 

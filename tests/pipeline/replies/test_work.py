@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe, Replay, StoredAnswer
-from pipeline.messages.phrases import FALLBACK, fixed_answer
+from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.model.outcome import Verdict
 from pipeline.replies.reply import Part, PartState
 from pipeline.replies.work import Work, WorkState, fallback_answer, model_answer, ready_answer
@@ -130,6 +130,9 @@ def test_commands_and_stored_answers_need_no_model() -> None:
     help_ = ready_answer(question("/help", command="help"))
     assert help_ is not None
     assert (help_.text, help_.status) == (fixed_answer("help"), "fixed")
+    privacy = ready_answer(question("/privacy", command="privacy", language="pt-BR"), "Ada")
+    assert privacy is not None
+    assert privacy.text == fixed_answer("privacy", "pt", "Ada")
     for asked in (question("hi"), question("/joke", command="joke"), question("x", origin=Probe(id="p"))):
         assert ready_answer(asked) is None
 
@@ -142,6 +145,6 @@ def test_an_answer_says_what_it_cost_and_when_it_came() -> None:
 
 
 def test_the_polite_text_keeps_the_reason_and_the_cost() -> None:
-    given = fallback_answer(failed(Verdict.UNREADABLE, "cut off", model="m", prompt_tokens=3))
-    assert (given.text, given.status, given.reason, given.model) == (FALLBACK, "fallback", "cut off", "m")
+    given = fallback_answer(failed(Verdict.UNREADABLE, "cut off", model="m", prompt_tokens=3), "es-MX")
+    assert (given.text, given.status, given.reason, given.model) == (phrases("es").fallback, "fallback", "cut off", "m")
     assert (given.prompt_tokens, given.completion_tokens) == (3, None)

@@ -49,6 +49,7 @@ class Parts:
         self.fails: dict[str, Exception] = {}
         self.on_call: dict[str, Callable[[], None]] = {}
         self.watched: list[Supervisor] = []
+        self.background: dict[str, Callable[[], None]] = {}
         self.outcome: bool | Exception = True
         self.bot: Bot | None = BOT
         self.executors = False
@@ -127,6 +128,10 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
             raise parts.outcome
         return parts.outcome
 
+    def start_thread(name: str, action: Callable[[], None]) -> None:
+        parts.background[name] = action
+        parts.note(f"{name} thread")
+
     replaced: dict[str, Callable[..., Any]] = {
         "DriverAnswering": parts.part("answering", "stop"),
         "DistributedAnswering": parts.part("distributed", "stop"),
@@ -145,6 +150,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "has_executors": lambda _: parts.executors,
         "cluster_session": open_spark("open the cluster's spark"),
         "warm_up": lambda *_: parts.note("warm up"),
+        "start_thread": start_thread,
         "require_model": lambda *_: parts.note("require the model"),
         "ask_who_we_are": lambda *_: parts.bot,
         "local_spark.session": open_spark("open spark"),
@@ -167,14 +173,14 @@ def record_of(settings: RunSettings) -> Record:
 def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: Parts, settings: RunSettings) -> None:
     assert Run(settings).run()
     assert parts.started == [
-        "require the model", "lanes.start", "intake thread.start", "open spark", "tables.prepare", "warm up",
-        "landing.tick", "query.start", "writer thread.start",
+        "require the model", "lanes.start", "intake thread.start", "menu thread", "open spark", "tables.prepare",
+        "warm up", "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
 
 
 def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
     Run(settings, once=True).run()
-    assert parts.started[3:] == ["open spark", "tables.prepare", "query.start", "writer thread.start"]
+    assert parts.started[4:] == ["open spark", "tables.prepare", "query.start", "writer thread.start"]
 
 
 def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
@@ -182,7 +188,7 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
 ) -> None:
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     Run(settings).run()
-    assert parts.started[3:] == [
+    assert parts.started[4:] == [
         "open the cluster's spark", "tables.prepare", "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
     assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
@@ -233,14 +239,14 @@ def test_whoever_sends_and_whoever_asks_read_the_same_secrets(
 def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
     changed = settings.model_copy(
         update={
-            "send_rate": 1.5, "model_attempts": 4, "answer_format": "html", "on_unknown": "resend", "poll_seconds": 6.0,
-            "conflict_patience": 8.0, "allowed_chats": frozenset({9}), "max_open": 11,
-            "distribute_above": 12, "spark_master": "local[3]",
+            "send_rate": 1.5, "model_attempts": 4, "answer_format": "html", "privacy_contact": "Ada",
+            "on_unknown": "resend", "poll_seconds": 6.0, "conflict_patience": 8.0, "allowed_chats": frozenset({9}),
+            "max_open": 11, "distribute_above": 12, "spark_master": "local[3]",
         }
     )  # fmt: skip
     Run(changed).run()
     expected = {
-        "lanes": ["send_rate", "model_attempts", "answer_format", "on_unknown"],
+        "lanes": ["send_rate", "model_attempts", "answer_format", "privacy_contact", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
         "processor": ["allowed_chats", "max_open", "distribute_above"],
         "leftover": ["allowed_chats"],
@@ -249,9 +255,9 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
         given = parts.built[part][1]
         assert {name: given[name] for name in names} == {name: getattr(changed, name) for name in names}
     root = changed.places.root
-    *to_spark, stop, umask = parts.built["spark"][0]
+    *to_spark, stop, umask, landing = parts.built["spark"][0]
     assert to_spark == ["local[3]", root / "logs", root / "scratch"]
-    assert umask == 0o077
+    assert (umask, landing) == (0o077, changed.places.landing)
     assert stop is parts.built["intake thread"][0][1], "Spark's start ends with the run"
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
@@ -263,6 +269,21 @@ def test_the_intake_ends_when_telegram_is_empty_only_with_once(parts: Parts, set
         (_, stop), given = parts.built["intake thread"]
         assert given == {"until_empty": once}
         assert stop.is_set(), "it stops with the run"
+
+
+def test_the_menu_is_registered_beside_the_start_and_a_stop_ends_that(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered: list[tuple[BotApi, bool]] = []
+
+    def register() -> None:
+        parts.background["menu"]()
+
+    monkeypatch.setattr(composition, "register_commands", lambda api, stop: registered.append((api, stop())))
+    parts.on_call["watch"] = register
+    Run(settings).run()
+    register()
+    assert registered == [(parts.built["lanes"][0][2], False), (parts.built["lanes"][0][2], True)]
 
 
 def test_a_message_that_fails_alone_is_judged_by_the_model_itself(
@@ -349,6 +370,7 @@ _ALL_STOPPED = ("answering.stop", "stream.stop", "lanes.stop", "query.stop", "wr
     ("failing", "stopped"),
     [
         ("intake thread.start", ["answering.stop", "lanes.stop"]),
+        ("menu thread", ["answering.stop", "lanes.stop"]),
         ("open spark", ["answering.stop", "lanes.stop"]),
         ("tables.prepare", ["answering.stop", "lanes.stop", "spark.stop"]),
         ("warm up", [*_ALL_STOPPED]),
@@ -509,6 +531,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "send_rate": Lanes,
     "model_attempts": Lanes,
     "answer_format": Lanes,
+    "privacy_contact": Lanes,
     "on_unknown": Lanes,
     "poll_seconds": Intake,
     "conflict_patience": Intake,

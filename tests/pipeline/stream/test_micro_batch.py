@@ -77,6 +77,7 @@ def test_a_question_has_what_its_answer_and_its_row_need() -> None:
         message_thread_id=33,
         is_topic_message=True,
         author_signature="chief",
+        **{"from": {"id": 99, "is_bot": False, "first_name": "Ann", "language_code": "pt-BR"}},
     )
     assert question_of(update, BOT).model_dump() == {
         "bot_id": 42,
@@ -88,6 +89,7 @@ def test_a_question_has_what_its_answer_and_its_row_need() -> None:
         "chat_title": "Friends",
         "topic_id": 33,
         "author_signature": "chief",
+        "language": "pt-BR",
         "text": "/Start@our_bot now",
         "command": "start",
         "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
@@ -100,6 +102,11 @@ def test_the_question_of_a_probe_knows_that_it_is_one() -> None:
     update = parsed(probe_update("hi", NOON), origin={"kind": "probe", "id": "p"})
     assert question_of(update, BOT).origin == Probe(id="p")
     assert question_of(update, BOT).identity == update.identity
+
+
+def test_a_question_without_an_author_has_no_language() -> None:
+    assert question_of(parsed_message("a post", kind="channel_post", **{"from": None}), BOT).language is None
+    assert question_of(parsed_message("hi"), BOT).language is None
 
 
 def test_a_caption_is_a_question() -> None:

@@ -124,6 +124,26 @@ def test_typing_is_sent_to_its_chat_and_topic(wire: Wire, topic: int | None, exp
     assert wire.received == [Received(f"/bot{TOKEN}/sendChatAction", {"chat_id": -5, "action": "typing", **expected})]
 
 
+@pytest.mark.parametrize(("language", "expected"), [("", {}), ("de", {"language_code": "de"})])
+def test_the_menu_of_a_language_is_read_and_replaced(wire: Wire, language: str, expected: dict[str, str]) -> None:
+    listed = [{"command": "start", "description": "Begin"}, {"command": "help", "description": "Help"}]
+    wire.responses = deque([ok(listed), ok(True)])
+    api = client(wire.url)
+    assert api.commands(language) == {"start": "Begin", "help": "Help"}
+    api.set_commands(language, {"start": "Begin", "help": "Help"})
+    assert wire.received == [
+        Received(f"/bot{TOKEN}/getMyCommands", expected),
+        Received(f"/bot{TOKEN}/setMyCommands", {"commands": listed, **expected}),
+    ]
+
+
+@pytest.mark.parametrize("menu", [5, None, ["start"], [{"command": "start"}], {"start": "Begin"}])
+def test_a_menu_that_is_no_list_of_commands_is_interrupted(wire: Wire, menu: Any) -> None:
+    wire.responses[0] = ok(menu)
+    with pytest.raises(Interrupted, match="without a list of commands"):
+        client(wire.url).commands("de")
+
+
 # Requests that never left
 
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from pipeline.messages.utf16 import utf16_length
 from pipeline.telegram.splitting import MAX_UNITS, shortened, split
-from pipeline.telegram.utf16 import utf16_length
 
 
 @pytest.mark.parametrize(("text", "parts"), [("", ()), (" \n ", ()), (" hi \n", ("hi",)), ("x" * 4096, ("x" * 4096,))])

@@ -86,6 +86,16 @@ def test_each_method_and_kind_of_the_bot_api_has_a_row() -> None:
     assert test.startswith("get me describes the bot (`telegram/methods/")
 
 
+def test_the_summary_counts_what_is_simulated() -> None:
+    yes = [row for row in rows() if row[2] == "yes"]
+    methods = len([row for row in yes if row[1] == "method"])
+    updates = len(yes) - methods
+    assert bot_api_table.summary() == (
+        f"Of Bot API {bot_api.VERSION}, {methods} of {len(bot_api.METHODS)} methods and "
+        f"{updates} of {len(bot_api.UPDATE_KINDS)} updates are simulated."
+    )
+
+
 def test_markers_are_read_without_importing_the_tests(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text(
         "raise SystemExit\n"

@@ -10,7 +10,9 @@ export function make(tag, attributes = {}, ...children) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.flat().filter(child => child !== undefined && child !== null && child !== false && child !== ""));
+  node.append(
+    ...children.flat().filter(child => child !== undefined && child !== null && child !== false && child !== ""),
+  );
   return node;
 }
 
@@ -60,6 +62,7 @@ function replace(old, node) {
   old.replaceWith(node);
   if (!focused) return;
   const name = focused.dataset.focus;
-  const target = (name && node.querySelector(`[data-focus="${CSS.escape(name)}"]`)) || node.querySelector("[tabindex]") || node;
+  const target =
+    (name && node.querySelector(`[data-focus="${CSS.escape(name)}"]`)) || node.querySelector("[tabindex]") || node;
   target.focus({ preventScroll: true });
 }

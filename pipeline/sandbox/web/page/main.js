@@ -23,7 +23,7 @@ import { countArrival, showTimeline, startTimeline } from "./view/timeline.js";
 async function enter({ chat: id, topic, list }) {
   const chat = chatOf(id ?? PEOPLE[0].id);
   remember("place", { chat: chat.id, topic });
-  Object.assign(store, { chat: chat.id, topic });
+  Object.assign(store, { chat: chat.id, topic, list });
   byId("app").dataset.shown = list ? "list" : "chat";
   seen(chat);
   changed();
@@ -57,17 +57,22 @@ restoreOutbox();
 makeFirstChats();
 for (const show of [showChats, showHead, showTopics, showComposer, showAttachments, showTimeline]) shownBy(show);
 startTimeline({ actionsOf: messageActions, stop: stopDraft });
-for (const start of [startChats, startComposer, startAttachments, startInline, startMenu, startDetails, startTheme]) start();
+for (const start of [startChats, startComposer, startAttachments, startInline, startMenu, startDetails, startTheme])
+  start();
 on("answers", showAnswer);
 on("news", (chat, message, kind) => {
   if (kind !== "edited") countArrival(chat, message);
   if (!isMine(chat, message)) announce(chat, message, kind);
 });
 followPlace(enter);
-follow(KINDS, event => {
-  if (event.type === "deleted") forgetMessage(event.chat_id, event.message_id);
-  take(event);
-}, connection);
+follow(
+  KINDS,
+  event => {
+    if (event.type === "deleted") forgetMessage(event.chat_id, event.message_id);
+    take(event);
+  },
+  connection,
+);
 document.addEventListener("visibilitychange", () => {
   if (store.chats.has(store.chat)) seen(store.chats.get(store.chat));
   changed();

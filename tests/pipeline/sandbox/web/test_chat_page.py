@@ -75,7 +75,7 @@ def test_each_file_that_the_page_names_is_there() -> None:
     imported = {
         (path.parent / name).resolve()
         for path, text in _SCRIPTS.items()
-        for name in re.findall(r"^import .* from \"(\.[^\"]*)\";$", text, re.MULTILINE)
+        for name in re.findall(r"^import [^;]* from \"(\.[^\"]*)\";$", text, re.MULTILINE)
     }
     assert imported == _SCRIPTS.keys() - {_PAGE / "main.js"}
     assert "http" not in _INDEX
@@ -99,8 +99,8 @@ def test_each_name_that_a_module_imports_is_exported_and_used() -> None:
     missing = [
         f"{path.name}: {name} of {source}"
         for path, text in _SCRIPTS.items()
-        for names, source in re.findall(r"^import \{ (.*) \} from \"(\.[^\"]*)\";$", text, re.MULTILINE)
-        for name in names.split(", ")
+        for names, source in re.findall(r"^import \{([^}]*)\} from \"(\.[^\"]*)\";$", text, re.MULTILINE)
+        for name in re.findall(r"\w+", names)
         if name not in exported[(path.parent / source).resolve()] or len(re.findall(rf"\b{name}\b", text)) == 1
     ]
     assert missing == []

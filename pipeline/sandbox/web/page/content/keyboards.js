@@ -4,8 +4,13 @@ import { button, make } from "../dom.js";
 import { webAddress } from "./markup.js";
 
 const NOT_HERE = {
-  web_app: "a web app", login_url: "a login", pay: "a payment", callback_game: "a game",
-  request_users: "the choice of a user", request_chat: "the choice of a chat", request_managed_bot: "a managed bot",
+  web_app: "a web app",
+  login_url: "a login",
+  pay: "a payment",
+  callback_game: "a game",
+  request_users: "the choice of a user",
+  request_chat: "the choice of a chat",
+  request_managed_bot: "a managed bot",
   request_poll: "a new poll",
 };
 
@@ -14,22 +19,49 @@ const style = wanted => ["light", wanted.style].filter(Boolean).join(" ");
 
 /** `busy(key)` says whether a press waits for its answer; `actions`: press(button, key, row, column), ask(query), copy(text), say(text). */
 export function inlineKeyboard(rows, busy, actions) {
-  return make("div", { class: "inline-keyboard", role: "group", "aria-label": "Buttons of this message" }, rows.map((row, r) =>
-    make("div", { class: "keys" }, row.map((wanted, c) => {
-      const focus = `key:${r}:${c}`;
-      if (wanted.url !== undefined && webAddress(wanted.url)) {
-        return make("a", { class: style(wanted), href: webAddress(wanted.url), target: "_blank", rel: "noopener noreferrer", dir: "auto", "data-focus": focus }, wanted.text, " ↗");
-      }
-      const waits = busy(focus);
-      return button(wanted.text, () => pressed(wanted, focus, r, c, actions), {
-        focus, class: style(wanted), dir: "auto", "aria-busy": waits ? "true" : undefined,
-      });
-    }))));
+  return make(
+    "div",
+    { class: "inline-keyboard", role: "group", "aria-label": "Buttons of this message" },
+    rows.map((row, r) =>
+      make(
+        "div",
+        { class: "keys" },
+        row.map((wanted, c) => {
+          const focus = `key:${r}:${c}`;
+          if (wanted.url !== undefined && webAddress(wanted.url)) {
+            return make(
+              "a",
+              {
+                class: style(wanted),
+                href: webAddress(wanted.url),
+                target: "_blank",
+                rel: "noopener noreferrer",
+                dir: "auto",
+                "data-focus": focus,
+              },
+              wanted.text,
+              " ↗",
+            );
+          }
+          const waits = busy(focus);
+          return button(wanted.text, () => pressed(wanted, focus, r, c, actions), {
+            focus,
+            class: style(wanted),
+            dir: "auto",
+            "aria-busy": waits ? "true" : undefined,
+          });
+        }),
+      ),
+    ),
+  );
 }
 
 function pressed(wanted, key, row, column, actions) {
   if (wanted.callback_data !== undefined) return actions.press(wanted, key, row, column);
-  const query = wanted.switch_inline_query_current_chat ?? wanted.switch_inline_query ?? wanted.switch_inline_query_chosen_chat?.query;
+  const query =
+    wanted.switch_inline_query_current_chat ??
+    wanted.switch_inline_query ??
+    wanted.switch_inline_query_chosen_chat?.query;
   if (query !== undefined) return actions.ask(query);
   if (wanted.copy_text) return actions.copy(wanted.copy_text.text);
   if (wanted.url !== undefined) return actions.say(`This button opens ${wanted.url}`);
@@ -38,15 +70,22 @@ function pressed(wanted, key, row, column, actions) {
 
 /** `press(button)` is called with a KeyboardButton. */
 export function replyKeyboard(rows, press) {
-  return rows.map(row => make("div", { class: "keys" }, row.map(given => {
-    const wanted = typeof given === "string" ? { text: given } : given;
-    return button(wanted.text, () => press(wanted), { class: style(wanted), dir: "auto" });
-  })));
+  return rows.map(row =>
+    make(
+      "div",
+      { class: "keys" },
+      row.map(given => {
+        const wanted = typeof given === "string" ? { text: given } : given;
+        return button(wanted.text, () => press(wanted), { class: style(wanted), dir: "auto" });
+      }),
+    ),
+  );
 }
 
 /** The reply keyboard that a person sees, and the forced reply, if one is the last of its kind: {message, markup}. */
 export function replyMarkups(messages, person) {
-  let keyboard = null, forced = null;
+  let keyboard = null,
+    forced = null;
   for (const message of messages) {
     const { reply_markup: markup } = message;
     if (!message.from?.is_bot || !markup || (markup.selective && !isFor(message, person))) continue;

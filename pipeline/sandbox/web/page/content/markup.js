@@ -24,7 +24,8 @@ function fill(parent, text, from, to, entities, command) {
     if (end <= start) continue;
     parent.append(text.slice(at, start));
     const node = nodeOf(entity, text.slice(start, end), command);
-    fill(node, text, start, end, entities, command);
+    // A spoiler has a part of its own for what it hides.
+    fill(node.firstElementChild ?? node, text, start, end, entities, command);
     parent.append(node);
     at = end;
   }
@@ -40,7 +41,12 @@ function nodeOf(entity, text, command) {
   if (type === "expandable_blockquote") return expandable();
   if (type === "spoiler") return spoiler();
   if (type === "bot_command" && command) {
-    return make("button", { type: "button", class: "inline", title: "Send this command", onclick: () => command(text) });
+    return make("button", {
+      type: "button",
+      class: "inline",
+      title: "Send this command",
+      onclick: () => command(text),
+    });
   }
   return make("span", { class: type.replaceAll("_", "-") });
 }
@@ -68,9 +74,8 @@ function spoiler() {
     event.stopPropagation();
     show();
   };
-  const node = make("span", {
-    class: "spoiler", role: "button", tabindex: "0", "aria-label": "Hidden text: press to read it", onclick: show, onkeydown: keys,
-  });
+  const about = { class: "spoiler", role: "button", tabindex: "0", "aria-label": "Hidden text: press to read it" };
+  const node = make("span", { ...about, onclick: show, onkeydown: keys }, make("span"));
   return node;
 }
 

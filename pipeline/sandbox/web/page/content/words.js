@@ -3,9 +3,24 @@
 import { nameOf } from "../data/people.js";
 
 const KINDS = {
-  animation: "Animation", photo: "Photo", video: "Video", video_note: "Video message", voice: "Voice message", audio: "Audio",
-  document: "File", sticker: "Sticker", poll: "Poll", location: "Location", venue: "Venue", contact: "Contact", dice: "Dice",
-  game: "Game", story: "Story", invoice: "Invoice", paid_media: "Paid media", checklist: "Checklist",
+  animation: "Animation",
+  photo: "Photo",
+  video: "Video",
+  video_note: "Video message",
+  voice: "Voice message",
+  audio: "Audio",
+  document: "File",
+  sticker: "Sticker",
+  poll: "Poll",
+  location: "Location",
+  venue: "Venue",
+  contact: "Contact",
+  dice: "Dice",
+  game: "Game",
+  story: "Story",
+  invoice: "Invoice",
+  paid_media: "Paid media",
+  checklist: "Checklist",
 };
 
 const names = users => users.map(nameOf).join(", ");
@@ -23,7 +38,8 @@ const SERVICE = {
   migrate_from_chat_id: ({ migrate_from_chat_id: id }) => `This supergroup was the group ${id}`,
   pinned_message: ({ pinned_message: pinned }) => `Pinned: ${summary(pinned)}`,
   forum_topic_created: ({ forum_topic_created: topic }) => `The topic ${topic.name} was created`,
-  forum_topic_edited: ({ forum_topic_edited: topic }) => `The topic was changed${topic.name ? ` to ${topic.name}` : ""}`,
+  forum_topic_edited: ({ forum_topic_edited: topic }) =>
+    `The topic was changed${topic.name ? ` to ${topic.name}` : ""}`,
   forum_topic_closed: () => "The topic was closed",
   forum_topic_reopened: () => "The topic was opened again",
   users_shared: ({ users_shared: shared }) => `Shared ${shared.users?.length ?? 0} user(s)`,
@@ -31,7 +47,16 @@ const SERVICE = {
   write_access_allowed: () => "The bot may write now",
 };
 
-const ABOUT = new Set(["message_id", "from", "chat", "date", "sender_chat", "message_thread_id", "is_topic_message", "edit_date"]);
+const ABOUT = new Set([
+  "message_id",
+  "from",
+  "chat",
+  "date",
+  "sender_chat",
+  "message_thread_id",
+  "is_topic_message",
+  "edit_date",
+]);
 
 /** The kind of content of a message that is not only text, as a name of KINDS; null for any other. */
 export const mediaKind = message => Object.keys(KINDS).find(name => message[name] !== undefined) ?? null;

@@ -9,10 +9,17 @@ const DRAFT_MS = 30_000;
 const BUSY_MS = 15_000;
 
 const ACTIONS = {
-  typing: "typing", upload_photo: "sending a photo", record_video: "recording a video", upload_video: "sending a video",
-  record_voice: "recording a voice message", upload_voice: "sending a voice message", upload_document: "sending a file",
-  choose_sticker: "choosing a sticker", find_location: "looking for a location",
-  record_video_note: "recording a video message", upload_video_note: "sending a video message",
+  typing: "typing",
+  upload_photo: "sending a photo",
+  record_video: "recording a video",
+  upload_video: "sending a video",
+  record_voice: "recording a voice message",
+  upload_voice: "sending a voice message",
+  upload_document: "sending a file",
+  choose_sticker: "choosing a sticker",
+  find_location: "looking for a location",
+  record_video_note: "recording a video message",
+  upload_video_note: "sending a video message",
 };
 
 const listeners = { news: [], answers: [], results: [] };
@@ -27,13 +34,18 @@ const tell = (what, ...values) => listeners[what].forEach(listener => listener(.
 /** Everything but messages: the bot, its commands, the chats and the last message of each. */
 export async function loadChats() {
   const known = await get("page");
-  Object.assign(store, { bot: known.bot, readsAll: known.can_read_all_group_messages, commands: known.commands });
+  Object.assign(store, { bot: known.bot, privacy: known.privacy_mode, commands: known.commands });
   for (const about of known.chats) {
     const chat = chatOf(about.id, about);
     chat.last = about.last_message;
-    chat.blocked = about.blocked;
+    chat.botStatus = about.bot_status;
+    chat.commands = about.commands;
     chat.topics = new Map(about.topics.map(topic => [topic.message_thread_id, topic.name]));
   }
+  // A simulator that was started anew knows nothing of the chats before.
+  const ids = new Set(known.chats.map(chat => chat.id));
+  for (const chat of store.chats.values())
+    if (!ids.has(chat.id)) Object.assign(chat, { last: null, topics: new Map() });
   changed();
 }
 
@@ -44,9 +56,12 @@ export async function loadMessages(chat) {
   try {
     const known = await get(`page/${chat.id}`);
     chat.messages = new Map(known.messages.map(message => [message.message_id, message]));
-    chat.reactions = new Map(
-      Object.entries(known.reactions).map(([id, given]) => [Number(id), new Map(given.map(each => [each.user_id, each.reaction]))]),
-    );
+    chat.reactions = new Map();
+    for (const reaction of known.reactions) TAKEN.reaction(chat, reaction);
+    chat.votes = new Map(known.votes.map(vote => [`${vote.message_id}:${vote.user_id}`, vote.option_ids]));
+    for (const { timer } of chat.drafts.values()) clearTimeout(timer);
+    chat.drafts.clear();
+    for (const draft of known.drafts) TAKEN.draft(chat, draft);
     chat.unseen = new Set(known.unseen);
     chat.members = known.members;
     chat.loaded = true;
@@ -66,7 +81,16 @@ export async function loadAgain() {
 }
 
 export const KINDS = [
-  "message", "sent", "edited", "deleted", "action", "draft", "callback_answer", "reaction", "poll", "inline_results",
+  "message",
+  "sent",
+  "edited",
+  "deleted",
+  "action",
+  "draft",
+  "callback_answer",
+  "reaction",
+  "poll",
+  "inline_results",
 ];
 
 export function take(event) {
@@ -79,15 +103,16 @@ export function take(event) {
 }
 
 const TAKEN = {
-  message(chat, { message, unseen }) {
-    if (unseen) chat.unseen.add(message.message_id);
+  message(chat, { message, seen_by_bot: seen }) {
+    if (seen === false) chat.unseen.add(message.message_id);
     delivered(chat, message);
     keep(chat, message);
     tell("news", chat, message, "message");
   },
   sent(chat, { message }) {
     chat.action = null;
-    for (const [id, draft] of chat.drafts) if ((draft.thread_id ?? null) === (message.message_thread_id ?? null)) chat.drafts.delete(id);
+    for (const [id, draft] of chat.drafts)
+      if ((draft.thread_id ?? null) === (message.message_thread_id ?? null)) chat.drafts.delete(id);
     keep(chat, message);
     if (!isShown(chat, message)) chat.unread.set(topicOf(message), (chat.unread.get(topicOf(message)) ?? 0) + 1);
     tell("news", chat, message, "sent");
@@ -109,10 +134,14 @@ const TAKEN = {
     const { draft_id: id } = event;
     clearTimeout(chat.drafts.get(id)?.timer);
     if (event.text === null || event.text === undefined) return void chat.drafts.delete(id);
-    const timer = setTimeout(() => { chat.drafts.delete(id); changed(); }, DRAFT_MS);
+    const timer = setTimeout(() => {
+      chat.drafts.delete(id);
+      changed();
+    }, DRAFT_MS);
     chat.drafts.set(id, { ...event, timer });
   },
-  reaction(chat, { message_id: id, user_id: user, reaction }) {
+  reaction(chat, { message_id: id, user_id, reaction }) {
+    const user = user_id ?? store.bot.id;
     const given = new Map(chat.reactions.get(id));
     if (reaction.length) given.set(user, reaction);
     else given.delete(user);
@@ -135,7 +164,8 @@ function keep(chat, message) {
 
 /** Whether the message is in the place that the person looks at. */
 function isShown(chat, message) {
-  return chat.id === store.chat && !document.hidden && (store.topic === null || store.topic === topicOf(message));
+  const covered = document.hidden || (store.list && matchMedia("(max-width: 700px)").matches);
+  return chat.id === store.chat && !covered && (store.topic === null || store.topic === topicOf(message));
 }
 
 /** Callback queries that were answered before the simulator told their ids. */
@@ -161,7 +191,9 @@ export async function press(chat, key, ask) {
 }
 
 function answered(event) {
-  const waiting = [...(store.chats.get(event.chat_id)?.busy.values() ?? [])].find(each => each.query === event.callback_query_id);
+  const waiting = [...(store.chats.get(event.chat_id)?.busy.values() ?? [])].find(
+    each => each.query === event.callback_query_id,
+  );
   if (waiting) waiting.release();
   else answeredEarly.add(event.callback_query_id);
   tell("answers", event);

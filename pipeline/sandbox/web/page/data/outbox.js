@@ -9,7 +9,11 @@ import { changed, GENERAL, store } from "./store.js";
 
 /** Each entry is `sending`, or was not taken for a `reason`. */
 export function restoreOutbox() {
-  store.outbox = recall("outbox", []).map(entry => ({ ...entry, sending: false, reason: entry.reason ?? "The page was closed" }));
+  store.outbox = recall("outbox", []).map(entry => ({
+    ...entry,
+    sending: false,
+    reason: entry.reason ?? "The page was closed before an answer came",
+  }));
 }
 
 /** `body`: what the control API takes at `path`. */
@@ -42,14 +46,16 @@ async function attempt(entry) {
   }
 }
 
-/** A message arrived: it is the one that was on its way, also when the answer to its request was lost. */
+/** A message arrived: it is the one that is on its way, also when the answer to its request is lost. */
 export function delivered(chat, message) {
-  const entry = store.outbox.find(
-    ({ chat: id, body }) =>
-      id === chat.id && body.edited_message_id === undefined && (body.user_id ?? null) === (message.from?.id ?? null) &&
-      (body.text ?? null) === (message.text ?? null) && (body.caption ?? null) === (message.caption ?? null),
-  );
-  drop(entry);
+  const isIt = ({ chat: id, sending, body }) =>
+    sending &&
+    id === chat.id &&
+    body.edited_message_id === undefined &&
+    (body.user_id ?? null) === (message.from?.id ?? null) &&
+    (body.text ?? null) === (message.text ?? null) &&
+    (body.caption ?? null) === (message.caption ?? null);
+  drop(store.outbox.find(isIt));
 }
 
 export const outboxOf = (chat, topic) =>

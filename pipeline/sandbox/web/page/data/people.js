@@ -36,4 +36,4 @@ export function fromAuthor(chat, author) {
 export const nameOf = user => [user.first_name, user.last_name].filter(Boolean).join(" ") || String(user.id);
 
 /** One of seven colours for an id: the class that has it. */
-export const colourOf = id => `colour-${Math.abs(id) % 7}`;
+export const colourOf = id => `colour-${(id < 0 ? 4 - id : id) % 7}`;

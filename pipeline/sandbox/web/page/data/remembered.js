@@ -17,6 +17,11 @@ export function remember(name, value) {
     if (value === null || value === undefined) localStorage.removeItem(PREFIX + name);
     else localStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // Nothing to do.
+    // What was kept before is older than `value`, and would come back after a reload.
+    try {
+      localStorage.removeItem(PREFIX + name);
+    } catch {
+      // Nothing is kept at all.
+    }
   }
 }

@@ -4,7 +4,7 @@
 export class Refused extends Error {}
 
 /** No answer came: whether the request was carried out is not known. */
-export class Unreachable extends Error {}
+class Unreachable extends Error {}
 
 const WAIT_MS = 20_000;
 

@@ -5,12 +5,14 @@ import { recall, remember } from "./remembered.js";
 
 export const store = {
   bot: { id: 0, is_bot: true, first_name: "Bot", username: "" },
-  readsAll: true,
+  privacy: false,
   commands: [],
   chats: new Map(),
   chat: null,
   topic: null,
   connected: null,
+  /** Whether the list of chats was asked for: in a narrow window it is shown in place of the chat. */
+  list: false,
   /** Messages that the simulator has not taken yet: see outbox.js. */
   outbox: [],
 };
@@ -40,8 +42,22 @@ export function chatOf(id, about = {}) {
   if (!chat) {
     const type = id >= 0 ? "private" : id < -(10 ** 12) ? "supergroup" : "group";
     chat = {
-      id, type, messages: new Map(), topics: new Map(), reactions: new Map(), drafts: new Map(), busy: new Map(),
-      unseen: new Set(), members: [], last: null, action: null, unread: new Map(), loaded: false, waiting: null,
+      id,
+      type,
+      messages: new Map(),
+      topics: new Map(),
+      reactions: new Map(),
+      drafts: new Map(),
+      busy: new Map(),
+      votes: new Map(),
+      unseen: new Set(),
+      members: [],
+      botStatus: "member",
+      last: null,
+      action: null,
+      unread: new Map(),
+      loaded: false,
+      waiting: null,
     };
     store.chats.set(id, chat);
   }
@@ -73,9 +89,19 @@ export const GENERAL = 1;
 /** The topic of a message of a forum. A thread of replies uses the same field, and is no topic. */
 export const topicOf = message => (message.is_topic_message ? message.message_thread_id : GENERAL);
 
-export const topicName = (chat, topic) => (topic === GENERAL ? "General" : chat.topics.get(topic) ?? `Topic ${topic}`);
+export const topicName = (chat, topic) =>
+  topic === GENERAL ? "General" : (chat.topics.get(topic) ?? `Topic ${topic}`);
 
 export const isForum = chat => chat.topics.size > 0;
+
+/** The commands that people are offered in a chat. */
+export const commandsOf = chat => chat.commands ?? store.commands;
+
+/** Whether the bot is kept from messages of the chat: not where it is an administrator. */
+export const isPrivate = chat =>
+  store.privacy && (chat.type === "group" || chat.type === "supergroup") && chat.botStatus !== "administrator";
+
+export const isBlocked = chat => chat.botStatus === "kicked" || chat.botStatus === "left";
 
 /** The person who writes in a chat; null in a channel. */
 export function authorIn(chat) {

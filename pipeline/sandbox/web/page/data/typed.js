@@ -29,7 +29,8 @@ export function setContext(context) {
 
 /** A deleted message can be neither answered nor edited. */
 export function forgetMessage(chat, id) {
-  for (const [key, { message }] of contexts) if (message.chat.id === chat && message.message_id === id) contexts.delete(key);
+  for (const [key, { message }] of contexts)
+    if (message.chat.id === chat && message.message_id === id) contexts.delete(key);
 }
 
 export const filesNow = () => files.get(here()) ?? [];

@@ -17,12 +17,28 @@ function add(chosen) {
 export function showAttachments() {
   const files = filesNow();
   byId("attachments").hidden = !files.length;
-  showItems(byId("attachments"), files.map((file, at) => ({
-    key: `${at}-${file.name}`,
-    parts: [file],
-    build: () => make("li", {}, make("span", { dir: "auto" }, file.name), make("span", { class: "faint" }, size(file.size)),
-      button("×", () => { setFiles(filesNow().filter(each => each !== file)); byId("text").focus(); }, { class: "plain", "aria-label": `Leave out ${file.name}` })),
-  })));
+  showItems(
+    byId("attachments"),
+    files.map((file, at) => ({
+      key: `${at}-${file.name}`,
+      parts: [file],
+      build: () =>
+        make(
+          "li",
+          {},
+          make("span", { dir: "auto" }, file.name),
+          make("span", { class: "faint" }, size(file.size)),
+          button(
+            "×",
+            () => {
+              setFiles(filesNow().filter(each => each !== file));
+              byId("text").focus();
+            },
+            { class: "plain close", "aria-label": `Leave out ${file.name}` },
+          ),
+        ),
+    })),
+  );
 }
 
 /** The kind of message that a file of this type becomes in Telegram's apps. */

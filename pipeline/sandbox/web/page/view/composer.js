@@ -3,7 +3,7 @@
 import { nameOf } from "../data/people.js";
 import { post } from "../data/server.js";
 import { fromAuthor, authorsOf } from "../data/people.js";
-import { authorIn, currentChat, messagesOf, store, writeAs } from "../data/store.js";
+import { authorIn, commandsOf, currentChat, messagesOf, store, writeAs } from "../data/store.js";
 import { contextNow, filesNow, setContext, setFiles, setTyped, typedText } from "../data/typed.js";
 import { replyKeyboard, replyMarkups, unsupportedKey } from "../content/keyboards.js";
 import { summary } from "../content/words.js";
@@ -42,9 +42,14 @@ export function showComposer() {
 function showAuthors(chat) {
   const people = chat.type === "private" ? [] : authorsOf(chat);
   byId("author-row").hidden = people.length < 2;
-  showItems(byId("author"), people.map(person => ({
-    key: String(person.id), parts: [nameOf(person)], build: () => make("option", { value: person.id }, nameOf(person)),
-  })));
+  showItems(
+    byId("author"),
+    people.map(person => ({
+      key: String(person.id),
+      parts: [nameOf(person)],
+      build: () => make("option", { value: person.id }, nameOf(person)),
+    })),
+  );
   const author = authorIn(chat);
   if (author) byId("author").value = String(author.id);
 }
@@ -53,8 +58,11 @@ function showContext() {
   const context = contextNow();
   byId("context").hidden = !context;
   if (!context) return;
-  const what = context.kind === "edit" ? "Edit" : `Reply to ${context.message.from ? nameOf(context.message.from) : "this"}`;
-  byId("context").querySelector("p").replaceChildren(make("strong", {}, `${what}: `), summary(context.message));
+  const what =
+    context.kind === "edit" ? "Edit" : `Reply to ${context.message.from ? nameOf(context.message.from) : "this"}`;
+  byId("context")
+    .querySelector("p")
+    .replaceChildren(make("strong", {}, `${what}: `), summary(context.message));
   byId("context-end").replaceChildren("×");
   byId("context-end").setAttribute("aria-label", context.kind === "edit" ? "Cancel the edit" : "Cancel the reply");
 }
@@ -78,21 +86,24 @@ function showMarkup(chat) {
   byId("keyboard").hidden = !shown || folded;
   showItems(byId("keyboard"), shown ? [keyboardItem(chat, shown.markup, keyOf(shown))] : []);
   const answers = contextNow()?.message.message_id === forced?.message.message_id;
-  text.placeholder = (answers && forced?.markup.input_field_placeholder) || shown?.markup.input_field_placeholder || "Message";
+  text.placeholder =
+    (answers && forced?.markup.input_field_placeholder) || shown?.markup.input_field_placeholder || "Message";
   if (forced && chat.loaded && !used.has(keyOf(forced))) {
     used.add(keyOf(forced));
     if (!contextNow() && !isAnswered(chat, forced.message)) setContext({ kind: "reply", message: forced.message });
   }
 }
 
-const isAnswered = (chat, message) => messagesOf(chat).some(each => each.reply_to_message?.message_id === message.message_id);
+const isAnswered = (chat, message) =>
+  messagesOf(chat).some(each => each.reply_to_message?.message_id === message.message_id);
 
 function keyboardItem(chat, markup, key) {
   const press = wanted => pressKey(chat, wanted, markup, key);
   return {
     key,
     parts: [markup],
-    build: () => make("div", { class: markup.resize_keyboard ? "rows" : "rows tall" }, replyKeyboard(markup.keyboard, press)),
+    build: () =>
+      make("div", { class: markup.resize_keyboard ? "rows" : "rows tall" }, replyKeyboard(markup.keyboard, press)),
   };
 }
 
@@ -108,7 +119,10 @@ function pressKey(chat, wanted, markup, key) {
 // Sending
 
 async function submit() {
-  const chat = currentChat(), written = text.value, context = contextNow(), files = filesNow();
+  const chat = currentChat(),
+    written = text.value,
+    context = contextNow(),
+    files = filesNow();
   if (!chat || (!written.trim() && !files.length)) return;
   setTyped("");
   text.value = "";
@@ -121,7 +135,7 @@ async function submit() {
   const reply = context ? { reply_to_message_id: context.message.message_id } : {};
   if (!files.length) return void sendText(chat, written, reply);
   for (const [at, file] of files.entries()) {
-    const more = { [kindOf(file)]: { content: await base64(file), file_name: file.name, mime_type: file.type || undefined } };
+    const more = { media: { kind: kindOf(file), content: await base64(file), file_name: file.name } };
     if (at === 0 && written.trim()) more.caption = written;
     sendWith(chat, { ...more, ...reply });
   }
@@ -130,7 +144,11 @@ async function submit() {
 async function edit(chat, message, written) {
   const name = message.text === undefined ? "caption" : "text";
   try {
-    await post("messages", { ...fromAuthor(chat, authorIn(chat)), edited_message_id: message.message_id, [name]: written });
+    await post("messages", {
+      ...fromAuthor(chat, authorIn(chat)),
+      edited_message_id: message.message_id,
+      [name]: written,
+    });
   } catch (error) {
     // Nothing that was written is lost: it is in the box again.
     setTyped(written);
@@ -159,15 +177,19 @@ function onInput() {
   const chat = currentChat();
   if (askInline(chat, text.value)) return;
   const start = /^\/(\w*)$/.exec(text.value)?.[1];
-  const fitting = start === undefined ? [] : store.commands.filter(({ command }) => command.startsWith(start.toLowerCase()));
-  offer(fitting.map(({ command, description }) => ({
-    label: `/${command}`, detail: description,
-    choose() {
-      setTyped("");
-      text.value = "";
-      sendText(chat, `/${command}`);
-    },
-  })));
+  const fitting =
+    start === undefined ? [] : commandsOf(chat).filter(({ command }) => command.startsWith(start.toLowerCase()));
+  offer(
+    fitting.map(({ command, description }) => ({
+      label: `/${command}`,
+      detail: description,
+      choose() {
+        setTyped("");
+        text.value = "";
+        sendText(chat, `/${command}`);
+      },
+    })),
+  );
 }
 
 /** As high as what is written, up to its style's largest height. */
@@ -186,7 +208,9 @@ export function startComposer() {
   addEventListener("resize", grow);
   byId("author").addEventListener("change", event => writeAs(Number(event.target.value)));
   byId("context-end").addEventListener("click", endContext);
-  byId("context").addEventListener("keydown", event => { if (event.key === "Escape") endContext(); });
+  byId("context").addEventListener("keydown", event => {
+    if (event.key === "Escape") endContext();
+  });
   byId("keyboard-toggle").addEventListener("click", () => {
     folded = !folded;
     showComposer();

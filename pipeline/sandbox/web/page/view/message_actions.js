@@ -6,15 +6,21 @@ import { fromAuthor } from "../data/people.js";
 import { post, remove } from "../data/server.js";
 import { authorIn, changed, GENERAL, isForum, isMine, store } from "../data/store.js";
 import { setContext, setTyped } from "../data/typed.js";
-import { OFFERED } from "../content/reactions.js";
+import { asPicture, OFFERED } from "../content/reactions.js";
 import { byId } from "../dom.js";
 import { openMenu } from "./menu.js";
 import { failed, say } from "./notices.js";
 import { followEnd, focusMessage, showMessage } from "./timeline.js";
 
 export function messageActions(chat, message) {
-  const id = message.message_id, key = `message-${id}`;
+  const id = message.message_id,
+    key = `message-${id}`;
   const about = () => ({ chat_id: chat.id, message_id: id, user_id: authorIn(chat)?.id });
+  /** Ask for an action of a person who is in the chat. */
+  const act = async (path, more) => {
+    await join(chat, authorIn(chat));
+    return post(path, { ...about(), ...more });
+  };
   const actions = {
     reply() {
       setContext({ kind: "reply", message });
@@ -25,19 +31,21 @@ export function messageActions(chat, message) {
       setContext({ kind: "edit", message });
       byId("text").focus();
     },
-    react: reaction => attempt(() => post("reactions", { ...about(), reaction })),
+    react: emoji => attempt(() => act("reactions", { emoji })),
     delete: () => attempt(() => remove(`messages/${chat.id}/${id}`)),
     copy: text => copy(text),
-    vote: options => attempt(async () => {
-      const { user_id: person } = about();
-      await post("polls/votes", { ...about(), option_ids: options });
-      chat.votes ??= new Map();
-      chat.votes.set(`${id}:${person}`, options);
-    }),
+    vote: options =>
+      attempt(async () => {
+        const { user_id: person } = about();
+        await act("votes", { option_ids: options });
+        chat.votes.set(`${id}:${person}`, options);
+      }),
     command: text => sendText(chat, text),
     showReplied: () => showMessage(message.reply_to_message.message_id),
-    press: (wanted, name) => attempt(() =>
-      press(chat, `${id}:${name}`, () => post("callbacks", { ...about(), data: wanted.callback_data, text: wanted.text }))),
+    press: (wanted, name) =>
+      attempt(() =>
+        press(chat, `${id}:${name}`, () => act("callbacks", { data: wanted.callback_data, text: wanted.text })),
+      ),
     ask(query) {
       setTyped(`@${store.bot.username} ${query}`);
       changed();
@@ -55,7 +63,9 @@ function menuOf(chat, message, actions) {
   const reacted = emoji => own.some(reaction => reaction.emoji === emoji);
   return {
     reactions: OFFERED.map(emoji => ({
-      label: emoji, pressed: reacted(emoji), choose: () => actions.react(reacted(emoji) ? [] : [{ type: "emoji", emoji }]),
+      label: asPicture(emoji),
+      pressed: reacted(emoji),
+      choose: () => actions.react(reacted(emoji) ? [] : [emoji]),
     })),
     items: [
       { label: "Reply", choose: actions.reply, keepsFocus: true },
@@ -64,6 +74,18 @@ function menuOf(chat, message, actions) {
       { label: "Delete", detail: message.from?.is_bot ? null : "the bot is not told", choose: actions.delete },
     ].filter(Boolean),
   };
+}
+
+/** Whoever did not write in a group yet joins it first, as in Telegram; that also tells the person's name. */
+export async function join(chat, person) {
+  if (!person || (chat.type !== "group" && chat.type !== "supergroup")) return;
+  const isHere = chat.members.some(
+    ({ user, status }) => user.id === person.id && status !== "left" && status !== "kicked",
+  );
+  if (isHere || [...chat.messages.values()].some(message => message.from?.id === person.id)) return;
+  const { id: user_id, first_name, username } = person;
+  await post("members", { chat_id: chat.id, chat_type: chat.type, user_id, first_name, username });
+  chat.members.push({ user: person, status: "member" });
 }
 
 async function attempt(action) {
@@ -94,13 +116,22 @@ export function sendWith(chat, content) {
 }
 
 /** The simulator makes the message that the key stands for. */
-export function pressOnKeyboard(chat, key) {
+export async function pressOnKeyboard(chat, key) {
   followEnd();
-  return sendMessage(chat, isForum(chat) ? store.topic : null, { chat_id: chat.id, user_id: authorIn(chat)?.id, ...key }, "keyboard");
+  try {
+    await join(chat, authorIn(chat));
+  } catch (error) {
+    return failed(error);
+  }
+  return sendMessage(
+    chat,
+    isForum(chat) ? store.topic : null,
+    { chat_id: chat.id, user_id: authorIn(chat)?.id, ...key },
+    "keyboard",
+  );
 }
 
 export const sendText = (chat, text, more = {}) => sendWith(chat, { text, ...more });
 
 export const stopDraft = (chat, draft) =>
   attempt(() => post("drafts/stop", { chat_id: chat.id, draft_id: draft.draft_id }));
-

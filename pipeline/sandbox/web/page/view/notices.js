@@ -14,9 +14,16 @@ const REST_MS = 1500;
 /** A notice, with a link when `url` is one of the web's. */
 export function say(text, url = null) {
   const href = url && webAddress(url);
-  const notice = make("div", { class: "notice" },
+  const notice = make(
+    "div",
+    { class: "notice" },
     make("p", { dir: "auto" }, text, href && make("a", { href, target: "_blank", rel: "noopener noreferrer" }, href)),
-    make("button", { type: "button", class: "plain", "aria-label": "Close this notice", onclick: () => notice.remove() }, "×"));
+    make(
+      "button",
+      { type: "button", class: "plain close", "aria-label": "Close this notice", onclick: () => notice.remove() },
+      "×",
+    ),
+  );
   byId("notices").append(notice);
   setTimeout(() => notice.remove(), SHOWN_MS);
 }
@@ -44,7 +51,10 @@ export function announce(chat, message, kind) {
   if (kind === "edited") {
     if (chat.id !== store.chat) return;
     clearTimeout(resting.get(message.message_id));
-    resting.set(message.message_id, setTimeout(() => tell(`${author} edited a message: ${summary(message)}`), REST_MS));
+    resting.set(
+      message.message_id,
+      setTimeout(() => tell(`${author} edited a message: ${summary(message)}`), REST_MS),
+    );
   } else if (chat.id === store.chat) tell(`${author}: ${summary(message)}`);
   else if (kind === "sent") tell(`New message in ${chatName(chat)}`);
 }

@@ -2,7 +2,8 @@
 
 import { byId, make } from "../dom.js";
 
-const list = byId("suggestions"), text = byId("text");
+const list = byId("suggestions"),
+  text = byId("text");
 let items = [];
 let chosen = -1;
 
@@ -10,10 +11,27 @@ let chosen = -1;
 export function offer(offered) {
   const before = items[chosen]?.label;
   items = offered;
-  chosen = items.length ? Math.max(items.findIndex(item => item.label === before), 0) : -1;
-  list.replaceChildren(...items.map((item, at) =>
-    make("div", { role: "option", id: `suggestion-${at}`, onmousedown: event => event.preventDefault(), onclick: () => take(at) },
-      make("span", { class: "suggested", dir: "auto" }, item.label), item.detail && make("span", { class: "faint", dir: "auto" }, item.detail))));
+  chosen = items.length
+    ? Math.max(
+        items.findIndex(item => item.label === before),
+        0,
+      )
+    : -1;
+  list.replaceChildren(
+    ...items.map((item, at) =>
+      make(
+        "div",
+        {
+          role: "option",
+          id: `suggestion-${at}`,
+          onmousedown: event => event.preventDefault(),
+          onclick: () => take(at),
+        },
+        make("span", { class: "suggested", dir: "auto" }, item.label),
+        item.detail && make("span", { class: "faint", dir: "auto" }, item.detail),
+      ),
+    ),
+  );
   list.hidden = !items.length;
   mark();
 }

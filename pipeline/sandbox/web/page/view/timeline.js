@@ -1,13 +1,26 @@
 /** The messages of the shown place. The view stays where it is when something arrives, unless its end is in sight. */
 
 import { nameOf } from "../data/people.js";
-import { authorIn, chatName, currentChat, GENERAL, isForum, isMine, messagesOf, store, topicName, topicOf } from "../data/store.js";
+import {
+  authorIn,
+  chatName,
+  currentChat,
+  GENERAL,
+  isForum,
+  isMine,
+  messagesOf,
+  store,
+  topicName,
+  topicOf,
+} from "../data/store.js";
 import { discard, outboxOf, sendAgain } from "../data/outbox.js";
 import { draftItem, messageItem, outboxItem } from "../content/message.js";
 import { day } from "../content/words.js";
 import { byId, make, showItems, shownNode } from "../dom.js";
 
-const scroller = byId("scroller"), list = byId("messages"), newer = byId("newer");
+const scroller = byId("scroller"),
+  list = byId("messages"),
+  newer = byId("newer");
 const AT_END_PX = 60;
 const PAGE = 200;
 
@@ -45,11 +58,30 @@ function itemsOf(chat) {
   const messages = messagesOf(chat, store.topic);
   const first = Math.max(messages.length - place().shown, 0);
   const items = [];
-  if (first > 0) items.push({ key: "earlier", parts: [first], build: () => make("li", { class: "entry service" }, make("button", { type: "button", class: "light", onclick: showEarlier }, `Show earlier messages (${first} more)`)) });
+  if (first > 0)
+    items.push({
+      key: "earlier",
+      parts: [first],
+      build: () =>
+        make(
+          "li",
+          { class: "entry service" },
+          make(
+            "button",
+            { type: "button", class: "light", onclick: showEarlier },
+            `Show earlier messages (${first} more)`,
+          ),
+        ),
+    });
   let today = null;
   for (const message of messages.slice(first)) {
     const date = day(message.date);
-    if (date !== today) items.push({ key: `day-${date}`, parts: [], build: () => make("li", { class: "entry day" }, make("p", {}, date)) });
+    if (date !== today)
+      items.push({
+        key: `day-${date}`,
+        parts: [],
+        build: () => make("li", { class: "entry day" }, make("p", {}, date)),
+      });
     today = date;
     items.push(messageItem(message, lookOf(chat, message), acts.actionsOf(chat, message)));
   }
@@ -61,30 +93,43 @@ function itemsOf(chat) {
       items.push(draftItem(draft, nameOf(store.bot), () => acts.stop(chat, draft)));
     }
   }
-  if (!items.length && chat.loaded) items.push({ key: "empty", parts: [], build: () => make("li", { class: "entry empty" }, make("p", {}, "No messages here yet. Write one: the bot that polls this simulator gets it.")) });
+  if (!items.length && chat.loaded)
+    items.push({
+      key: "empty",
+      parts: [],
+      build: () =>
+        make(
+          "li",
+          { class: "entry empty" },
+          make("p", {}, "No messages here yet. Write one: the bot that polls this simulator gets it."),
+        ),
+    });
   return items;
 }
 
 function lookOf(chat, message) {
-  const mine = isMine(chat, message), id = message.message_id;
+  const mine = isMine(chat, message),
+    id = message.message_id;
   const busy = [...chat.busy.keys()].filter(key => key.startsWith(`${id}:`)).map(key => key.slice(`${id}:`.length));
   const person = authorIn(chat)?.id ?? null;
   return {
     mine,
-    name: message.from ? nameOf(message.from) : message.sender_chat?.title ?? chatName(chat),
+    name: message.from ? nameOf(message.from) : (message.sender_chat?.title ?? chatName(chat)),
     nameHidden: mine || chat.type === "private",
     topic: isForum(chat) && store.topic === null ? topicName(chat, topicOf(message)) : null,
     unseen: chat.unseen.has(id),
     given: chat.reactions.get(id),
     person,
-    votes: chat.votes?.get(`${id}:${person}`),
+    bot: store.bot.id,
+    votes: chat.votes.get(`${id}:${person}`),
     // A new list each time would show the message anew at each change.
     busy: busy.length ? busy.join(" ") : null,
   };
 }
 
 function showEarlier() {
-  const height = scroller.scrollHeight, { scrollTop } = scroller;
+  const height = scroller.scrollHeight,
+    { scrollTop } = scroller;
   place().shown += PAGE;
   showTimeline();
   scroller.scrollTop = scrollTop + scroller.scrollHeight - height;
@@ -155,7 +200,8 @@ function onKey(event) {
     if (event.key === "Escape" && article.closest("article")) article.closest("article").focus();
     return;
   }
-  const all = articles(), at = all.indexOf(article);
+  const all = articles(),
+    at = all.indexOf(article);
   if (STEPS[event.key]) {
     event.preventDefault();
     const target = all[Math.min(Math.max(STEPS[event.key](at), 0), all.length - 1)];
@@ -164,7 +210,13 @@ function onKey(event) {
   } else if (event.key === "Enter" && article.querySelector('[data-focus="more"]')) {
     event.preventDefault();
     article.querySelector('[data-focus="more"]').click();
-  } else if (event.key.toLowerCase() === "r" && !event.ctrlKey && !event.metaKey && !event.altKey && article.querySelector('[data-focus="reply"]')) {
+  } else if (
+    event.key.toLowerCase() === "r" &&
+    !event.ctrlKey &&
+    !event.metaKey &&
+    !event.altKey &&
+    article.querySelector('[data-focus="reply"]')
+  ) {
     event.preventDefault();
     article.querySelector('[data-focus="reply"]').click();
   } else if (event.key === "Escape") byId("text").focus();
@@ -178,10 +230,15 @@ export function startTimeline(actions) {
     showNewer();
   });
   // A picture that loads, or a text box that grows, does not push the last message out of sight.
-  const keepEnd = new ResizeObserver(() => { if (atEnd) toEnd(); });
+  const keepEnd = new ResizeObserver(() => {
+    if (atEnd) toEnd();
+  });
   keepEnd.observe(scroller);
   keepEnd.observe(list);
-  newer.addEventListener("click", () => { toEnd(); byId("text").focus(); });
+  newer.addEventListener("click", () => {
+    toEnd();
+    byId("text").focus();
+  });
   list.addEventListener("keydown", onKey);
   list.addEventListener("focusin", event => {
     activeKey = event.target.closest(".entry")?.dataset.key ?? activeKey;

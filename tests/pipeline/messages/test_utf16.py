@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.telegram.utf16 import utf16_length, utf16_slice
+from pipeline.messages.utf16 import utf16_length, utf16_slice
 
 
 @pytest.mark.parametrize(("text", "length"), [("", 0), ("aé漢", 3), ("🎉", 2), ("\ud800", 1), ("e\u0301", 2)])

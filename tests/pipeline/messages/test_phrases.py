@@ -1,0 +1,122 @@
+"""The fixed texts: which language a person gets, and what a translator may not leave out."""
+
+import re
+
+import pytest
+
+from pipeline.messages.phrases import Phrases, all_phrases, fixed_answer, phrases, read_phrases
+
+LANGUAGES = ["en", "de", "es", "fr", "pt", "ru", "ar", "zh", "ja", "hi"]
+
+ENGLISH = """
+[en]
+start = "Hello, see /help."
+help = "Write to me."
+privacy = "I keep it all."
+privacy_contact = "Ask {contact}."
+fallback = "Sorry."
+cut = "(The end.)"
+[en.commands]
+start = "Hello"
+help = "Help"
+privacy = "Privacy"
+"""
+
+
+def test_there_are_ten_languages_and_each_has_each_text() -> None:
+    assert list(all_phrases()) == LANGUAGES
+    for texts in all_phrases().values():
+        assert all(text.strip() == text for name, text in texts if name != "commands")
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+def test_no_text_was_left_in_english(language: str) -> None:
+    translated, english = phrases(language).model_dump(), phrases("en").model_dump()
+    same = {name for name, text in translated.items() if text == english[name]}
+    same |= {name for name, text in translated["commands"].items() if text == english["commands"][name]}
+    assert same == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_names_the_commands_that_the_english_text_names(language: str) -> None:
+    for name, text in phrases("en"):
+        if name != "commands":
+            assert re.findall(r"/[a-z]+", getattr(phrases(language), name)) == re.findall(r"/[a-z]+", text)
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [
+        ("de", "de"), ("pt-BR", "pt"), ("pt-br", "pt"), ("zh-hans", "zh"), ("zh_TW", "zh"), ("PT", "pt"),
+        ("fi", "en"), ("deu", "en"), ("", "en"), ("-", "en"), (None, "en"), ("x" * 5000, "en"),
+    ],
+)  # fmt: skip
+def test_a_language_is_chosen_by_the_first_part_of_its_tag_and_english_where_none_fits(
+    tag: str | None, language: str
+) -> None:
+    assert phrases(tag) is all_phrases()[language]
+
+
+def test_commands_are_answered_in_the_language_of_their_author() -> None:
+    assert fixed_answer("start", "es-419") == phrases("es").start
+    assert fixed_answer("help", "ja") == phrases("ja").help
+    assert fixed_answer("privacy", "hi") == phrases("hi").privacy
+    assert (fixed_answer("joke", "de"), fixed_answer(None, "de"), fixed_answer("fallback")) == (None, None, None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whom_to_ask_is_the_last_line_of_privacy_and_is_not_shown_where_nobody_is_named(language: str) -> None:
+    told = fixed_answer("privacy", language, "Ada {x} <ada@example.org>")
+    assert told is not None
+    *before, last = told.splitlines()
+    assert "\n".join(before) == phrases(language).privacy
+    assert last.endswith("Ada {x} <ada@example.org>")
+    assert "Ada" not in str(fixed_answer("help", language, "Ada"))
+
+
+# The file
+
+
+def other(text: str, replacement: str) -> str:
+    """The English file, and a German part that differs in one place."""
+    german = ENGLISH.replace("[en", "[de")
+    assert german.count(text) == 1
+    return ENGLISH + german.replace(text, replacement)
+
+
+def test_a_language_is_added_by_its_texts_alone() -> None:
+    languages = read_phrases(other("Hello, see /help.", "Hallo, siehe /help."))
+    assert isinstance(languages["de"], Phrases)
+    assert (languages["de"].start, languages["en"].start) == ("Hallo, siehe /help.", "Hello, see /help.")
+
+
+@pytest.mark.parametrize(
+    ("text", "replacement", "fault"),
+    [
+        ('fallback = "Sorry."', "", "de.fallback: Field required"),
+        ('help = "Help"', "", "de.commands.help: Field required"),
+        ('help = "Help"', 'help = "Help"\njoke = "Joke"', "de.commands.joke: Extra inputs are not permitted"),
+        ('fallback = "Sorry."', 'fallback = ""', "de.fallback: String should have at least 1 character"),
+        ('fallback = "Sorry."', "fallback = 5", "de.fallback: Input should be a valid string"),
+        ("(The end.)", r"(The\nend.)", "de.cut: String should match pattern"),
+        ('help = "Help"', f'help = "{"x" * 257}"', "de.commands.help: String should have at most 256 characters"),
+        ("Ask {contact}.", "Ask.", r"de.privacy_contact: its words in braces must be \['contact'\]"),
+        ("Ask {contact}.", "Ask {Kontakt}.", "de.privacy_contact: its words in braces must be"),
+        ("Ask {contact}.", "Ask {contact.", "de.privacy_contact: its words in braces must be"),
+        ("Sorry.", "Sorry, {contact}.", r"de.fallback: its words in braces must be \[\]"),
+        ("Write to me.", "Write <b>to me</b>.", "de.help: a text has no <, > or &"),
+        ('help = "Help"', 'help = "Help & more"', "de.commands.help: a text has no <, > or &"),
+    ],
+)
+def test_a_text_that_is_missing_or_broken_is_named(text: str, replacement: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=f"^{fault}"):
+        read_phrases(other(text, replacement))
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [(ENGLISH.replace("[en", "[de"), "^en: the language is missing"), (ENGLISH.replace("[en", "[eng"), "^eng")],
+)
+def test_the_languages_have_two_letters_and_english_is_one_of_them(content: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        read_phrases(content)
