@@ -29,7 +29,7 @@ class NewToken(BaseModel):
 class NextUpdateId(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    next_update_id: int
+    next_update_id: int = Field(ge=1, lt=2**63)
 
 
 class ClockMove(BaseModel):

@@ -65,6 +65,7 @@ def test_the_control_api_drives_the_chats(sandbox: Sandbox) -> None:
         ("token", {"token": "43:a-token-of-another-bot"}),
         ("topics", {"chat_id": -1001, "message_thread_id": 1}),
         ("clock", {"advance": -1}),
+        ("update_ids", {"next_update_id": -1}),
         ("clock", {}),
         ("limits", {"per_second": "many"}),
     ],
