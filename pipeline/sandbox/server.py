@@ -75,10 +75,11 @@ class EscapedJson(Response):
 
 async def refuse_request(_: Request, error: Exception) -> Response:
     """The control APIs' answer to a request that can't be carried out: 400, with the reason in `detail`."""
-    return EscapedJson({"detail": _in_one_line(error)}, status_code=400)
+    return EscapedJson({"detail": in_one_line(error)}, status_code=400)
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """What is wrong, without line breaks."""
     if isinstance(error, ValidationError):
         places = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
         return "; ".join(f"{place}: {reason}" if place else reason for place, reason in places)

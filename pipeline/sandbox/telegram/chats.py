@@ -54,6 +54,12 @@ class ChatState:
         """Whether the user blocked the bot, or the group removed it."""
         return self.bot.status == "kicked"
 
+    def person(self, user_id: int | None) -> int:
+        """Who does something here: without a name the user of a private chat, or user 1 of another."""
+        if user_id is not None:
+            return user_id
+        return self.id if self.type == "private" else 1
+
     def join(self, user_id: int) -> None:
         """Whoever writes is a member; the first one owns the group."""
         if user_id not in self.members or not self.members[user_id].is_present:
@@ -162,9 +168,14 @@ class Chats:
         chat = self.addressed(parameters)
         if chat.migrated_to is not None:
             raise bad_request("group chat was upgraded to a supergroup chat", {"migrate_to_chat_id": chat.migrated_to})
-        if not chat.bot.is_present:
-            if chat.type == "private":
-                raise MethodError(403, "Forbidden: bot was blocked by the user")
+        if chat.type == "private" and not chat.bot.is_present:
+            raise MethodError(403, "Forbidden: bot was blocked by the user")
+        return self.readable(parameters)
+
+    def readable(self, parameters: Parameters) -> ChatState:
+        """The addressed chat, into which the bot may look: MethodError 403 for a group or channel that it is not in."""
+        chat = self.addressed(parameters)
+        if chat.type != "private" and not chat.bot.is_present:
             away = "was kicked from" if chat.blocked else "is not a member of"
             raise MethodError(403, f"Forbidden: bot {away} the {chat.type} chat")
         return chat

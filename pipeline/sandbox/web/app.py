@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.sandbox.server import refuse_request
+from pipeline.sandbox.server import EscapedJson, in_one_line, refuse_request
 from pipeline.sandbox.telegram.errors import MethodError
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.bot_methods import BotMethods, error_response
@@ -33,14 +33,34 @@ def create_app(telegram: Telegram, host: str = "127.0.0.1") -> Starlette:
             *BotMethods(telegram, faults, calls).routes,
             *Downloads(telegram).routes,
             *ControlApi(Controlled(telegram, faults, calls)).routes,
-            Route("/{path:path}", _not_found, methods=["GET", "POST", "DELETE"]),
+            Route("/{path:path}", _not_found, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
         ],
         middleware=[
             Middleware(Guard, host=host),
             Middleware(Attached, sender=WebhookSender(telegram, calls)),
         ],
-        exception_handlers=dict.fromkeys((ValidationError, ValueError, KeyError), refuse_request),
+        exception_handlers={
+            **dict.fromkeys((ValidationError, ValueError, KeyError), _refuse),
+            Exception: _fail,
+        },
     )
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """400 for a request to the control API that can't be carried out. A method says MethodError where it can't be."""
+    return await (_fail if _is_of_bot(request) else refuse_request)(request, error)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    """500 for an error of the simulator itself, in the form that the caller reads."""
+    reason = f"{type(error).__name__}: {in_one_line(error)}"
+    if _is_of_bot(request):
+        return error_response(MethodError(500, f"Internal Server Error: {reason}"))
+    return EscapedJson({"detail": f"the sandbox failed: {reason}"}, status_code=500)
+
+
+def _is_of_bot(request: Request) -> bool:
+    return request.url.path.startswith(("/bot", "/file/bot"))
 
 
 async def _not_found(_: Request) -> Response:

@@ -29,7 +29,7 @@ class CallLog:
         """Record the offset of a getUpdates call, None when it has none."""
         try:
             self._offsets.append(int(parameters["offset"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             self._offsets.append(None)
 
     def as_json(self) -> Json:

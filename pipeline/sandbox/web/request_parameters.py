@@ -1,6 +1,5 @@
 """A method's parameters, in any of the four ways of https://core.telegram.org/bots/api#making-requests."""
 
-import json
 from email.message import Message
 from email.parser import HeaderParser
 from email.policy import HTTP
@@ -8,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.json_types import Json, read_json
 from pipeline.sandbox.telegram.content.files import UploadedFile
 from pipeline.sandbox.telegram.errors import bad_request
 
@@ -36,7 +35,7 @@ async def read_parameters(request: Request) -> Json:
 
 def _json_object(body: bytes) -> Json:
     try:
-        given = json.loads(body)
+        given = read_json(body)
     except ValueError:
         raise bad_request("can't parse JSON object") from None
     if not isinstance(given, dict):

@@ -74,7 +74,9 @@ class WebhookSender:
             self._telegram.delivery_failed(delivery, _reason(error))
             return
         if response.is_success:
-            await self._carry_out(response)
+            # Nobody is told the result, and nothing in a response may end the deliveries.
+            with suppress(Exception):
+                await self._carry_out(response)
             self._telegram.delivery_succeeded(delivery)
             return
         error_text = f"Wrong response from the webhook: {response.status_code} {response.reason_phrase}"

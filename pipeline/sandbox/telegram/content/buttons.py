@@ -18,7 +18,7 @@ from pipeline.sandbox.telegram.content.fields import (
     required_object,
     required_string,
 )
-from pipeline.sandbox.telegram.content.links import LinkError, checked_link
+from pipeline.sandbox.telegram.text.links import LinkError, checked_link
 
 _LONGEST_DATA = 64
 """Bytes."""

@@ -1,9 +1,9 @@
 """Reading the fields of an object that a bot sends, with the server's own words for what is wrong with them."""
 
-import json
+import math
 from typing import Any
 
-from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
 
 
@@ -16,22 +16,6 @@ def refused(reason: object) -> MethodError:
     text = str(reason)
     is_code = text[1:2] == "_" or text[1:2].isupper()
     return bad_request(text if is_code else text[:1].lower() + text[1:])
-
-
-def argument(parameters: Parameters, name: str, unreadable: str) -> Any:
-    """A parameter that is an object or a list, given as it is or as JSON in a string; None when missing or empty.
-
-    MethodError 400 with `unreadable` when it isn't JSON.
-    """
-    value = parameters.get(name)
-    if not isinstance(value, str):
-        return value
-    if not value:
-        return None
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise refused(unreadable) from None
 
 
 def required_string(given: Json, name: str) -> str:
@@ -72,9 +56,12 @@ def required_number(given: Json, name: str) -> float:
     if value is None:
         raise FieldError(f'Can\'t find field "{name}"')
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise FieldError(f'Field "{name}" must be of type Number') from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise FieldError(f'Field "{name}" must be of type Number')
+    return number
 
 
 def required_object(given: Json, name: str) -> Json:

@@ -13,12 +13,12 @@ from pipeline.sandbox.telegram.chats import ChatType
 from pipeline.sandbox.telegram.content.buttons import inline_button, reply_button
 from pipeline.sandbox.telegram.content.fields import (
     FieldError,
-    argument,
     optional_array,
     optional_boolean,
     optional_string,
     refused,
 )
+from pipeline.sandbox.telegram.parameters import decoded
 
 _BUTTONS_IN_A_ROW = 12
 """Further buttons of a row are left out without an error."""
@@ -70,7 +70,7 @@ def parsed_markup(given: Any, chat_type: ChatType | None) -> Json | None:
 
 
 def _given(parameters: Parameters) -> Any:
-    return argument(parameters, "reply_markup", "Can't parse reply keyboard markup JSON object")
+    return decoded(parameters, "reply_markup", "can't parse reply keyboard markup JSON object")
 
 
 def _markup(given: Json, chat_type: ChatType | None) -> Json | None:

@@ -42,6 +42,8 @@ def get_me(state: TelegramState, _: Parameters) -> Json:
 def set_my_commands(state: TelegramState, parameters: Parameters) -> bool:
     """At most 100 commands for a scope and a language: 1 to 32 lower-case letters, digits and underscores each."""
     given = decoded(parameters, "commands")
+    if given is None:
+        given = []
     if not isinstance(given, list):
         raise bad_request("expected an Array of BotCommand")
     commands = [_command(each) for each in given]
@@ -108,7 +110,7 @@ def set_chat_menu_button(state: TelegramState, parameters: Parameters) -> bool:
     """For one private chat, or without chat_id for all others; the default type takes the button of all others."""
     button = decoded(parameters, "menu_button") or {"type": "default"}
     if not isinstance(button, dict):
-        raise bad_request("can't parse MenuButton: expected an Object")
+        raise bad_request("can't parse MenuButton: MenuButton must be an Object")
     kind = button.get("type")
     if kind not in ("commands", "default", "web_app"):
         raise bad_request("can't parse MenuButton: unsupported type specified")
@@ -154,10 +156,10 @@ def _command(value: object) -> Json:
 
 def _scope(state: TelegramState, parameters: Parameters) -> str:
     """The scope as a key. MethodError 400 for one that is none, or is of a chat that doesn't exist."""
-    scope = decoded(parameters, "scope") or {"type": "default"}
+    scope = decoded(parameters, "scope", "can't parse BotCommandScope JSON object") or {"type": "default"}
     if not isinstance(scope, dict):
-        raise bad_request("can't parse BotCommandScope: expected an Object")
-    if scope.get("type") not in _SCOPES:
+        raise bad_request("can't parse BotCommandScope: BotCommandScope must be an Object")
+    if not isinstance(scope.get("type"), str) or scope["type"] not in _SCOPES:
         raise bad_request("can't parse BotCommandScope: unsupported type specified")
     fields = _SCOPES[scope["type"]]
     for name in fields:

@@ -4,10 +4,10 @@ from typing import Any
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.chats import ChatState
-from pipeline.sandbox.telegram.content.fields import argument, refused
+from pipeline.sandbox.telegram.content.fields import refused
 from pipeline.sandbox.telegram.content.keyboards import inline_keyboard
 from pipeline.sandbox.telegram.methods.table import bot_api_method
-from pipeline.sandbox.telegram.parameters import boolean, integer
+from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.formatted import formatted_caption, formatted_text
 
@@ -163,7 +163,7 @@ def _is_deletable(state: TelegramState, chat: ChatState, message: Json) -> bool:
 
 def message_ids(parameters: Parameters) -> list[int]:
     """The parameter `message_ids`, 1 to 100 of them. MethodError 400."""
-    given: Any = argument(parameters, "message_ids", "Can't parse message_ids JSON object")
+    given: Any = decoded(parameters, "message_ids", "can't parse message_ids JSON object")
     if given in (None, []):
         raise refused("Message identifiers are not specified")
     if not isinstance(given, list):

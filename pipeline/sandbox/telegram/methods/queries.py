@@ -7,11 +7,11 @@ import re
 from typing import TypeVar
 
 from pipeline.sandbox.json_types import Json, Parameters
-from pipeline.sandbox.telegram.content.fields import FieldError, argument, refused, required_object, required_string
+from pipeline.sandbox.telegram.content.fields import FieldError, refused, required_object, required_string
 from pipeline.sandbox.telegram.content.inline_results import inline_results
 from pipeline.sandbox.telegram.content.queries import ANSWER_WITHIN, CallbackQuery, InlineAnswer, InlineQuery
 from pipeline.sandbox.telegram.methods.table import bot_api_method
-from pipeline.sandbox.telegram.parameters import boolean
+from pipeline.sandbox.telegram.parameters import boolean, decoded
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.marked import utf16_length
 
@@ -47,7 +47,7 @@ def answer_callback_query(state: TelegramState, parameters: Parameters) -> bool:
 @bot_api_method
 def answer_inline_query(state: TelegramState, parameters: Parameters) -> bool:
     """An inline query is answered within 15 seconds, with up to 50 results whose ids of 1 to 64 bytes differ."""
-    results = inline_results(argument(parameters, "results", "Can't parse JSON encoded inline query results"))
+    results = inline_results(decoded(parameters, "results", "can't parse JSON encoded inline query results"))
     button = _button(parameters)
     next_offset = str(parameters.get("next_offset") or "")
     query = _open(state, state.queries.inline.get(str(parameters.get("inline_query_id"))))
@@ -80,7 +80,7 @@ def _opens_the_bot(state: TelegramState, url: str) -> bool:
 
 def _button(parameters: Parameters) -> Json | None:
     """The InlineQueryResultsButton, with the one field that says what it does."""
-    given = argument(parameters, "button", "Can't parse inline query results button JSON object")
+    given = decoded(parameters, "button", "can't parse inline query results button JSON object")
     if given is None:
         return None
     try:

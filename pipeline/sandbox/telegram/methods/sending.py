@@ -84,7 +84,7 @@ def _replied_message(chat: ChatState, parameters: Parameters) -> Json | None:
         message_id = integer(reply, "message_id", 0)
         optional = boolean(reply, "allow_sending_without_reply")
     else:
-        raise bad_request("can't parse reply parameters: expected an Object")
+        raise bad_request("object expected as reply parameters")
     if message_id == 0:
         return None
     message = chat.messages.get(message_id)

@@ -2,9 +2,11 @@
 
 import ipaddress
 import re
+import ssl
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline.sandbox.json_types import Json, Parameters
+from pipeline.sandbox.telegram.content.files import UploadedFile, given_file
 from pipeline.sandbox.telegram.delivery.webhook import WebhookSettings
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
 from pipeline.sandbox.telegram.methods.table import MethodAnswer, bot_api_method
@@ -31,7 +33,7 @@ def set_webhook(state: TelegramState, parameters: Parameters) -> MethodAnswer:
         min(max(integer(parameters, "max_connections", _MAX_CONNECTIONS), 1), 100),
         str(parameters.get("secret_token") or ""),
         str(parameters.get("ip_address") or ""),
-        _certificate(parameters.get("certificate")),
+        _certificate(parameters),
     )
     drop = boolean(parameters, "drop_pending_updates")
     if settings == state.webhook.settings and not settings.certificate and not drop:
@@ -92,6 +94,11 @@ def _check(settings: WebhookSettings) -> None:
         raise bad_request("secret token is too long")
     if not _SECRET.fullmatch(settings.secret_token):
         raise bad_request("secret token contains unallowed characters")
+    if settings.certificate:
+        try:
+            ssl.create_default_context(cadata=settings.certificate)
+        except (ssl.SSLError, ValueError, TypeError):
+            raise _bad_webhook("Failed to set custom certificate file") from None
     if not _on_loopback(url):
         if url.scheme != "https":
             raise _bad_webhook("An HTTPS URL must be provided for webhook")
@@ -135,11 +142,10 @@ def _literal_address(url: SplitResult) -> ipaddress.IPv4Address | ipaddress.IPv6
         return None
 
 
-def _certificate(given: object) -> str:
-    """An uploaded certificate as text; empty for a string, which the server takes no certificate from."""
-    content = getattr(given, "content", given)
-    text = content.decode("ascii", "replace") if isinstance(content, bytes) else content
-    return text if isinstance(text, str) and "-----BEGIN CERTIFICATE-----" in text else ""
+def _certificate(parameters: Parameters) -> str:
+    """An uploaded certificate as text; empty without one, and for a string, which the server takes none from."""
+    given = given_file(parameters, "certificate")
+    return given.content.decode("ascii", "replace") if isinstance(given, UploadedFile) else ""
 
 
 def _bad_webhook(reason: str) -> MethodError:

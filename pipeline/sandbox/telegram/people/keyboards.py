@@ -30,8 +30,7 @@ def press_key(state: TelegramState, given: KeyPress) -> Json:
     chat = state.chats.by_id.get(given.chat_id)
     if chat is None:
         raise KeyError(f"there is no chat {given.chat_id}")
-    default = chat.id if chat.type == "private" else 1
-    user = state.chats.user(default if given.user_id is None else given.user_id, {})
+    user = state.chats.user(chat.person(given.user_id), {})
     keyboard = state.keyboards.current(chat, user)
     buttons = [] if keyboard is None else [button for row in keyboard.markup["keyboard"] for button in row]
     button = next((each for each in buttons if each["text"] == given.text), None)

@@ -51,7 +51,7 @@ def block(state: TelegramState, given: Block) -> Json:
     chat = state.chats.existing_or_new(given.chat_id)
     allowed = Member("administrator" if chat.type == "channel" else "member")
     before, chat.bot = chat.bot, Member("kicked") if given.blocked else allowed
-    person = state.chats.user(chat.id if chat.type == "private" else 1, {})
+    person = state.chats.user(chat.person(None), {})
     change = state.membership_change(chat, person, state.account.as_user(), before, chat.bot)
     return {"update_id": state.updates.offer("my_chat_member", change)}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.chats import ChatState, ChatType, without_reply
@@ -10,6 +10,19 @@ from pipeline.sandbox.telegram.people.attachments import Attachment, attachment_
 from pipeline.sandbox.telegram.people.privacy import offer_message, sees
 from pipeline.sandbox.telegram.state import TelegramState
 from pipeline.sandbox.telegram.text.entities import automatic_entities
+
+_OWN = frozenset({"message_id", "chat", "from", "date"})
+"""Fields of a Message that the simulator fills in."""
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("text", "caption"), str),
+    **dict.fromkeys(("entities", "caption_entities", "photo"), list),
+    **dict.fromkeys(
+        ("poll", "reply_markup", "reply_to_message", "via_bot", "forward_origin", "sender_chat"),
+        dict,
+    ),
+}
+"""Of fields that the simulator reads again."""
+_NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 
 
 class UserMessage(BaseModel):
@@ -39,6 +52,24 @@ class UserMessage(BaseModel):
     edited_message_id: int | None = Field(default=None, description="Edit this message instead of writing a new one.")
     new_chat_members: list[Json] | None = Field(default=None, description="Makes it a service message.")
     extra: Json = Field(default_factory=dict, description="More fields of the Message, taken as they are.")
+
+    @field_validator("entities")
+    @classmethod
+    def _of_a_place(cls, given: list[Json] | None) -> list[Json] | None:
+        for entity in given or []:
+            if not all(type(entity.get(name)) is of for name, of in (("type", str), ("offset", int), ("length", int))):
+                raise ValueError("an entity has a type, an offset and a length")
+        return given
+
+    @field_validator("extra")
+    @classmethod
+    def _readable(cls, given: Json) -> Json:
+        for name, value in given.items():
+            if name in _OWN:
+                raise ValueError(f"the simulator itself fills in {name}")
+            if not isinstance(value, _TYPES.get(name, object)):
+                raise ValueError(f"{name} must be a JSON {_NAMES[_TYPES[name]]}")
+        return given
 
 
 @dataclass(frozen=True)
@@ -108,8 +139,7 @@ def _edit(state: TelegramState, chat: ChatState, message_id: int, given: UserMes
 def _author(state: TelegramState, chat: ChatState, given: UserMessage) -> Json | None:
     if chat.type == "channel":
         return None
-    default = chat.id if chat.type == "private" else 1
-    user_id = given.user_id if given.user_id is not None else default
+    user_id = chat.person(given.user_id)
     chat.join(user_id)
     profile = {
         "is_bot": given.is_bot,

@@ -30,7 +30,7 @@ def vote(state: TelegramState, given: Vote) -> Json:
     if poll.close_in_time(state.now()):
         tell_change(poll, state.chats, state.activity, state.updates.offer)
         state.polling.wake()
-    user_id = given.user_id if given.user_id is not None else chat.id if chat.type == "private" else 1
+    user_id = chat.person(given.user_id)
     offered: list[int | None] = []
     if poll.vote(user_id, given.option_ids):
         if not poll.is_anonymous:

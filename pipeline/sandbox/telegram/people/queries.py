@@ -72,7 +72,7 @@ def press(state: TelegramState, given: ButtonPress) -> Json:
     if chat is None or message is None:
         raise KeyError(f"chat {given.chat_id} has no message {given.message_id}")
     data = _pressed_data(message, given)
-    user = state.chats.user(_user_id(state, given.chat_id, given.user_id), {})
+    user = state.chats.user(chat.person(given.user_id), {})
     query = CallbackQuery(state.queries.new_id(user["id"]), user["id"], chat.id, state.now())
     state.queries.callbacks[query.id] = query
     inline_id = state.queries.inline_message_id(chat.id, given.message_id)
@@ -95,7 +95,7 @@ def see_answer(state: TelegramState, given: AskedAnswer) -> Json:
 def type_query(state: TelegramState, given: InlineTyping) -> Json:
     """A text of up to 256 characters behind the bot's name is an inline_query; it says in what kind of chat."""
     chat = state.chats.existing_or_new(given.chat_id)
-    user = state.chats.user(_user_id(state, given.chat_id, given.user_id), {})
+    user = state.chats.user(chat.person(given.user_id), {})
     query = InlineQuery(state.queries.new_id(user["id"]), user, chat.id, given.query, state.now())
     state.queries.inline[query.id] = query
     content = {
@@ -176,9 +176,3 @@ def _asked(state: TelegramState, inline_query_id: str) -> InlineQuery:
     if query is None:
         raise KeyError(f"nobody asked inline query {inline_query_id}")
     return query
-
-
-def _user_id(state: TelegramState, chat_id: int, user_id: int | None) -> int:
-    if user_id is not None:
-        return user_id
-    return chat_id if state.chats.existing_or_new(chat_id).type == "private" else 1

@@ -29,7 +29,7 @@ def react(state: TelegramState, given: PersonReaction) -> Json:
     chat = state.chats.by_id[given.chat_id]
     if given.message_id not in chat.messages:
         raise KeyError(f"chat {chat.id} has no message {given.message_id}")
-    user_id = given.user_id if given.user_id is not None else chat.id if chat.type == "private" else 1
+    user_id = chat.person(given.user_id)
     before, after = chat.reactions.of(given.message_id, user_id), [emoji_reaction(emoji) for emoji in given.emoji]
     unknown = [reaction["emoji"] for reaction in after if not is_known(reaction)]
     if unknown:

@@ -1,6 +1,7 @@
 """Entities that Telegram finds in a text by itself: https://core.telegram.org/bots/api#messageentity."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -41,12 +42,16 @@ def automatic_entities(text: str) -> list[dict[str, Any]]:
     """What Telegram finds in a text; of two that overlap the first kind wins: links, emails, commands and so on."""
     found: list[tuple[int, int, str]] = []
     for kind, start, end in _candidates(text):
-        if all(end <= other_start or start >= other_end for other_start, other_end, _ in found):
-            found.append((start, end, kind))
-    return [
-        {"type": kind, "offset": utf16_length(text[:start]), "length": utf16_length(text[start:end])}
-        for start, end, kind in sorted(found)
-    ]
+        place = bisect_left(found, (start, end, kind))
+        is_free = (place == 0 or found[place - 1][1] <= start) and (place == len(found) or end <= found[place][0])
+        if is_free:
+            found.insert(place, (start, end, kind))
+    entities, offset, until = [], 0, 0
+    for start, end, kind in found:
+        offset += utf16_length(text[until:start])
+        entities.append({"type": kind, "offset": offset, "length": utf16_length(text[start:end])})
+        until = start
+    return entities
 
 
 def with_automatic_entities(marked: MarkedText) -> MarkedText:

@@ -1,9 +1,10 @@
 """A text or caption of a method's parameters: parsed, found valid, and measured."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.sandbox.json_types import Parameters
-from pipeline.sandbox.telegram.errors import bad_request
+from pipeline.sandbox.telegram.errors import MethodError, bad_request
 from pipeline.sandbox.telegram.parameters import decoded
 from pipeline.sandbox.telegram.text.entities import with_automatic_entities
 from pipeline.sandbox.telegram.text.given_entities import given_entities
@@ -14,6 +15,8 @@ from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, strip
 
 LONGEST_TEXT = 4096
 LONGEST_CAPTION = 1024
+_LARGEST_SOURCE = 2**15
+"""Bytes of a text with its markup."""
 
 _STYLES = {"html": parse_html, "markdown": parse_markdown, "markdownv2": parse_markdown_v2}
 
@@ -29,13 +32,11 @@ class FormattedText:
 
 def formatted_text(parameters: Parameters) -> FormattedText:
     """The `text` of a message. MethodError 400 for one that is missing, empty, too long or marked up wrongly."""
-    if parameters.get("text") is None:
+    if parameters.get("text") in (None, ""):
         raise bad_request("message text is empty")
-    formatted = _formatted(parameters, "text", "entities")
+    formatted = _formatted(parameters, "text", "entities", LONGEST_TEXT, "message is too long")
     if not formatted.marked.text:
-        raise bad_request("message text is empty")
-    if utf16_length(formatted.marked.text) > LONGEST_TEXT:
-        raise bad_request("message is too long")
+        raise bad_request("text must be non-empty")
     return formatted
 
 
@@ -43,36 +44,47 @@ def formatted_caption(parameters: Parameters) -> FormattedText | None:
     """The `caption` of a message, None without one. MethodError 400 for one that is too long or marked up wrongly."""
     if parameters.get("caption") is None:
         return None
-    formatted = _formatted(parameters, "caption", "caption_entities")
-    if utf16_length(formatted.marked.text) > LONGEST_CAPTION:
-        raise bad_request("message caption is too long")
+    formatted = _formatted(parameters, "caption", "caption_entities", LONGEST_CAPTION, "message caption is too long")
     return formatted if formatted.marked.text else None
 
 
 def formatted_draft(parameters: Parameters) -> FormattedText:
     """The `text` of a draft, which may be empty. MethodError 400 for one that is too long or marked up wrongly."""
-    formatted = _formatted({**parameters, "text": parameters.get("text") or ""}, "text", "entities")
-    if utf16_length(formatted.marked.text) > LONGEST_TEXT:
-        raise bad_request("message is too long")
-    return formatted
+    given = {**parameters, "text": parameters.get("text") or ""}
+    return _formatted(given, "text", "entities", LONGEST_TEXT, "message is too long")
 
 
-def _formatted(parameters: Parameters, name: str, entities_name: str) -> FormattedText:
+def _formatted(parameters: Parameters, name: str, entities_name: str, longest: int, too_long: str) -> FormattedText:
     given = parameters[name]
     text = given if isinstance(given, str) else str(given)
     try:
-        text.encode()
+        size = len(text.encode())
     except UnicodeEncodeError:
         raise bad_request("strings must be encoded in UTF-8") from None
-    parse_mode = parameters.get("parse_mode") or None
-    if parse_mode is None:
-        marked = MarkedText(text, given_entities(text, decoded(parameters, entities_name) or []))
-    elif str(parse_mode).lower() in _STYLES:
+    if size > _LARGEST_SOURCE:
+        raise bad_request("text is too long")
+    parse_mode = str(parameters.get("parse_mode") or "")
+    style = parse_mode.lower()
+    if not text or style in ("", "none"):
+        marked = MarkedText(text, given_entities(text, _list_of(parameters, entities_name)))
+    elif style in _STYLES:
         try:
-            marked = _STYLES[str(parse_mode).lower()](text)
+            marked = _STYLES[style](text)
         except MarkupError as error:
             raise bad_request(f"can't parse entities: {error}") from None
     else:
         raise bad_request("unsupported parse_mode")
-    marked = with_automatic_entities(stripped(marked))
-    return FormattedText(marked, None if parse_mode is None else str(parse_mode), text)
+    marked = stripped(marked)
+    # Before it looks for links: in a long text that would take long.
+    if utf16_length(marked.text) > longest:
+        raise bad_request(too_long)
+    return FormattedText(with_automatic_entities(marked), parse_mode or None, text)
+
+
+def _list_of(parameters: Parameters, name: str) -> list[Any]:
+    """Like the server, it takes what is no list, or no JSON, for no entities."""
+    try:
+        given = decoded(parameters, name)
+    except MethodError:
+        given = None
+    return given if isinstance(given, list) else []

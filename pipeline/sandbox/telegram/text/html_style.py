@@ -4,7 +4,7 @@ import html
 import re
 from typing import Any, NamedTuple
 
-from pipeline.sandbox.telegram.text.links import link_entity, time_entity
+from pipeline.sandbox.telegram.text.link_entities import is_time, link_entity, time_entity
 from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, byte_offset, utf16_length
 
 _ENTITY_OF_TAG = {
@@ -123,7 +123,7 @@ def _entity(tag: _OpenTag, words: str, end: int) -> dict[str, Any] | None:
         return link_entity(tag.attributes.get("href", "") or words, words, tag.offset, length)
     if tag.name == "tg-time":
         unix, style = tag.attributes.get("unix", ""), tag.attributes.get("format", "")
-        return time_entity(unix, style, tag.offset, length) if re.fullmatch("[0-9]+", unix) else None
+        return time_entity(unix, style, tag.offset, length) if is_time(unix) else None
     entity: dict[str, Any] = {"type": _ENTITY_OF_TAG[tag.name], "offset": tag.offset, "length": length}
     language = tag.attributes.get("class", "")
     if tag.name == "code" and language.startswith("language-"):

@@ -1,68 +1,57 @@
-"""Links that a markup style names: https://core.telegram.org/bots/api#formatting-options."""
+"""Links as Telegram checks them, in texts and in buttons: https://core.telegram.org/bots/api#inlinekeyboardbutton."""
 
 import re
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from pipeline.sandbox.telegram.text.marked import MarkupError
-
-_USER = re.compile(r"tg:(?://)?user\?(?:.*&)?id=([1-9][0-9]*)(?:&.*)?", re.IGNORECASE)
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
-_WEB = frozenset({"http", "https", "ftp"})
-_HOST = re.compile(r"[\w.-]+\.[^\W_]{2,}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:]+\]", re.IGNORECASE)
+_TG = re.compile(r"(?P<scheme>tg|ton|tonsite):(?://)?(?P<rest>[A-Za-z0-9_.-]+.*)", re.IGNORECASE | re.DOTALL)
+_HOST = re.compile(r"[0-9A-Za-z.\-_!$,~*'();&+=%\u0080-\U0010ffff]+")
 
 
-def checked_link(url: str) -> str:
-    """The link as Telegram keeps it; empty for a text that is no link, which then loses its markup."""
-    url = url.strip()
-    if re.match(r"(?:tg|ton|tonsite):", url, re.IGNORECASE):
-        return url
-    has_scheme = _SCHEME.match(url)
-    if has_scheme is None or has_scheme[1].lower() not in _WEB:
-        if "://" in url or url.lower().startswith(("mailto:", "tel:", "javascript:", "data:")):
-            return ""
-        url = f"http://{url}"
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        port = parts.port
-    except ValueError:
-        return ""
-    if _HOST.fullmatch(host.removesuffix(f":{port}")) is None:
-        return ""
-    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower(), path=parts.path or "/").geturl()
+class LinkError(ValueError):
+    """What the server says is wrong with a link."""
 
 
-def link_entity(url: str, words: str, offset: int, length: int) -> dict[str, Any] | None:
-    """The text_link or text_mention entity of marked words; None for what is no link.
+def checked_link(link: str, *, https_only: bool = False) -> str:
+    """The link as Telegram writes it. LinkError for one that Telegram refuses.
 
-    The simulated Telegram names a mentioned user by the words that mention them.
+    A host needs a dot: nothing can link to http://localhost.
     """
-    user = _USER.fullmatch(url.strip())
-    if user is not None:
-        known = {"id": int(user[1]), "is_bot": False, "first_name": words}
-        return {"type": "text_mention", "offset": offset, "length": length, "user": known}
-    link = checked_link(url)
-    return {"type": "text_link", "offset": offset, "length": length, "url": link} if link else None
+    try:
+        return _checked(link, https_only)
+    except LinkError as error:
+        reason = str(error)
+    except ValueError:
+        # Python's own words for a port or an IPv6 address that is none.
+        reason = "Wrong HTTP URL"
+    raise LinkError(f"URL '{link}' is invalid: {reason}")
 
 
-def tg_entity(url: str, offset: int, length: int) -> dict[str, Any]:
-    """The entity of `![words](tg://…)`: a custom emoji or a time. MarkupError for any other link."""
-    host, _, query = url.strip().partition("?")
-    given = {name: values[0] for name, values in parse_qs(query).items()}
-    place = re.sub(r"^tg:(?://)?", "", host, flags=re.IGNORECASE).lower() if host.lower().startswith("tg:") else ""
-    if place == "emoji":
-        if "id" not in given:
-            raise MarkupError("Custom emoji URL must have an emoji identifier")
-        if not re.fullmatch("[1-9][0-9]*", given["id"]):
-            raise MarkupError("Invalid custom emoji identifier specified")
-        return {"type": "custom_emoji", "offset": offset, "length": length, "custom_emoji_id": given["id"]}
-    if place == "time" and re.fullmatch("[0-9]+", given.get("unix", "")):
-        return time_entity(given["unix"], given.get("format", ""), offset, length)
-    raise MarkupError("Custom emoji entity must contain a tg://emoji URL")
+def _checked(link: str, https_only: bool) -> str:
+    tg = _TG.fullmatch(link)
+    if tg is not None:
+        if https_only:
+            raise LinkError("Only HTTPS links are allowed")
+        return f"{tg['scheme'].lower()}://{tg['rest']}"
+    scheme, separator, _ = link.partition("://")
+    if separator and scheme.lower() not in ("http", "https"):
+        raise LinkError("Unsupported URL protocol")
+    parts = urlsplit(link if separator else f"http://{link}")
+    if https_only and parts.scheme != "https":
+        raise LinkError("Only HTTPS links are allowed")
+    return _written(parts)
 
 
-def time_entity(unix: str, style: str, offset: int, length: int) -> dict[str, Any]:
-    """A date_time entity; `unix` is made of digits."""
-    entity: dict[str, Any] = {"type": "date_time", "offset": offset, "length": length, "unix_time": int(unix)}
-    return entity | {"date_time_format": style} if style else entity
+def _written(parts: SplitResult) -> str:
+    host = parts.hostname
+    if not host:
+        raise LinkError("URL host is empty")
+    is_ipv6 = ":" in host
+    if not is_ipv6 and _HOST.fullmatch(host) is None:
+        raise LinkError("Disallowed character in URL host")
+    if not is_ipv6 and "." not in host:
+        raise LinkError("Wrong HTTP URL")
+    user, at, _ = parts.netloc.rpartition("@")
+    address = f"[{host}]" if is_ipv6 else host
+    if parts.port is not None:
+        address += f":{parts.port}"
+    return parts._replace(netloc=f"{user}{at}{address}", path=parts.path or "/").geturl()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.sandbox.telegram.text.links import link_entity
+from pipeline.sandbox.telegram.text.link_entities import link_entity
 from pipeline.sandbox.telegram.text.marked import MarkedText, MarkupError, byte_offset, utf16_length
 
 _MARKS = "_*`["

@@ -1,6 +1,5 @@
 """The control API over HTTP: routes and requests for the entries of its table."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,12 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pipeline.sandbox.json_types import read_json
 from pipeline.sandbox.server import EscapedJson
 from pipeline.sandbox.web.control import observations, settings
 from pipeline.sandbox.web.control.table import Asked, ControlCall, Controlled, all_calls
 
 __all__ = ["ControlApi", "all_calls", "observations", "settings"]
 """The modules are imported for what they put into the table."""
+
+_VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class ControlApi:
@@ -23,7 +25,7 @@ class ControlApi:
         self._controlled = controlled
         self.routes = [
             *(Route(f"/sandbox/{call.path}", self._endpoint(call), methods=[call.verb]) for call in all_calls()),
-            Route("/sandbox/{path:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            *(Route(path, _unknown, methods=_VERBS) for path in ("/sandbox", "/sandbox/{path:path}")),
         ]
 
     def _endpoint(self, call: ControlCall) -> Callable[[Request], Awaitable[Response]]:
@@ -37,7 +39,7 @@ class ControlApi:
 
 async def _json(request: Request) -> Any:
     try:
-        return json.loads(await request.body() or b"null")
+        return read_json(await request.body() or b"null")
     except ValueError as error:
         raise ValueError(f"the body is no JSON: {error}") from None
 

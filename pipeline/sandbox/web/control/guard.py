@@ -1,7 +1,7 @@
 """Who may use the control API and the chat page: this machine's programs and the page itself, no foreign web page."""
 
 import ipaddress
-from urllib.parse import urlsplit
+import re
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,6 +11,7 @@ from pipeline.sandbox.server import EscapedJson
 _OPEN = ("/bot", "/file/bot")
 """What the bot calls, like Telegram's own server: from anywhere, in any form."""
 _CONTROL = "/sandbox/"
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
 class Guard:
@@ -47,10 +48,10 @@ class Guard:
         return None
 
     def _is_own(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        matched = _HOST.fullmatch(host)
+        if matched is None:
             return False
+        name = (matched["ipv6"] or matched["name"]).lower()
         if name in ("localhost", self._host.lower()):
             return True
         address = _address(name)

@@ -9,7 +9,7 @@ from pipeline.sandbox.web.control.table import Asked, Controlled, control_call
 @control_call("GET", "sent")
 def sent(controlled: Controlled, asked: Asked) -> list[Json]:
     """A record of each message that the bot sent, in order; `?since=3` leaves out the first three."""
-    return controlled.telegram.sent(int(asked.query.get("since", "0")))
+    return controlled.telegram.sent(asked.number("since", "0"))
 
 
 @control_call("GET", "actions")
@@ -39,4 +39,4 @@ def chats(controlled: Controlled, _: Asked) -> list[Json]:
 @control_call("GET", "chats/{chat_id}/messages")
 def transcript(controlled: Controlled, asked: Asked) -> Any:
     """Every message of a chat that was not deleted, both ways, in order."""
-    return controlled.telegram.transcript(int(asked.path["chat_id"]))
+    return controlled.telegram.transcript(asked.number("chat_id"))

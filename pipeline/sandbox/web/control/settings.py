@@ -11,6 +11,8 @@ from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.web.control.table import Asked, Controlled, control_call
 from pipeline.sandbox.web.faults import ScriptedFault
 
+_FARTHEST = 10 * 365 * 86400
+
 
 class ManyMessages(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -27,13 +29,13 @@ class NewToken(BaseModel):
 class NextUpdateId(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    next_update_id: int
+    next_update_id: int = Field(ge=1, lt=2**63)
 
 
 class ClockMove(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    advance: float = Field(ge=0, description="Seconds that pass at once.")
+    advance: float = Field(ge=0, le=_FARTHEST, description="Seconds that pass at once; ten years at most.")
 
 
 @control_call("POST", "messages", UserMessage, example={"chat_id": 1, "text": "hello"})
@@ -56,7 +58,7 @@ def write_messages(controlled: Controlled, asked: Asked) -> Json:
 @control_call("DELETE", "messages/{chat_id}/{message_id}")
 def delete_message(controlled: Controlled, asked: Asked) -> Any:
     """A person deletes a message; the bot is not told. 404 when there is no such message."""
-    deleted = controlled.telegram.delete_message(int(asked.path["chat_id"]), int(asked.path["message_id"]))
+    deleted = controlled.telegram.delete_message(asked.number("chat_id"), asked.number("message_id"))
     return EscapedJson({"deleted": deleted}, status_code=200 if deleted else 404)
 
 

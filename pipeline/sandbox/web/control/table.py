@@ -1,5 +1,6 @@
 """The table of what the control API can do: each entry is a path under /sandbox/."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -31,6 +32,13 @@ class Asked:
     """Of the entry's type; None without one."""
     path: Mapping[str, Any]
     query: Mapping[str, str]
+
+    def number(self, name: str, default: str = "") -> int:
+        """A whole number of the path or the query. ValueError for anything else."""
+        given = self.path.get(name, self.query.get(name, default))
+        if re.fullmatch("-?[0-9]{1,20}", given) is None:
+            raise ValueError(f"{name} must be a whole number")
+        return int(given)
 
 
 Handler = Callable[[Controlled, Asked], Any]

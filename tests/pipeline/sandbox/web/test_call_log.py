@@ -22,6 +22,6 @@ def test_outcomes_are_counted_for_each_method_and_for_all() -> None:
 
 def test_an_offset_that_is_missing_or_not_a_number_is_recorded_as_none() -> None:
     log = CallLog()
-    for parameters in ({}, {"offset": "7"}, {"offset": "x"}):
+    for parameters in ({}, {"offset": "7"}, {"offset": "x"}, {"offset": float("inf")}):
         log.polled(parameters)
-    assert log.as_json()["offsets"] == [None, 7, None]
+    assert log.as_json()["offsets"] == [None, 7, None, None]

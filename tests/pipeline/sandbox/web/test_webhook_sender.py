@@ -165,6 +165,23 @@ def test_the_response_may_be_a_method_call(sandbox: Sandbox, hook: Hook) -> None
     assert "getMe" not in methods
 
 
+def test_a_response_that_breaks_a_method_does_not_end_the_deliveries(
+    sandbox: Sandbox, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No rule of the Bot API: an error of the simulator costs one call and no update."""
+
+    def fail(*_: object) -> None:
+        raise TypeError("broken")
+
+    monkeypatch.setattr(Telegram, "call", fail)
+    hook.answers.append(JSONResponse({"method": "sendMessage"}))
+    sandbox.bot("setWebhook", url=hook.url)
+    sandbox.says("first")
+    sandbox.says("second")
+    eventually(lambda: hook.texts == ["first", "second"])
+    eventually(lambda: pending(sandbox) == 0)
+
+
 def test_a_deleted_webhook_is_sent_nothing_more(sandbox: Sandbox, hook: Hook) -> None:
     """deleteWebhook: remove webhook integration if you decide to switch back to getUpdates."""
     hook.may_answer = False

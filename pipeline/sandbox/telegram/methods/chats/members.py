@@ -3,7 +3,7 @@
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.chat_state.members import ADMINISTRATOR_RIGHTS, PERMISSIONS, Member
 from pipeline.sandbox.telegram.chats import ChatState
-from pipeline.sandbox.telegram.errors import MethodError, bad_request
+from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
 from pipeline.sandbox.telegram.state import TelegramState
@@ -23,7 +23,7 @@ _EVERY_RIGHT = (
 def get_chat_member(state: TelegramState, parameters: Parameters) -> Json:
     """Somebody who was seen but is not in the chat has left; an unknown user is an error."""
     user_id = _user_id(parameters)
-    chat = _readable(state, parameters)
+    chat = state.chats.readable(parameters)
     if user_id == state.account.bot_id:
         return chat.bot.as_json(state.account.as_user(), chat.type)
     user = state.chats.known_user(user_id)
@@ -35,7 +35,7 @@ def get_chat_member(state: TelegramState, parameters: Parameters) -> Json:
 @bot_api_method
 def get_chat_administrators(state: TelegramState, parameters: Parameters) -> list[Json]:
     """The owner and the administrators, among them the bot but no other bot; a private chat has none."""
-    chat = _readable(state, parameters)
+    chat = state.chats.readable(parameters)
     if chat.type == "private":
         raise bad_request("there are no administrators in the private chat")
     found = [
@@ -50,14 +50,14 @@ def get_chat_administrators(state: TelegramState, parameters: Parameters) -> lis
 @bot_api_method
 def get_chat_member_count(state: TelegramState, parameters: Parameters) -> int:
     """Everybody who was seen in the chat and is still in it, and the bot."""
-    chat = _readable(state, parameters)
+    chat = state.chats.readable(parameters)
     return 2 if chat.type == "private" else 1 + sum(member.is_present for member in chat.members.values())
 
 
 @bot_api_method
 def leave_chat(state: TelegramState, parameters: Parameters) -> bool:
     """The bot learns by my_chat_member that it left, and may not write any more; a private chat can't be left."""
-    chat = _readable(state, parameters)
+    chat = state.chats.readable(parameters)
     if chat.type == "private":
         raise bad_request("chat member status can't be changed in private chats")
     before, chat.bot = chat.bot, Member("left")
@@ -91,7 +91,7 @@ def restrict_chat_member(state: TelegramState, parameters: Parameters) -> bool:
         raise bad_request("method is available only for supergroups")
     given = decoded(parameters, "permissions")
     if not isinstance(given, dict):
-        raise bad_request("can't parse permissions: expected an Object")
+        raise bad_request("object expected as permissions")
     rights = {name: boolean(given, name) for name in PERMISSIONS}
     is_member = chat.members.get(user_id, Member("left")).is_present
     until = integer(parameters, "until_date", 0)
@@ -133,15 +133,6 @@ def _requested(state: TelegramState, parameters: Parameters) -> tuple[ChatState,
         raise bad_request("HIDE_REQUESTER_MISSING")
     chat.join_requests.remove(user_id)
     return chat, user_id
-
-
-def _readable(state: TelegramState, parameters: Parameters) -> ChatState:
-    """The addressed chat, which a bot that was removed can't look into."""
-    chat = state.chats.addressed(parameters)
-    if chat.type != "private" and not chat.bot.is_present:
-        away = "was kicked from" if chat.blocked else "is not a member of"
-        raise MethodError(403, f"Forbidden: bot {away} the {chat.type} chat")
-    return chat
 
 
 def _user_id(parameters: Parameters) -> int:

@@ -11,7 +11,7 @@ from pipeline.sandbox.telegram.state import TelegramState
 @bot_api_method
 def set_message_reaction(state: TelegramState, parameters: Parameters) -> bool:
     """A bot has at most one reaction to a message, an emoji of Telegram's list; an empty list removes it."""
-    given = decoded(parameters, "reaction") or []
+    given = decoded(parameters, "reaction", "can't parse reaction types JSON object") or []
     if not isinstance(given, list):
         raise bad_request("expected an Array of ReactionType")
     reactions = [_reaction(each) for each in given]

@@ -77,7 +77,7 @@ def test_a_file_needs_no_content() -> None:
         ),
         (
             [ARTICLE | {"input_message_content": {"message_text": " "}}],
-            "can't parse inline query result: Message text is empty",
+            "can't parse inline query result: Text must be non-empty",
         ),
         ([ARTICLE | {"title": None}], "can't parse inline query result: Can't find field \"title\""),
         ([ARTICLE | {"reply_markup": {"keyboard": [["x"]]}}], "inline keyboard expected"),

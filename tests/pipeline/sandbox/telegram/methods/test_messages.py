@@ -22,12 +22,15 @@ def test_a_sent_message_is_returned_and_recorded(telegram: Telegram) -> None:
     assert telegram.sent(since=1) == []
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "<b> </b>"])
-def test_an_empty_text_is_refused(telegram: Telegram, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "message text is empty"), ("  \n ", "text must be non-empty"), ("<b> </b>", "text must be non-empty")],
+)
+def test_an_empty_text_is_refused(telegram: Telegram, text: str, reason: str) -> None:
     """sendMessage: text takes 1-4096 characters after entities parsing."""
     says(telegram)
     outcome = refused(lambda: send(telegram, text=text, parse_mode="HTML"))
-    assert outcome[:2] == (400, "Bad Request: message text is empty")
+    assert outcome[:2] == (400, f"Bad Request: {reason}")
 
 
 @pytest.mark.shows("sendMessage")

@@ -1,10 +1,14 @@
 """setWebhook, deleteWebhook and getWebhookInfo."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.telegram.content.files import UploadedFile
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import refused, says, texts
+from tests.support.tls import trusted_server
 
 URL = "https://127.0.0.1:8443/hook"
 
@@ -133,10 +137,25 @@ def test_dropping_what_waits_is_part_of_setting(telegram: Telegram) -> None:
     assert texts(telegram.get_updates()) == ["new"]
 
 
-def test_an_uploaded_certificate_is_told_and_a_string_is_none(telegram: Telegram) -> None:
+def test_an_uploaded_certificate_is_told_and_a_string_is_none(
+    telegram: Telegram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """setWebhook: please upload as InputFile, sending a String will not work."""
-    telegram.call("setWebhook", {"url": URL, "certificate": "cert.pem"})
+    trusted_server(tmp_path, monkeypatch)
+    pem = (tmp_path / "certificate.pem").read_bytes()
+    telegram.call("setWebhook", {"url": URL, "certificate": pem.decode()})
     assert telegram.call("getWebhookInfo", {})["has_custom_certificate"] is False
-    pem = "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"
-    telegram.call("setWebhook", {"url": URL, "certificate": pem})
+    uploaded = UploadedFile("certificate.pem", pem)
+    telegram.call("setWebhook", {"url": URL, "certificate": uploaded})
     assert telegram.call("getWebhookInfo", {})["has_custom_certificate"] is True
+    telegram.call("setWebhook", {"url": URL, "certificate": "attach://mine", "mine": uploaded})
+    assert telegram.call("getWebhookInfo", {})["has_custom_certificate"] is True
+
+
+@pytest.mark.parametrize("content", [b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\xff"])
+def test_an_upload_that_is_no_certificate_is_refused(telegram: Telegram, content: bytes) -> None:
+    """No rule of the Bot API's pages: no update could be sent with it."""
+    given = {"url": URL, "certificate": UploadedFile("certificate.pem", content)}
+    reason = "Bad Request: bad webhook: Failed to set custom certificate file"
+    assert refused(lambda: telegram.call("setWebhook", given))[:2] == (400, reason)
+    assert telegram.call("getWebhookInfo", {})["url"] == ""

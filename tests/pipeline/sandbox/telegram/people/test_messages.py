@@ -1,6 +1,9 @@
 """What people write, edit and delete, as the bot sees it."""
 
+from typing import Any
+
 import pytest
+from pydantic import ValidationError
 
 from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.telegram.simulator import Telegram
@@ -89,3 +92,18 @@ def test_a_reply_thread_of_an_ordinary_supergroup_is_not_a_topic(telegram: Teleg
     assert reply["message_thread_id"] == first
     assert "is_topic_message" not in reply
     assert refused(lambda: send(telegram, group, message_thread_id=first))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"extra": {"date": "today"}}, "the simulator itself fills in date"),
+        ({"extra": {"poll": 5}}, "poll must be a JSON object"),
+        ({"extra": {"text": None}}, "text must be a JSON string"),
+        ({"entities": [{"type": "mention"}]}, "an entity has a type, an offset and a length"),
+    ],
+)
+def test_a_message_that_no_bot_could_read_is_refused(given: dict[str, Any], reason: str) -> None:
+    """Message: message_id, date and chat are always there; each field has its type."""
+    with pytest.raises(ValidationError, match=reason):
+        UserMessage.model_validate(given)

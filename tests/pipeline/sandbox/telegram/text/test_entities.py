@@ -78,3 +78,14 @@ def test_nothing_is_found_inside_code() -> None:
         code,
         {"type": "hashtag", "offset": 6, "length": 5},
     ]
+
+
+def test_what_is_found_is_found_in_order_and_once() -> None:
+    """MessageEntity: offsets are in UTF-16 code units, also behind many others."""
+    found = automatic_entities("🎉 /go @anna $USD " * 2000)
+    assert len(found) == 6000
+    assert [(entity["type"], entity["offset"]) for entity in found[-3:]] == [
+        ("bot_command", 1999 * 18 + 3),
+        ("mention", 1999 * 18 + 7),
+        ("cashtag", 1999 * 18 + 13),
+    ]

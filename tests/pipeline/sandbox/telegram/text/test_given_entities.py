@@ -30,7 +30,6 @@ def test_entities_are_cut_sorted_and_cleaned() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({}, "expected an Array of MessageEntity"),
         ([1], "can't parse MessageEntity: expected an Object"),
         ([{"type": "bold", "length": 1}], "can't parse MessageEntity: Can't find field \"offset\""),
         ([BOLD | {"length": "1"}], 'can\'t parse MessageEntity: Field "length" must be of type Number'),

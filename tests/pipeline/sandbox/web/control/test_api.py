@@ -65,6 +65,7 @@ def test_the_control_api_drives_the_chats(sandbox: Sandbox) -> None:
         ("token", {"token": "43:a-token-of-another-bot"}),
         ("topics", {"chat_id": -1001, "message_thread_id": 1}),
         ("clock", {"advance": -1}),
+        ("update_ids", {"next_update_id": -1}),
         ("clock", {}),
         ("limits", {"per_second": "many"}),
     ],
@@ -106,3 +107,36 @@ def test_the_clock_is_moved_and_told(sandbox: Sandbox) -> None:
     sandbox.says("old")
     assert sandbox.control("POST", "clock", {"advance": 86400})["now"] >= before + 86400
     assert sandbox.control("GET", "pending") == {"pending": 0}
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/sandbox", "/sandbox/", "/sandbox/nothing"])
+def test_a_path_that_is_not_in_the_table_is_named(sandbox: Sandbox, verb: str, path: str) -> None:
+    response = sandbox.client.request(verb, path)
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith(f"the control API has no {verb} {path}: ")
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"advance": 1e999}', '{"advance": NaN}', '{"advance": 1e300}'])
+def test_a_body_that_no_client_could_be_answered_with_is_refused(sandbox: Sandbox, body: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = sandbox.client.post("/sandbox/clock", content=body, headers=headers)
+    assert response.status_code == 400
+    assert "\n" not in response.json()["detail"]
+    assert sandbox.bot("getMe").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("GET sent?since=first", "since"),
+        ("GET chats/team/messages", "chat_id"),
+        (f"GET chats/{'9' * 5000}/messages", "chat_id"),
+        ("DELETE messages/1/1.5", "message_id"),
+    ],
+)
+def test_a_number_of_a_path_that_is_none_is_named(sandbox: Sandbox, path: str, name: str) -> None:
+    verb, path = path.split()
+    response = sandbox.client.request(verb, f"/sandbox/{path}")
+    assert response.status_code == 400
+    assert response.json() == {"detail": f"{name} must be a whole number"}

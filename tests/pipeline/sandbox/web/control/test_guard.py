@@ -20,6 +20,10 @@ FOREIGN_NAMES = [
     "192.168.0.2:8081",
     "[::1",
     "@localhost.x",
+    "evil.example@127.0.0.1",
+    "127.0.0.1/evil.example",
+    "127.0.0.1:x",
+    "localhost.",
 ]
 
 

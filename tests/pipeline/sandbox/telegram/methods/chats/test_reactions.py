@@ -33,7 +33,7 @@ def test_a_bot_sets_and_removes_its_reaction(telegram: Telegram) -> None:
         ([{"type": "emoji"}], "can't parse ReactionType: Can't find field \"emoji\""),
         (["👍"], "can't parse ReactionType: expected an Object"),
         ({"type": "emoji"}, "expected an Array of ReactionType"),
-        ("👍", "can't parse reaction JSON object"),
+        ("👍", "can't parse reaction types JSON object"),
     ],
 )
 def test_a_wrong_reaction_is_refused(telegram: Telegram, reaction: object, reason: str) -> None:
