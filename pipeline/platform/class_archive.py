@@ -7,6 +7,7 @@ what was loaded. Java compares the archive with itself and with the jars, and do
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,8 @@ def make(archive: Path) -> None:
         unfinished = Path(beside) / archive.name
         command = [sys.executable, "-c", _PLAY, str(unfinished), folder]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PLAYED_WITHIN, check=True)
+        with unfinished.open("rb") as written:
+            os.fsync(written.fileno())  # Java crashes on an archive that a power cut has cut
         # Another set-up may be running: the rename makes the archive appear whole or not at all.
         unfinished.rename(archive)
     for other in archive.parent.glob(f"{_PREFIX}*.jsa"):
