@@ -40,7 +40,7 @@ spark: $(READY)  ## Tests on a shared Spark session
 	@$(BIN)/python -m pytest -q -m spark
 
 e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
-	@$(BIN)/python -m pytest -q -n 2 -m e2e
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m e2e
 
 clients: $(READY) $(INSTALLED)  ## Bots in four libraries of others against the simulated Telegram: a minute
 	@$(BIN)/python -m pytest -q -m clients
