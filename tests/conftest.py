@@ -17,6 +17,16 @@ _OURS = ("PIPELINE_", "TELEGRAM_", "OPENAI_", "DATABRICKS_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a longer timeout than usual come first: several workers then end at about the same time."""
+
+    def timeout(item: pytest.Item) -> float:
+        marker = item.get_closest_marker("timeout")
+        return marker.args[0] if marker is not None else 0.0
+
+    items.sort(key=timeout, reverse=True)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:

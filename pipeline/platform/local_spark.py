@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.platform import jvm, local_files
+from pipeline.platform import class_archive, jvm, local_files
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -48,18 +48,20 @@ def session(
     stop: threading.Event | None = None,
     umask: int = 0o077,
     landing: Path | None = None,
+    jvm_options: str | None = None,
 ) -> SparkSession:
     """A session with Delta, without network access. Spark's own messages go to `spark.log` in the folder.
 
     Everything temporary goes to the scratch folder (by default in that of the logs), which is emptied first: only one
     run at a time may use it. `umask` is for the files of tables and checkpoints. `landing` is the folder that a
-    streaming query will read: its new files are found at once.
+    streaming query will read: its new files are found at once. `jvm_options`: in place of those that have Spark's JVM
+    use an archive of its classes.
 
     Raises LocalSparkError where Spark, its Java or Delta's jars are missing, where the folders can't be written, or
     where Spark does not start; RunFailed where something ended its JVM meanwhile, or as soon as `stop` is set.
     """
     _require_pyspark()
-    java = java_home()
+    java, java_says = _found_java()
     if not any(_jar_folder().glob("delta-spark_*.jar")):
         raise LocalSparkError(
             "Delta's jars are missing: run `make setup`, or `python -m pipeline.platform.local_spark`"
@@ -80,9 +82,11 @@ def session(
     os.environ["SPARK_HOME"] = str(_pyspark_folder())
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("SPARK_WORKER_DIR", str(scratch / "executors"))
+    if jvm_options is None:
+        jvm_options = class_archive.read_from(class_archive.archive_of(_jar_folder(), java_says))
     builder = SparkSession.builder.appName("telegram-lakehouse").master(spark_master)
     settings = {
-        **_settings(umask),
+        **_settings(umask, jvm_options),
         **local_files.settings(_jar_folder(), spark_master, importlib.metadata.version("pyspark"), landing),
         "spark.local.dir": str(scratch),
     }
@@ -101,7 +105,7 @@ def session(
             ) from None
 
 
-def _settings(umask: int) -> dict[str, str]:
+def _settings(umask: int, jvm_options: str) -> dict[str, str]:
     # Delta's snapshots and statistics and Spark's adaptive plans pay off for large tables and queries. A local
     # micro-batch is small: with these settings an append takes about half the time.
     return {
@@ -120,7 +124,7 @@ def _settings(umask: int) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
         "spark.sql.streaming.stopTimeout": "5s",
         # The JVM's most thorough compiler costs a small machine more time than it saves a local stream.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto {jvm_options}",
         # Hadoop gives its files a mode of its own.
         "spark.hadoop.fs.permissions.umask-mode": f"{umask:03o}",
         # Readers in Python hold times in 64 bits; Spark's own default is the older format of 96.
@@ -171,25 +175,28 @@ def java_home() -> Path:
 
     Raises LocalSparkError where there is none.
     """
+    return _found_java()[0]
+
+
+def _found_java() -> tuple[Path, str]:
+    """Its folder, and what it prints as its version."""
     candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
     on_path = shutil.which("java")
     if on_path:
         candidates.append(Path(on_path).resolve().parents[1])
-    candidates += _wheel_jre()
-    for home in candidates:
-        version = _java_version(home / "bin" / "java")
-        if version is not None and version >= _OLDEST_JAVA:
-            return home
+    for home in [*candidates, *_wheel_jre()]:
+        says = _said_version(home / "bin" / "java")
+        found = re.search(r'version "(\d+)', says)
+        if found and int(found[1]) >= _OLDEST_JAVA:
+            return home, says
     raise LocalSparkError(f"Java {_OLDEST_JAVA} or later is missing: install it and set JAVA_HOME, or run `make setup`")
 
 
-def _java_version(java: Path) -> int | None:
+def _said_version(java: Path) -> str:
     try:
-        output = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
+        return subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30, check=True).stderr
     except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.search(r'version "(\d+)', output)
-    return int(found[1]) if found else None
+        return ""
 
 
 def _wheel_jre() -> list[Path]:
@@ -289,6 +296,20 @@ def _compile_local_files() -> None:
         say(f"it can't be compiled ({type(error).__name__}): Spark does without it, and takes longer for each message")
 
 
+def _archive_classes() -> None:
+    java, says = _found_java()
+    if class_archive.archive_of(_jar_folder(), says).exists():
+        return
+    say("Spark's classes: archiving them (once, half a minute) …")
+    try:
+        if java in _wheel_jre():
+            class_archive.make_base(java / "bin" / "java", says)
+            says = _found_java()[1]
+        class_archive.make(class_archive.archive_of(_jar_folder(), says))
+    except (OSError, subprocess.SubprocessError) as error:
+        say(f"they can't be archived ({type(error).__name__}): Spark does without, and starts some seconds later")
+
+
 def trust_store(certificates: Iterable[bytes]) -> bytes:
     """A Java key store of certificates to trust, each given in DER. No password protects it.
 
@@ -317,6 +338,7 @@ def main() -> int:
         say(f"Java: {java_home()}")
         fetch_jars()
         _compile_local_files()
+        _archive_classes()
     except (LocalSparkError, subprocess.SubprocessError) as error:
         known = isinstance(error, LocalSparkError)
         say(str(error) if known else f"Delta's jars can't be downloaded: {error}", error=True)

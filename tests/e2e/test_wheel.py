@@ -24,7 +24,11 @@ from tests.support.workspace.server import CALLER
 from tests.support.workspace.server import TOKEN as WORKSPACE_TOKEN
 from tests.support.world import TOKEN, World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(1200),
+    pytest.mark.xdist_group("wheel"),  # they share an environment, which is made once
+]
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = Path(__file__).with_name("runtime-17.3-constraints.txt")

@@ -55,7 +55,7 @@ def test_without_a_java_one_line_says_how_to_fix_it() -> None:
 
 
 def test_missing_jars_are_named_before_spark_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(local_spark, "java_home", lambda: tmp_path)
+    monkeypatch.setattr(local_spark, "_found_java", lambda: (tmp_path, ""))
     monkeypatch.setattr(local_spark, "_jar_folder", lambda: tmp_path)
     with pytest.raises(LocalSparkError, match=r"^Delta's jars are missing: run `make setup`"):
         local_spark.session("local[1]", tmp_path / "logs")
