@@ -13,7 +13,7 @@ PYTHON=${PYTHON:-python3} VENV=${VENV:-.venv}
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV" ||
     fail "no virtual environment can be made: install Python's venv module (on Debian: python3-venv)"
 
-say "installing the locked packages (about 1.5 GB, once) …"
+say "installing the locked packages (some 3 GB, once) …"
 # The lock is complete and says what is not to be resolved: nothing but what it lists is installed.
 "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock ||
     fail "the packages can't be installed: see above, check the network, and call make setup again"
