@@ -67,6 +67,9 @@ def phrases(language: str | None = None) -> Phrases:
 
 def fixed_answer(command: str | None, language: str | None = None, privacy_contact: str = "") -> str | None:
     """The answer to a command that needs no model, or None. `privacy_contact`: whom people ask about their data."""
+    if command is None:
+        # Most messages: nothing is looked up for them.
+        return None
     texts = phrases(language)
     match command:
         case "start":

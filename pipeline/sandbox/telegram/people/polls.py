@@ -29,7 +29,6 @@ def vote(state: TelegramState, given: Vote) -> Json:
         raise KeyError(f"chat {given.chat_id} has no poll of the bot's in message {given.message_id}")
     if poll.close_in_time(state.now()):
         tell_change(poll, state.chats, state.activity, state.updates.offer)
-        state.polling.wake()
     user_id = chat.person(given.user_id)
     offered: list[int | None] = []
     if poll.vote(user_id, given.option_ids):

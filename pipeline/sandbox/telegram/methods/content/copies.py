@@ -29,12 +29,7 @@ _SENT_AGAIN = _CONTENT | _CAPTION | {"entities", "link_preview_options", "has_me
 @bot_api_method
 def forward_message(state: TelegramState, parameters: Parameters) -> Json:
     """A forward says where the message came from; service and protected messages can't be forwarded."""
-    source = _source(state, parameters)
-    message = source.messages.get(integer(parameters, "message_id", 0))
-    if message is None:
-        raise bad_request("message to forward not found")
-    if not _may_be_forwarded(message):
-        raise bad_request("the message can't be forwarded")
+    message = _original(state, parameters, "forward", "forwarded", _may_be_forwarded)
     to = destination(state, without_keyboard(parameters))
     return _send_again(state, to, parameters, _forwarded(message))
 
@@ -48,12 +43,7 @@ def forward_messages(state: TelegramState, parameters: Parameters) -> list[Json]
 @bot_api_method
 def copy_message(state: TelegramState, parameters: Parameters) -> Json:
     """A copy has no link to the original; it may have another caption. A poll's copy is a new poll."""
-    source = _source(state, parameters)
-    message = source.messages.get(integer(parameters, "message_id", 0))
-    if message is None:
-        raise bad_request("message to copy not found")
-    if not _is_content(message):
-        raise bad_request("the message can't be copied")
+    message = _original(state, parameters, "copy", "copied", _is_content)
     copied = _copied(state, message)
     if "caption" in parameters and CAPTIONED & copied.keys():
         caption = caption_fields(formatted_caption(parameters))
@@ -102,6 +92,18 @@ def _send_again(state: TelegramState, to: Destination, parameters: Parameters, c
     text = content.get("text", content.get("caption"))
     record = sent_record(kind) | {"text": text, "raw_text": text}
     return send(state, to, content | protection(parameters), record)
+
+
+def _original(
+    state: TelegramState, parameters: Parameters, verb: str, participle: str, may: Callable[[Json], bool]
+) -> Json:
+    """The one message to send again. MethodError 400 where it is gone, or may not be."""
+    message = _source(state, parameters).messages.get(integer(parameters, "message_id", 0))
+    if message is None:
+        raise bad_request(f"message to {verb} not found")
+    if not may(message):
+        raise bad_request(f"the message can't be {participle}")
+    return message
 
 
 def _source(state: TelegramState, parameters: Parameters) -> ChatState:

@@ -43,5 +43,4 @@ def stop_poll(state: TelegramState, parameters: Parameters) -> Json:
     kept = {name: value for name, value in message.items() if name != "reply_markup"}
     chat.messages[message_id] = kept | ({} if keyboard is None else {"reply_markup": keyboard})
     tell_change(poll, state.chats, state.activity, state.updates.offer)
-    state.polling.wake()
     return poll.as_json()
