@@ -90,8 +90,10 @@ class Chat:
         raise AssertionError(f"the bot got no {kind} with number {number}")
 
     def open(self, place: str = "") -> None:
-        """The page, once it shows its chats. `place`: the part of the address after #."""
+        """The page, once it shows its chats and gets each event. `place`: the part of the address after #."""
         self.page.goto(f"{self.server.url}/{f'#{place}' if place else ''}")
+        # What a bot is doing is told to those who listen at that moment only.
+        self.page.locator("#app[data-live=true]").wait_for()
         self.page.locator("#chats li").first.wait_for(state="attached")
         self.page.locator("#messages > *").first.wait_for(state="attached")
 

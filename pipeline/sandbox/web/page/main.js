@@ -44,10 +44,12 @@ function seen(chat) {
 
 async function connection(open) {
   store.connected = open;
+  byId("app").dataset.live = "false";
   changed();
   if (!open) return;
   try {
     await loadAgain();
+    byId("app").dataset.live = "true";
   } catch (error) {
     failed(error);
   }
