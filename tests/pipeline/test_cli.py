@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pipeline import __version__, cli
 from pipeline.errors import OperatorError, RunFailed
 from pipeline.replies.journal import Journal
-from pipeline.run.composition import Run
+from pipeline.run.run import Run
 from pipeline.settings import StorageSettings
 from pipeline.storage.landing import Landing
 from pipeline.tables import TABLES

@@ -25,8 +25,8 @@ from pipeline.platform import local_spark
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 from pipeline.replies.lanes import Lanes
 from pipeline.run import composition
-from pipeline.run.composition import Run
 from pipeline.run.end import End
+from pipeline.run.run import Run
 from pipeline.run.supervisor import Supervisor
 from pipeline.settings import RunSettings, read_run_settings
 from pipeline.storage.landing import Landing
@@ -152,11 +152,11 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "warm_up": lambda *_: parts.note("warm up"),
         "start_thread": start_thread,
         "require_model": lambda *_: parts.note("require the model"),
-        "ask_who_we_are": lambda *_: parts.bot,
         "local_spark.session": open_spark("open spark"),
     }
     for name, replacement in replaced.items():
         monkeypatch.setattr(f"pipeline.run.composition.{name}", replacement)
+    monkeypatch.setattr("pipeline.run.run.ask_who_we_are", lambda *_: parts.bot)
     monkeypatch.setattr(Supervisor, "watch", watch)
     return parts
 

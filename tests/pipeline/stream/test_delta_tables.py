@@ -27,7 +27,7 @@ class World:
         self.mark = MarkFile(folder / "query.json")
         self.tables = DeltaTables(
             SPARK,
-            Storage(folder, folder, folder, folder, "b", "main.bot.silver", "q"),
+            Storage(folder, folder, folder, folder, "b", "main.bot.silver", "q", "f"),
             self.mark,
             lambda *said: self.reports.append(said),
         )
