@@ -45,6 +45,8 @@ class Phrases(_Table):
     """The last line of the answer to /privacy, where there is somebody to ask."""
     fallback: _Text
     """In place of an answer that the model does not give."""
+    stopped: _OneLine
+    """In place of an answer that a person stopped before it had a word."""
     cut: _OneLine
     """The last line of an answer that was cut."""
     commands: CommandDescriptions

@@ -19,7 +19,7 @@ from pipeline.errors import SettingsError
 from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
-from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
+from pipeline.model.outcome import STOPPED, Outcome, Verdict, is_json_answer, read_answer
 from pipeline.model.request import INSTRUCTIONS, Listener, Request, Said
 from pipeline.model.streaming import StreamFailed, Writing
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
@@ -68,9 +68,6 @@ _CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
 
 _PING = "ping"
 _PING_REQUEST = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_PING),))
-
-STOPPED = "stopped by the person who asked"
-"""The reason of an outcome that was stopped."""
 
 _Messages = list[dict[str, str]]
 

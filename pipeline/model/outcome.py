@@ -17,6 +17,10 @@ _MOST_OF_A_REASON = 400
 """Characters."""
 
 
+STOPPED = "stopped by the person who asked"
+"""The reason of an outcome of that verdict."""
+
+
 class Verdict(StrEnum):
     """What one attempt says about the message or about the model."""
 

@@ -113,6 +113,7 @@ class Composition:
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
+            drafts=settings.drafts == "on",
             privacy_contact=settings.privacy_contact,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),

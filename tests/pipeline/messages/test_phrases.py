@@ -15,6 +15,7 @@ help = "Write to me."
 privacy = "I keep it all."
 privacy_contact = "Ask {contact}."
 fallback = "Sorry."
+stopped = "(Stopped.)"
 cut = "(The end.)"
 [en.commands]
 start = "Hello"

@@ -17,7 +17,7 @@ from pipeline.replies.reply import PartState, Reply
 from pipeline.replies.work import Wait, WorkState
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
-from tests.support.fakes import FakeAnswering, FakeApi, FakeTypist, ManualLoop, Sent, failed, said
+from tests.support.fakes import FakeAnswering, FakeApi, FakeDrafts, FakeTypist, ManualLoop, Sent, failed, said
 from tests.support.replies import accepted, answered, preparation
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
@@ -31,6 +31,7 @@ class Run:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.loop, self.api, self.answering, self.typist = ManualLoop(), FakeApi(), FakeAnswering(), FakeTypist()
+        self.drafts = FakeDrafts()
         self.journal = Journal(folder)
         self.stopping = threading.Event()
         self.reports: list[tuple[str, str | None]] = []
@@ -42,6 +43,7 @@ class Run:
             preparation(),
             Sender(self.journal, self.api, "hold", self.stopping),
             self.typist,
+            self.drafts,
             **{
                 "send_rate": 1_000_000.0,
                 "model_attempts": 2,

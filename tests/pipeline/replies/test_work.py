@@ -47,7 +47,7 @@ WAYS = {
 ALLOWED = {
     WAITING: {"prepare": PREPARING, "prepared": READY, "answered": UNSAVED},
     PREPARING: {"prepared": READY, "not prepared": WAITING},
-    READY: {"ask ahead": AHEAD, "ask": ASKED, "answered": UNSAVED},
+    READY: {"ask ahead": AHEAD, "ask": ASKED, "attempted": WAITING, "answered": UNSAVED},
     AHEAD: {"attempted": WAITING},
     ASKED: {"attempted": WAITING},
     UNSAVED: {"save": SAVING, "saved": SAVED, "send": SENDING},
