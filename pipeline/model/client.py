@@ -108,7 +108,7 @@ class Model:
         if writing is None:
             return outcome.model_copy(update={"seconds": seconds})
         if writing.stopped and outcome.verdict not in (Verdict.ANSWERED, Verdict.REJECTED):
-            text, model = without_begun_secret(writing.text), writing.model
+            text, model = without_begun_secret(writing.text).strip(), writing.model
             outcome = Outcome(
                 verdict=Verdict.STOPPED, text=text, reason=STOPPED, model=model if isinstance(model, str) else None
             )

@@ -96,9 +96,12 @@ class Writing:
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The data of each server-sent event: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+    """The data of each server-sent event: https://html.spec.whatwg.org/multipage/server-sent-events.html.
+
+    The last one may lack its end.
+    """
     rest, data = bytearray(), list[bytes]()
-    for piece in pieces:
+    for piece in chain(pieces, (b"\n\n",)):
         rest += piece
         # A line is put together once, however small its pieces are.
         if b"\n" not in piece:
@@ -111,8 +114,6 @@ def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
             elif line in (b"", b"\r") and data:
                 yield b"\n".join(data)
                 data = []
-    if data:
-        yield b"\n".join(data)
 
 
 def _is_stream(response: httpx.Response, head: bytes) -> bool:
