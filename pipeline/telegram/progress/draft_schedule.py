@@ -13,6 +13,9 @@ MOST_SHOWN = 10
 MOST_ASKED = 20
 """While more questions than this are being asked, no further answer is shown: to read an answer piece by piece takes
 time that many waiting answers need, and few of them could be shown."""
+_FIRST_AFTER = 0.1
+"""Seconds from its first words to the first draft: an answer that is whole by then needs none, and its reply would
+wait for the end of that request."""
 AT_ONCE = 10
 """Drafts without a pause, and requests under way."""
 _APART = 0.1
@@ -131,7 +134,7 @@ class DraftSchedule:
         if draft.over or draft.stopped:
             draft.due = math.inf
         elif draft.unsent:
-            draft.due = max(now, sent_at + _EVERY)
+            draft.due = max(now if draft.shown else now + _FIRST_AFTER, sent_at + _EVERY)
         elif draft.shown and now + _STANDS < draft.words_at + _STANDS_FOR:
             draft.due = now + _STANDS
         else:

@@ -21,6 +21,7 @@ ASKED = question(chat_id=7, seq=1)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draft_schedule, "_EVERY", 0.03)
+    monkeypatch.setattr(draft_schedule, "_FIRST_AFTER", 0.0)
 
 
 @pytest.fixture
