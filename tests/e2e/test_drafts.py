@@ -13,8 +13,9 @@ from tests.support.world import World, wait_until
 
 pytestmark = pytest.mark.e2e
 
-_SLOWLY: dict[str, Any] = {"stream_piece": 5, "stream_pause": 0.1}
-_STORY = "Once upon a time there was a bot. " * 4
+_SLOWLY: dict[str, Any] = {"stream_piece": 16, "stream_pause": 0.2}
+"""The first piece has the first word."""
+_STORY = "Once upon a time there was a bot. " * 5
 
 
 class Shown(NamedTuple):
