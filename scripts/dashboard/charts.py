@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import NamedTuple
 
 from scripts.dashboard.axes import NumberAxis, PlaceAxis, names, shortened, steps, times
@@ -189,7 +189,7 @@ def _areas(plot: _Plot) -> Iterable[str]:
         path = [f"{at:.1f},{plot.numbers.at(top[key]):.1f}" for key, at in order]
         path += [f"{at:.1f},{plot.numbers.at(base[key]):.1f}" for key, at in reversed(order)]
         shape = f'points="{" ".join(path)}" fill="{one.color}" fill-opacity="0.75"'
-        yield f"<polygon {shape}><title>{escape(one.label)}</title></polygon>"
+        yield f"<polygon {shape}><title>{html.escape(one.label)}</title></polygon>"
         base = top
 
 
@@ -215,12 +215,12 @@ def _sector(x: float, y: float, radius: float, turned: float, share: float, fill
     return (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{middle:.1f}" fill="none" stroke="{fill}" '
         f'stroke-width="{radius - hole:.1f}" {dashes} transform="rotate({turned * 360 - 90:.2f} {x:.1f} {y:.1f})">'
-        f"<title>{escape(text)}</title></circle>"
+        f"<title>{html.escape(text)}</title></circle>"
     )
 
 
 def _tip(one: Series, key: object, value: float, form: NumberFormat) -> str:
-    return f"<title>{escape(f'{shown(key)}, {one.label}: {formatted(value, form)}')}</title>"
+    return f"<title>{html.escape(f'{shown(key)}, {one.label}: {formatted(value, form)}')}</title>"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, strong: bool) -> str:
@@ -229,11 +229,11 @@ def _line(x1: float, y1: float, x2: float, y2: float, strong: bool) -> str:
 
 
 def _label(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
 
 
 def _svg(title: str, width: float, height: float, parts: Iterable[str]) -> str:
     return (
-        f'<svg role="img" aria-label="{escape(title)}" width="{width:.0f}" height="{height:.0f}" '
+        f'<svg role="img" aria-label="{html.escape(title)}" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}">{"".join(parts)}</svg>'
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
-from html import escape
 
 from scripts.dashboard.definition import DashboardDefinition, DashboardPage
 from scripts.dashboard.grid import WIDTH, boxes, height
@@ -51,13 +51,13 @@ TITLE = "telegram-lakehouse"
 
 def dashboard_html(dashboard: DashboardDefinition, ask: Ask, note: str) -> str:
     """All pages below each other, with what `ask` answers. `note`: where the rows are from."""
-    links = "".join(f'<a href="#{escape(anchor(page))}">{escape(page.title)}</a>' for page in dashboard.pages)
+    links = "".join(f'<a href="#{html.escape(anchor(page))}">{html.escape(page.title)}</a>' for page in dashboard.pages)
     sections = "".join(_section(page, results_of(dashboard, page, ask)) for page in dashboard.pages)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{TITLE}</title><style>{_STYLE}</style></head>"
-        f"<body><main><header><h1>{TITLE}</h1><p>{escape(note)}</p><nav>{links}</nav></header>"
+        f"<body><main><header><h1>{TITLE}</h1><p>{html.escape(note)}</p><nav>{links}</nav></header>"
         f"{sections}</main></body></html>\n"
     )
 
@@ -73,6 +73,6 @@ def _section(page: DashboardPage, results: Mapping[str, Result]) -> str:
         widget_html(item.widget, results.get(item.widget.name, ()), places[item.widget.name]) for item in page.layout
     )
     return (
-        f'<section class="page" id="{escape(anchor(page))}"><h2>{escape(page.title)}</h2>'
+        f'<section class="page" id="{html.escape(anchor(page))}"><h2>{html.escape(page.title)}</h2>'
         f'<div class="canvas" style="height:{height(page):.0f}px">{widgets}</div></section>'
     )

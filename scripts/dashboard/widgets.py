@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
-from html import escape
 
 from markdown_it import MarkdownIt
 
@@ -27,13 +27,13 @@ def widget_html(widget: DashboardWidget, result: Result, box: Box) -> str:
     spec = widget.spec
     if spec is None:
         text = _MARKDOWN.render(widget.text or "")
-        return f'<div class="widget text" data-widget="{escape(widget.name)}" style="{place}">{text}</div>'
+        return f'<div class="widget text" data-widget="{html.escape(widget.name)}" style="{place}">{text}</div>'
     title = spec.frame.title if spec.frame.show_title else ""
-    heading = f"<h3>{escape(title)}</h3>" if title else ""
+    heading = f"<h3>{html.escape(title)}</h3>" if title else ""
     if spec.frame.show_description and spec.frame.description:
-        heading += f"<p>{escape(spec.frame.description)}</p>"
+        heading += f"<p>{html.escape(spec.frame.description)}</p>"
     return (
-        f'<section class="widget {spec.widget_type}" data-widget="{escape(widget.name)}" style="{place}">'
+        f'<section class="widget {spec.widget_type}" data-widget="{html.escape(widget.name)}" style="{place}">'
         f"{heading}{_body(spec, result, box)}</section>"
     )
 
@@ -42,7 +42,7 @@ def _body(spec: Spec, result: Result, box: Box) -> str:
     if isinstance(spec, FilterWidget):
         return '<p class="filter">All</p>'
     if isinstance(result, QueryFailure):
-        return f'<p class="failure" role="alert">This can’t be shown: {escape(result.reason)}</p>'
+        return f'<p class="failure" role="alert">This can’t be shown: {html.escape(result.reason)}</p>'
     if isinstance(spec, CounterWidget):
         return _counter(spec, result)
     if not result:
@@ -58,7 +58,7 @@ def _body(spec: Spec, result: Result, box: Box) -> str:
 
 def _counter(spec: CounterWidget, rows: Sequence[Row]) -> str:
     column = spec.encodings.value
-    return f'<p class="value">{escape(shown(rows[0].get(column.field_name) if rows else None, column.format))}</p>'
+    return f'<p class="value">{html.escape(shown(rows[0].get(column.field_name) if rows else None, column.format))}</p>'
 
 
 def _table(spec: TableWidget, rows: Sequence[Row]) -> str:
@@ -71,7 +71,7 @@ def _table(spec: TableWidget, rows: Sequence[Row]) -> str:
 
     def cell(tag: str, name: str, text: str) -> str:
         kind = ' class="number"' if name in numeric else ""
-        return f"<{tag}{kind}>{escape(text)}</{tag}>"
+        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
 
     head = "".join(cell("th", column.field_name, column.label) for column in columns)
     body = "".join(
@@ -84,5 +84,5 @@ def _table(spec: TableWidget, rows: Sequence[Row]) -> str:
 def _legend(spec: ChartWidget, rows: Sequence[Row]) -> str:
     """Which colour is what."""
     series = series_of(spec, rows)
-    entries = "".join(f'<li><i style="background:{one.color}"></i>{escape(one.label)}</li>' for one in series)
+    entries = "".join(f'<li><i style="background:{one.color}"></i>{html.escape(one.label)}</li>' for one in series)
     return f'<ul class="legend">{entries}</ul>'

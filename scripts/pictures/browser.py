@@ -69,7 +69,11 @@ def chromium() -> Iterator[Any]:
 def page_of(browser: Any, width: int, height: int) -> Iterator[Any]:
     """A new page in a window of this size, in English, light and without motion."""
     context = browser.new_context(
-        viewport={"width": width, "height": height}, locale="en-GB", reduced_motion="reduce", color_scheme="light"
+        viewport={"width": width, "height": height},
+        locale="en-GB",
+        timezone_id="UTC",
+        reduced_motion="reduce",
+        color_scheme="light",
     )
     try:
         page = context.new_page()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from scripts.pictures.browser import chromium, page_of, save
 WIDE, PHONE = (1200, 760), (390, 760)
 """Width and height of the windows, in pixels."""
 
+_MORNING = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+_BETWEEN = 70.0
+"""Seconds between two messages of people."""
 _ADA, _CLUB, _NEWS = 1, -1001000000001, -1001000000002
 
 
@@ -32,12 +36,14 @@ def take(images: Path) -> None:
 
 def converse() -> Telegram:
     """A simulated Telegram in which a bot and people have talked. The bot's part is scripted, as any bot's could be."""
-    telegram = Telegram()
+    telegram = Telegram(now=_MORNING.timestamp)
 
     def says(text: str, chat_id: int = _ADA, **more: Any) -> int:
+        telegram.move_clock(_BETWEEN)
         return telegram.receive(UserMessage(chat_id=chat_id, text=text, **more)).message_id
 
     def bot(text: str, chat_id: int = _ADA, **more: Any) -> int:
+        telegram.move_clock(_BETWEEN / 20)
         return int(telegram.call("sendMessage", {"chat_id": chat_id, "text": text, **more})["message_id"])
 
     says("The library opens at nine from Monday on.", _NEWS, chat_type="channel", title="Town news")
@@ -55,7 +61,7 @@ def converse() -> Telegram:
     )
     says("Do you have The Left Hand of Darkness?")
     buttons = [
-        [{"text": "Reserve the book", "callback_data": "book"}, {"text": "Audio book", "callback_data": "audio"}],
+        [{"text": "Reserve it", "callback_data": "book"}, {"text": "Audio book", "callback_data": "audio"}],
         [{"text": "Show it in the catalogue", "url": "https://example.org/catalogue"}],
     ]
     bot(

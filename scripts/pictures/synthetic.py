@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from pipeline.conversations.context import without_context
+from pipeline.limits.charge import Charge, Tokens
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Replay, StoredAnswer
 from pipeline.messages.question import Question
 from pipeline.replies.reply import Part, PartState, Reply
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.rows import Row, silver_row
-from pipeline.tables import SILVER, TABLES
+from pipeline.tables import FEEDBACK, SILVER, TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +64,37 @@ def silver_rows(now: datetime) -> Sequence[Row]:
     return rows
 
 
-ROWS: dict[str, Callable[[datetime], Sequence[Row]]] = {SILVER.name: silver_rows}
+def feedback_rows(now: datetime) -> Sequence[Row]:
+    """Rows of feedback, oldest first: some people press a button under the answer, most of them 👍."""
+    random = Random(21)
+    rows: list[Row] = []
+    for reply in _replies(now, Random(20)):
+        question, answer, at = reply.question, reply.answer, reply.delivered_at
+        if answer is None or at is None or answer.status is not AnswerStatus.ANSWERED or random.random() > 0.22:
+            continue
+        pressed = at + timedelta(seconds=random.lognormvariate(2.2, 0.7))
+        slow = at - question.received_at > timedelta(seconds=3)
+        press = {
+            "bot_id": _BOT,
+            "update_id": 700_000 + len(rows),
+            "seq": int(pressed.timestamp() * 1e6),
+            "channel_id": question.chat_id,
+            "message_id": reply.parts[-1].message_id,
+            "question_update_id": question.update_id,
+            "question_message_id": question.message_id,
+            "author_id": question.author_id,
+            "vote": "down" if random.random() < (0.45 if slow else 0.12) else "up",
+            "received_at": pressed,
+            "ingested_at": pressed + timedelta(seconds=1),
+            "source_file": f"{int(pressed.timestamp() * 1e6)}.jsonl",
+            "batch_id": len(rows) // 2,
+            "origin": None,
+        }
+        rows.append({name: press.get(name) for name in FEEDBACK.column_names})
+    return rows
+
+
+ROWS: dict[str, Callable[[datetime], Sequence[Row]]] = {SILVER.name: silver_rows, FEEDBACK.name: feedback_rows}
 """The made-up rows of each table that has some: its name, and a function of the time at which the month ends."""
 
 
@@ -115,9 +147,15 @@ def _reply(number: int, received: datetime, random: Random, slow: float) -> Repl
             reason=random.choice(_FAILURES["fallback"]) if failed else None,
             prompt_tokens=random.randint(180, 420),
             completion_tokens=int(random.lognormvariate(4.4, 0.5)),
+            asked_at=received + timedelta(milliseconds=60),
+            first_token_at=received + (answered - received) * 0.4,
             answered_at=answered,
         )
-    reply = Reply.accepted(question).with_answer(answer, (Part(text=answer.text),))
+    reply = Reply.accepted(question)
+    if answer.prompt_tokens is not None and answer.completion_tokens is not None:
+        spent = Tokens(prompt=answer.prompt_tokens, completion=answer.completion_tokens)
+        reply = reply.with_context(without_context(question)).with_charge(Charge(settled=spent))
+    reply = reply.with_answer(answer, (Part(text=answer.text),))
     outcome = random.random()
     if outcome < 0.004:
         return reply.sending(0).unknown(0, _FAILURES["unknown"][0], "hold")
