@@ -16,7 +16,7 @@ PALETTE = (
 )  # fmt: skip
 """The platform's colours, in its order."""
 
-_TOP, _BOTTOM, _RIGHT = 10, 24, 10
+_TOP, _BOTTOM, _RIGHT = 10, 24, 16
 _NAME_WIDTH = 120
 _CHARACTER = 6.6
 

@@ -17,10 +17,10 @@ body {{ margin: 0; background: #f4f6f8; color: #1b3139; font: 14px/1.4 system-ui
 main {{ width: {WIDTH + 48}px; margin: 0 auto; }}
 header {{ padding: 20px 24px 0; }}
 h1 {{ margin: 0; font-size: 22px; }}
-header p {{ margin: 4px 0 0; color: #5a6f77; }}
 nav a {{ color: #0b6bcb; margin-right: 16px; }}
 .page {{ padding: 20px 24px 24px; }}
-h2 {{ margin: 0 0 12px; font-size: 18px; }}
+h2 {{ margin: 0 0 12px; font-size: 18px; display: flex; justify-content: space-between; }}
+small {{ font-size: 13px; font-weight: normal; color: #5a6f77; }}
 .canvas {{ position: relative; width: {WIDTH}px; }}
 .widget {{ position: absolute; background: #fff; border: 1px solid #dce0e2; border-radius: 8px; padding: 13px;
   overflow: hidden; display: flex; flex-direction: column; }}
@@ -52,12 +52,12 @@ TITLE = "telegram-lakehouse"
 def dashboard_html(dashboard: DashboardDefinition, ask: Ask, note: str) -> str:
     """All pages below each other, with what `ask` answers. `note`: where the rows are from."""
     links = "".join(f'<a href="#{html.escape(anchor(page))}">{html.escape(page.title)}</a>' for page in dashboard.pages)
-    sections = "".join(_section(page, results_of(dashboard, page, ask)) for page in dashboard.pages)
+    sections = "".join(_section(page, results_of(dashboard, page, ask), note) for page in dashboard.pages)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{TITLE}</title><style>{_STYLE}</style></head>"
-        f"<body><main><header><h1>{TITLE}</h1><p>{html.escape(note)}</p><nav>{links}</nav></header>"
+        f"<body><main><header><h1>{TITLE}</h1><nav>{links}</nav></header>"
         f"{sections}</main></body></html>\n"
     )
 
@@ -67,12 +67,13 @@ def anchor(page: DashboardPage) -> str:
     return f"page-{page.name}"
 
 
-def _section(page: DashboardPage, results: Mapping[str, Result]) -> str:
+def _section(page: DashboardPage, results: Mapping[str, Result], note: str) -> str:
     places = boxes(page)
     widgets = "".join(
         widget_html(item.widget, results.get(item.widget.name, ()), places[item.widget.name]) for item in page.layout
     )
+    heading = f"<h2>{html.escape(page.title)}<small>{html.escape(note)}</small></h2>"
     return (
-        f'<section class="page" id="{html.escape(anchor(page))}"><h2>{html.escape(page.title)}</h2>'
+        f'<section class="page" id="{html.escape(anchor(page))}">{heading}'
         f'<div class="canvas" style="height:{height(page):.0f}px">{widgets}</div></section>'
     )

@@ -16,6 +16,7 @@ from scripts.pictures.synthetic import write_tables
 
 PRICES = Prices(input_price=0.5, output_price=1.5)
 _MARGIN = 24
+_NOTE = "Synthetic data, drawn from the definition and the SQL that are deployed"
 
 
 def take(images: Path) -> None:
@@ -26,7 +27,7 @@ def take(images: Path) -> None:
         with spark_session() as spark:
             write_tables(spark, storage, datetime.now(UTC))
             show_tables(spark, storage)
-            file.write_text(dashboard_html(definition, Lake(spark).ask, "Synthetic data"), encoding="utf-8")
+            file.write_text(dashboard_html(definition, Lake(spark).ask, _NOTE), encoding="utf-8")
         with page_of(browser, WIDTH + 2 * _MARGIN, 900) as page:
             page.goto(file.as_uri())
             for shown in definition.pages:
