@@ -9,9 +9,10 @@ import typer
 
 from infra.reports.queries import Prices
 from pipeline.command import run_command
+from pipeline.errors import OperatorError
 from pipeline.terminal import say
 from scripts.dashboard.definition import current, read
-from scripts.dashboard.lake import Lake, show_tables, spark_session
+from scripts.dashboard.lake import Lake, show_tables, spark_session, tables_in
 from scripts.dashboard.page import dashboard_html
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,8 +30,13 @@ def dashboard(
     Exit code 0: written; 1: failed; 2: you must fix something first.
     """
     definition = read(current(Prices(input_price, output_price)))
+    found = tables_in(storage)
+    if not out.parent.is_dir():
+        raise OperatorError(
+            f"--out {out} is in a folder that does not exist: create {out.parent}, or give another file"
+        )
     with spark_session() as spark:
-        found = show_tables(spark, storage)
+        show_tables(spark, storage)
         html = dashboard_html(definition, Lake(spark).ask, f"Rows of {', '.join(found)} in {storage}")
     out.write_text(html, encoding="utf-8")
     say(f"{out}: {', '.join(page.title for page in definition.pages)}")

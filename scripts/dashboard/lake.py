@@ -35,21 +35,23 @@ def spark_session() -> Iterator[SparkSession]:
             session.stop()
 
 
-def show_tables(spark: SparkSession, storage: Path) -> list[str]:
-    """Make a view of each table, under its short name; one that the storage lacks is empty. Returns those found.
-
-    Raises LakeError if none is there.
-    """
+def tables_in(storage: Path) -> list[str]:
+    """The names of the tables that a storage has. Raises LakeError if it has none."""
     found = [table.name for table in TABLES if (storage / table.name / "_delta_log").is_dir()]
     if not found:
         raise LakeError(f"--storage {storage} has no tables: give the storage of a run, as `pipeline status` does")
+    return found
+
+
+def show_tables(spark: SparkSession, storage: Path) -> None:
+    """Make a view of each table, under its short name; one that the storage lacks is empty. Raises LakeError."""
+    found = tables_in(storage)
     for table in TABLES:
         if table.name in found:
             rows = spark.read.format("delta").load(str(storage / table.name))
         else:
             rows = spark.createDataFrame([], table.ddl)
         rows.createOrReplaceTempView(table.name)
-    return found
 
 
 class Lake:

@@ -68,7 +68,7 @@ def take_status(images: Path) -> None:
         _wait(lambda: _answered(storage) == len(_MESSAGES) + 1, _DONE_WITHIN, "the last message is not answered")
         # The folder is another one for each picture.
         shown = _status(storage).replace(str(storage), _STORAGE)
-    (images / "status.svg").write_text(terminal_svg(shown, f"pipeline status --storage {_STORAGE}", 96))
+    (images / "status.svg").write_text(terminal_svg(shown, f"pipeline status --storage {_STORAGE}", 84))
 
 
 @contextmanager
