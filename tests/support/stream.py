@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.conversations.memory import Memory
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe, probe_update
 from pipeline.messages.question import Question
@@ -62,6 +63,10 @@ class FakeTable:
         wanted = set(identities)
         self._events.append((f"{self.table.name} known", len(wanted)))
         return wanted & {Identity(*(row[name] for name in self.table.identity)) for row in self.rows}
+
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        self._events.append((f"{self.table.name} ask", statement))
+        return []
 
     def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
         if names:
@@ -174,11 +179,13 @@ class StreamWorld:
         )
         allowed = {name: settings[name] for name in ("allowed_chats", "allowed_users") if name in settings}
         self.leftover = Leftover(self.landing, BOT, self.journal, self.tables.silver, self.writer, **allowed)
+        self.memory = Memory()
         self.processor = BatchProcessor(
             BOT,
             self.journal,
             self.lanes,
             self.writer,
+            self.memory,
             run_began=self.landing.first_seq,
             **{"committed": lambda *batch: self.committed.append(batch), "now": self.clock, **settings},
         )
