@@ -90,6 +90,8 @@ class FakeLanes:
     def __init__(self, journal: Journal, events: list[Event]) -> None:
         self.accepted: list[str] = []
         """The texts of the questions, in the order in which they came."""
+        self.prepared: list[str] = []
+        """The same of those that were prepared."""
         self.ahead: list[Answering | None] = []
         """What each acceptance was to be answered by."""
         self.room: Callable[[], bool] = lambda: True
@@ -103,6 +105,8 @@ class FakeLanes:
         return len(self._open)
 
     def prepare(self, questions: Iterable[Question]) -> list[Reply]:
+        questions = list(questions)
+        self.prepared += [question.text for question in questions]
         return [Reply.accepted(question) for question in questions]
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
