@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from pipeline.conversations.turns import ContextLimits
 from pipeline.errors import OperatorError, RunFailed, SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.on_driver import DriverAnswering
@@ -90,7 +92,7 @@ class Parts:
 class Part:
     open = 3
     first_seq = 5
-    of = all = silver = check = note_durable = staticmethod(lambda *_: None)
+    of = all = silver = check = note_durable = look_again = staticmethod(lambda *_: None)
     stop: Callable[..., None]
 
 
@@ -136,7 +138,8 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     replaced: dict[str, Callable[..., Any]] = {
         "DriverAnswering": parts.part("answering", "stop"),
         "DistributedAnswering": parts.part("distributed", "stop"),
-        "Lanes": parts.part("lanes", "start", "stop"),
+        "Memory": parts.part("memory", "begin"),
+        "Lanes": parts.part("lanes", "start", "look_again", "stop"),
         "Intake": parts.part("intake"),
         "IntakeThread": parts.part("intake thread", "start"),
         "DeltaTables": parts.part("tables", "prepare"),
@@ -175,13 +178,15 @@ def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: P
     assert Run(settings).run()
     assert parts.started == [
         "require the model", "lanes.start", "intake thread.start", "menu thread", "open spark", "tables.prepare",
-        "warm up", "landing.tick", "query.start", "writer thread.start",
+        "memory.begin", "lanes.look_again", "warm up", "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
 
 
 def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
     Run(settings, once=True).run()
-    assert parts.started[4:] == ["open spark", "tables.prepare", "query.start", "writer thread.start"]
+    assert parts.started[4:] == [
+        "open spark", "tables.prepare", "memory.begin", "lanes.look_again", "query.start", "writer thread.start",
+    ]  # fmt: skip
 
 
 def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
@@ -190,7 +195,8 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     Run(settings).run()
     assert parts.started[4:] == [
-        "open the cluster's spark", "tables.prepare", "landing.tick", "query.start", "writer thread.start",
+        "open the cluster's spark", "tables.prepare", "memory.begin", "lanes.look_again", "landing.tick",
+        "query.start", "writer thread.start",
     ]  # fmt: skip
     assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
 
@@ -235,6 +241,14 @@ def test_whoever_sends_and_whoever_asks_read_the_same_secrets(
     assert credentials.token is sent_with[0]
     assert credentials.model is parts.built["answering"][0][1]
     assert credentials.current().telegram_api_url == "http://127.0.0.1:2/"
+
+
+def test_the_memory_gets_its_limits_and_is_one_for_the_stream_and_the_lanes(
+    parts: Parts, settings: RunSettings
+) -> None:
+    Run(settings.model_copy(update={"context_turns": 3, "context_tokens": 70, "context_hours": 1.5})).run()
+    assert parts.built["memory"][0][0] == ContextLimits(3, 70, timedelta(minutes=90))
+    assert parts.built["processor"][0][4] is parts.built["lanes"][0][3]._memory
 
 
 def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
