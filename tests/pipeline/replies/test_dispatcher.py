@@ -46,6 +46,7 @@ class Run:
                 "send_rate": 1_000_000.0,
                 "model_attempts": 2,
                 "answer_format": "plain",
+                "feedback": False,
                 "privacy_contact": "Ada",
                 "model_alive": lambda: self.alive,
                 "report": lambda service, reason: self.reports.append((service, reason)),
