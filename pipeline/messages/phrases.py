@@ -47,6 +47,10 @@ class Phrases(_Table):
     """The last line of the answer to /privacy, where there is somebody to ask."""
     fallback: _Text
     """In place of an answer that the model does not give."""
+    unreadable: _Text
+    """The answer to a photo, a voice message or the like without words."""
+    thanks: _OneLine
+    """Shown for a moment to who pressed a button under an answer."""
     cut: _OneLine
     """The last line of an answer that was cut."""
     commands: CommandDescriptions

@@ -11,6 +11,7 @@ import structlog
 
 from pipeline.conversations.memory import Memory
 from pipeline.conversations.turns import ContextLimits
+from pipeline.feedback.acknowledgement import Acknowledgements
 from pipeline.limits.ledger import Ledger
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import threshold
@@ -118,10 +119,14 @@ class Composition:
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
+            feedback=settings.feedback == "on",
             privacy_contact=settings.privacy_contact,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),
             report=recorder.report,
+        )
+        self._acknowledgements = Acknowledgements(
+            api, allowed_chats=settings.allowed_chats, allowed_users=settings.allowed_users
         )
         intake = Intake(
             api,
@@ -129,6 +134,7 @@ class Composition:
             poll_seconds=settings.poll_seconds,
             conflict_patience=settings.conflict_patience,
             landed=recorder.landed,
+            notice=self._acknowledgements.take,
             report=recorder.report,
         )
         self._intake = IntakeThread(intake, end.requested, until_empty=once)
@@ -193,6 +199,7 @@ class Composition:
         """Take the parts down, whichever were started: no new model call, poll or send; queries before Spark."""
         self._end.request()
         began = time.monotonic()
+        self._acknowledgements.stop()
         self._answering.stop()
         if self._stream is not None:
             self._stream.stop()

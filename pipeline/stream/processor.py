@@ -15,6 +15,7 @@ from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Reply
 from pipeline.stream.micro_batch import (
+    Albums,
     MalformedLine,
     Recent,
     RoutedUpdate,
@@ -125,6 +126,7 @@ class BatchProcessor:
         self._now = now
         self._recent = Recent[Identity]()
         self._recent_lines = Recent[bytes]()
+        self._albums = Albums()
         self._stopping = False
 
     def stop(self) -> None:
@@ -142,7 +144,7 @@ class BatchProcessor:
         if self._stopping:
             raise Stopped
         batch = read_batch(lines, self._bot.id)
-        updates = routed(batch, self._bot, self._allowed_chats, self._allowed_users)
+        updates = self._albums.answered_once(routed(batch, self._bot, self._allowed_chats, self._allowed_users))
         # The journal first: a reply leaves it only once silver has its row.
         asked = questions(updates, self._bot, recent=self._recent, in_journal=self._is_in_journal)
         accepted = self._without_answered(asked, updates, silver)

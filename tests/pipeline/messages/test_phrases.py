@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pipeline.messages.phrases import Phrases, all_phrases, fixed_answer, phrases, read_phrases
+from pipeline.messages.utf16 import utf16_length
 
 LANGUAGES = ["en", "de", "es", "fr", "pt", "ru", "ar", "zh", "ja", "hi"]
 
@@ -16,6 +17,8 @@ new = "Anew."
 privacy = "I keep it all."
 privacy_contact = "Ask {contact}."
 fallback = "Sorry."
+unreadable = "Please write."
+thanks = "Thanks."
 cut = "(The end.)"
 [en.commands]
 start = "Hello"
@@ -77,6 +80,11 @@ def test_whom_to_ask_is_the_last_line_of_privacy_and_is_not_shown_where_nobody_i
     assert "Ada" not in str(fixed_answer("help", language, "Ada"))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_thanks_for_a_press_fit_into_what_telegram_shows_for_a_moment(language: str) -> None:
+    assert utf16_length(phrases(language).thanks) <= 200
+
+
 # The file
 
 
@@ -102,6 +110,7 @@ def test_a_language_is_added_by_its_texts_alone() -> None:
         ('fallback = "Sorry."', 'fallback = ""', "de.fallback: String should have at least 1 character"),
         ('fallback = "Sorry."', "fallback = 5", "de.fallback: Input should be a valid string"),
         ("(The end.)", r"(The\nend.)", "de.cut: String should match pattern"),
+        ("Thanks.", "x" * 201, "de.thanks: String should have at most 200 characters"),
         ('help = "Help"', f'help = "{"x" * 257}"', "de.commands.help: String should have at most 256 characters"),
         ("Ask {contact}.", "Ask.", r"de.privacy_contact: its words in braces must be \['contact'\]"),
         ("Ask {contact}.", "Ask {Kontakt}.", "de.privacy_contact: its words in braces must be"),

@@ -140,6 +140,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
         "DistributedAnswering": parts.part("distributed", "stop"),
         "Memory": parts.part("memory", "begin"),
         "Lanes": parts.part("lanes", "start", "look_again", "stop"),
+        "Acknowledgements": parts.part("acknowledgements", "take", "stop"),
         "Intake": parts.part("intake"),
         "IntakeThread": parts.part("intake thread", "start"),
         "DeltaTables": parts.part("tables", "prepare"),
@@ -263,6 +264,7 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     expected = {
         "lanes": ["send_rate", "model_attempts", "answer_format", "privacy_contact", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
+        "acknowledgements": ["allowed_chats", "allowed_users"],
         "processor": ["allowed_chats", "allowed_users", "max_open", "distribute_above"],
         "leftover": ["allowed_chats", "allowed_users"],
     }
@@ -276,6 +278,21 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     assert stop is parts.built["intake thread"][0][1], "Spark's start ends with the run"
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("on", True), ("off", False)])
+def test_feedback_is_asked_for_where_the_setting_says_so(
+    parts: Parts, settings: RunSettings, setting: str, expected: bool
+) -> None:
+    Run(settings.model_copy(update={"feedback": setting})).run()
+    assert parts.built["lanes"][1]["feedback"] is expected
+
+
+def test_a_press_is_answered_as_soon_as_it_is_landed(parts: Parts, settings: RunSettings) -> None:
+    parts.on_call["watch"] = lambda: parts.built["intake"][1]["notice"]([])
+    Run(settings).run()
+    assert "acknowledgements.take" in parts.calls
+    assert parts.built["acknowledgements"][0] == (parts.built["lanes"][0][2],)
 
 
 def test_the_intake_ends_when_telegram_is_empty_only_with_once(parts: Parts, settings: RunSettings) -> None:
@@ -341,8 +358,8 @@ def test_parts_stop_in_order_answers_then_micro_batch_then_lanes_then_query_then
 ) -> None:
     Run(settings.model_copy(update={"distribute_above": 5})).run()
     assert parts.stopped == [
-        "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "distributed.stop",
-        "spark.stop",
+        "acknowledgements.stop", "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop",
+        "distributed.stop", "spark.stop",
     ]  # fmt: skip
 
 
@@ -378,16 +395,25 @@ def test_a_run_that_fails_is_taken_down_too(parts: Parts, settings: RunSettings)
     assert record_of(settings).state == "stopped"
 
 
-_ALL_STOPPED = ("answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "spark.stop")
+_STOPPED_FIRST = ["acknowledgements.stop", "answering.stop", "lanes.stop"]
+_ALL_STOPPED = (
+    "acknowledgements.stop",
+    "answering.stop",
+    "stream.stop",
+    "lanes.stop",
+    "query.stop",
+    "writer thread.stop",
+    "spark.stop",
+)
 
 
 @pytest.mark.parametrize(
     ("failing", "stopped"),
     [
-        ("intake thread.start", ["answering.stop", "lanes.stop"]),
-        ("menu thread", ["answering.stop", "lanes.stop"]),
-        ("open spark", ["answering.stop", "lanes.stop"]),
-        ("tables.prepare", ["answering.stop", "lanes.stop", "spark.stop"]),
+        ("intake thread.start", _STOPPED_FIRST),
+        ("menu thread", _STOPPED_FIRST),
+        ("open spark", _STOPPED_FIRST),
+        ("tables.prepare", [*_STOPPED_FIRST, "spark.stop"]),
         ("warm up", [*_ALL_STOPPED]),
         ("query.start", [*_ALL_STOPPED]),
     ],
@@ -546,6 +572,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "send_rate": Lanes,
     "model_attempts": Lanes,
     "answer_format": Lanes,
+    "feedback": Lanes,
     "privacy_contact": Lanes,
     "on_unknown": Lanes,
     "poll_seconds": Intake,
@@ -567,7 +594,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
 READ_BEFORE = {"openai_base_url", "model_source", "secret_scope", "storage", "startup_patience", "feedback_table"}
 """Settings that the credentials, the places and the preflight read from the settings themselves."""
 
-NOT_YET = {"context_turns", "context_tokens", "context_hours", "drafts", "feedback"} | {
+NOT_YET = {"context_turns", "context_tokens", "context_hours", "drafts"} | {
     "user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day", "price_a_month", "input_price", "output_price",
 }  # fmt: skip
 

@@ -65,6 +65,15 @@ def test_messages_of_this_run_are_not_looked_up_in_the_tables(world: StreamWorld
     assert not {name for name in world.steps() if name.endswith((" known", " lines"))}
 
 
+def test_of_an_album_one_message_is_accepted_whatever_batches_it_comes_in(world: StreamWorld) -> None:
+    first, second = world.photos(None, None), world.photos(None)
+    world.process(first)
+    world.process(second, batch_id=1)
+    world.answer()
+    assert world.lanes.accepted == world.silver() == [""]
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["answer", "no_text", "no_text"]
+
+
 # A micro-batch that is called again: nothing twice
 
 
