@@ -51,6 +51,8 @@ class Phrases(_Table):
     """The answer to a photo, a voice message or the like without words."""
     thanks: _OneLine
     """Shown for a moment to who pressed a button under an answer."""
+    stopped: _OneLine
+    """In place of an answer that a person stopped before it had a word."""
     cut: _OneLine
     """The last line of an answer that was cut."""
     commands: CommandDescriptions

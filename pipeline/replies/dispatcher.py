@@ -18,8 +18,19 @@ from pipeline.replies.model_gate import ModelGate
 from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import Reply
 from pipeline.replies.telegram_gate import Admission, TelegramGate
-from pipeline.replies.work import Lane, Wait, Work, WorkState, deliverable, fallback_answer, model_answer, ready_answer
-from pipeline.telegram.typing_action import Typist
+from pipeline.replies.work import (
+    Lane,
+    Wait,
+    Work,
+    WorkState,
+    deliverable,
+    fallback_answer,
+    model_answer,
+    ready_answer,
+    stopped_answer,
+)
+from pipeline.telegram.progress.drafts import Drafts, draft_id_of
+from pipeline.telegram.progress.typing_action import Typist
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +52,7 @@ class Dispatcher:
         preparation: Preparation,
         sender: Sender,
         typist: Typist,
+        drafts: Drafts,
         *,
         send_rate: float,
         model_attempts: int,
@@ -60,6 +72,7 @@ class Dispatcher:
         self._preparation = preparation
         self._sender = sender
         self._typist = typist
+        self._drafts = drafts
         self._answer_format = answer_format
         self._feedback = feedback
         self._privacy_contact = privacy_contact
@@ -102,6 +115,19 @@ class Dispatcher:
     def post_outcome(self, question: Question, outcome: Outcome) -> None:
         """Any thread: hand over what came of asking."""
         self._loop.post(partial(self._take_outcome, question, outcome))
+
+    def stop_writing(self, chat: int, draft_id: int) -> None:
+        """A person wants no more of the answer whose draft this is. Nothing happens if the answer is there."""
+        assert self._loop.owned
+        lane = self._lanes.get(chat)
+        work = lane.works[0] if lane is not None else None
+        if work is None or work.reply.answer is not None or draft_id_of(work.reply.question) != draft_id:
+            return
+        log.info("stopped by the person who asked", key=work.key, state=work.state)
+        work.stopped = True
+        self._drafts.stop_writing(work.reply.question)
+        if work.state in (WorkState.WAITING, WorkState.READY):
+            self._resume(chat, Wait.ANSWER)
 
     def look_again(self) -> None:
         """Look again at the chats whose first reply could not be prepared: what that needs has changed."""
@@ -166,6 +192,10 @@ class Dispatcher:
     def _ask(self, chat: int, work: Work) -> None:
         question = work.reply.question
         ready = ready_answer(question, self._privacy_contact)
+        if ready is None and work.stopped and work.state in (WorkState.WAITING, WorkState.READY):
+            if work.state is WorkState.READY:
+                work.attempted(self._preparation.taken_back(work.reply))
+            ready = stopped_answer(question.language)
         if ready is None and work.state is WorkState.WAITING:
             ready = self._prepare(chat, work)
         if ready is not None:
@@ -177,7 +207,8 @@ class Dispatcher:
             self._typist.begin(question)
         if work.state is WorkState.READY and self._model.admits(chat):
             work.ask()
-            self._answering.submit([asked_of(work.reply)], self.post_outcome)
+            asked = asked_of(work.reply)._replace(listener=self._drafts.begin(question))
+            self._answering.submit([asked], self.post_outcome)
 
     def _prepare(self, chat: int, work: Work) -> Answer | None:
         """Have the reply prepared. Returns an answer where the model is not to be asked."""
@@ -215,7 +246,9 @@ class Dispatcher:
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER
-            answer = model_answer(outcome) if delivers else fallback_answer(outcome, question.language)
+            answer = (
+                model_answer(outcome, question.language) if delivers else fallback_answer(outcome, question.language)
+            )
             work.attempted(reply)
             self._answered(work, answer)
             if first:
@@ -242,6 +275,7 @@ class Dispatcher:
         buttons = self._feedback and not question.is_probe
         work.answered(answer, parts_of(answer, self._answer_format, buttons=buttons))
         self._typist.end(question)
+        self._drafts.end(question)
         if answer.status is AnswerStatus.FALLBACK:
             log.warning("fallback", key=work.key, reason=answer.reason)
 
@@ -294,3 +328,4 @@ class Dispatcher:
     def _report_telegram(self, reason: str | None) -> None:
         self._report("telegram", reason)
         self._typist.pause(reason is not None)
+        self._drafts.pause(reason is not None)

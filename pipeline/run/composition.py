@@ -120,6 +120,7 @@ class Composition:
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
             feedback=settings.feedback == "on",
+            drafts=settings.drafts == "on",
             privacy_contact=settings.privacy_contact,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),

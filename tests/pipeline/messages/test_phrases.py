@@ -19,6 +19,7 @@ privacy_contact = "Ask {contact}."
 fallback = "Sorry."
 unreadable = "Please write."
 thanks = "Thanks."
+stopped = "(Stopped.)"
 cut = "(The end.)"
 [en.commands]
 start = "Hello"
