@@ -19,7 +19,7 @@ class Payer(NamedTuple):
 
 
 class Room(StrEnum):
-    """Whether a call fits under the ceilings. Where it never will in this day or month, there is no room but a ceiling."""
+    """Whether a call fits under the ceilings. Where it won't in this day or month, the ceiling says so in its place."""
 
     NOW = "now"
     LATER = "later"

@@ -21,6 +21,7 @@ from pipeline.model.outcome import Outcome
 log = structlog.get_logger(__name__)
 
 _IN_PRIVATE = "private"
+_NO_CEILINGS = Ceilings()
 _EARLIER = ""
 """In place of a reply's key, where silver says that somebody was told."""
 
@@ -63,7 +64,7 @@ class Ledger:
     """
 
     def __init__(
-        self, ceilings: Ceilings = Ceilings(), now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, ceilings: Ceilings = _NO_CEILINGS, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._ceilings = ceilings
         self._now = now

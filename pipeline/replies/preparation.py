@@ -83,9 +83,7 @@ class Preparation:
             return None
         prepared = reply if reply.context is not None else reply.with_context(context)
         most = request_of(reply.question, context).most_prompt_tokens
-        charge = self._ledger.reserve(
-            reply.question, reply.charge, Tokens(prompt=most, completion=self._max_tokens)
-        )
+        charge = self._ledger.reserve(reply.question, reply.charge, Tokens(prompt=most, completion=self._max_tokens))
         return _charged(prepared, charge) if isinstance(charge, Charge) else charge
 
     def _context_of(self, question: Question) -> Context | None:
