@@ -276,7 +276,7 @@ class Dispatcher:
             log.warning("answer cut", key=work.key, characters=len(given.text), kept=len(answer.text))
         work.answered(answer, parts_of(answer, self._answer_format))
         self._typist.end(work.reply.question)
-        if answer.status is AnswerStatus.FALLBACK:
+        if answer.status is AnswerStatus.FALLBACK and not answer.withheld:
             log.warning("fallback", key=work.key, reason=answer.reason)
 
     def _give_up(self, work: Work, outcome: Outcome) -> None:

@@ -286,7 +286,7 @@ def test_usage_tells_users_what_they_used_and_what_is_left(clock: Clock) -> None
     ],
 )
 def test_usage_shows_a_users_own_ceilings_and_never_the_owners(
-    clock: Clock, chat_type: str, ceilings: dict[str, int], lines: list[str]
+    clock: Clock, chat_type: str, ceilings: dict[str, Any], lines: list[str]
 ) -> None:
     shown = ledger(clock, **ceilings).usage(asking(chat_type=chat_type))
     assert shown is not None
