@@ -115,7 +115,7 @@ class Lanes:
         """Replies to accept these questions with, in their order, prepared where that can be done now.
 
         For whoever accepts questions, so that one write to the journal does for both. What depends on an answer that is
-        still to come is prepared later.
+        still to come, or on what others spend before it, is prepared later.
         """
         replies: list[Reply] = []
         unfinished = self._open.chats() if self._preparation.looks_back else set()
@@ -197,6 +197,7 @@ class Lanes:
         while self._loop.handle_event(0):
             pass
         self._loop.guard(self._dispatcher.save_answers)
+        self._loop.guard(self._dispatcher.take_back)
 
 
 class OpenReplies:

@@ -105,9 +105,10 @@ class Work:
         self._become(WorkState.PREPARING, WorkState.WAITING)
         self.reply = reply
 
-    def not_prepared(self) -> None:
-        """The attempt to write that was given up."""
+    def not_prepared(self, reply: Reply) -> None:
+        """The attempt to write that was given up. `reply`: as it was before, since the journal has no other."""
         self._become(WorkState.WAITING, WorkState.PREPARING)
+        self.reply = reply
 
     def prepared(self) -> None:
         """The journal has what the model is given."""
@@ -117,8 +118,8 @@ class Work:
         self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.READY)
 
     def attempted(self, reply: Reply) -> None:
-        """The attempt has ended, or was taken back before it began. `reply`: as it is after that."""
-        self._become(WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED, WorkState.READY)
+        """The attempt has ended, or will not be made. `reply`: as it is after that."""
+        self._become(WorkState.WAITING, WorkState.READY, WorkState.AHEAD, WorkState.ASKED)
         self.reply = reply
 
     def answered(self, answer: Answer, parts: tuple[Part, ...]) -> None:
