@@ -37,3 +37,5 @@ class Answer(BaseModel):
     first_token_at: datetime | None = None
     """When its first words came; None where they did not come one after the other."""
     answered_at: datetime
+    withheld: bool = False
+    """Whether it is kept and not sent: its reader was told the same before."""

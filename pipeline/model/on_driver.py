@@ -109,8 +109,6 @@ class DriverAnswering:
 
     def submit(self, asked: Sequence[Asked], done: Done) -> None:
         with self._changed:
-            if self._stopped:
-                return
             self._waiting.extend((each, done) for each in asked)
             calls = self._next_calls()
             if self._waiting:
@@ -124,16 +122,15 @@ class DriverAnswering:
         return waiting
 
     def stop(self) -> None:
-        """Begin no further call; those under way are abandoned."""
+        """Begin no further call; those under way are abandoned. What has not been asked may still be withdrawn."""
         with self._changed:
             self._stopped = True
-            self._waiting.clear()
             self._changed.notify()
 
     def _next_calls(self) -> list[_Call]:
         """The calls that begin now, for the holder of the lock."""
         calls = []
-        while self._waiting and self._stragglers.free > 0:
+        while self._waiting and not self._stopped and self._stragglers.free > 0:
             self._calls += 1
             self._stragglers.begin(self._calls)
             calls.append(_Call(self._calls, *self._waiting.popleft()))

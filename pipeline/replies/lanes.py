@@ -50,6 +50,7 @@ class Lanes:
         send_rate: float,
         model_attempts: int,
         answer_format: AnswerFormat = "plain",
+        feedback: bool = False,
         drafts: bool = False,
         privacy_contact: str = "",
         on_unknown: OnUnknown = "hold",
@@ -57,7 +58,8 @@ class Lanes:
         report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
         """`send_rate`: messages a second over all chats. `model_attempts`: how often one message is asked for.
-        `privacy_contact`: whom people ask about their data. `drafts`: whether an answer is shown while it is written.
+        `feedback`: whether the buttons for a vote are under answers of the model. `drafts`: whether an answer is shown
+        while it is written. `privacy_contact`: whom people ask about their data.
 
         `model_alive` asks the model something harmless, and may block: if the model answers that, a message that fails
         alone is itself at fault. `report` is called with a service and the reason when its outage begins, and with None
@@ -89,6 +91,7 @@ class Lanes:
             send_rate=send_rate,
             model_attempts=model_attempts,
             answer_format=answer_format,
+            feedback=feedback,
             privacy_contact=privacy_contact,
             model_alive=model_alive,
             report=report,
@@ -112,7 +115,7 @@ class Lanes:
         """Replies to accept these questions with, in their order, prepared where that can be done now.
 
         For whoever accepts questions, so that one write to the journal does for both. What depends on an answer that is
-        still to come is prepared later.
+        still to come, or on what others spend before it, is prepared later.
         """
         replies: list[Reply] = []
         unfinished = self._open.chats() if self._preparation.looks_back else set()
@@ -194,6 +197,7 @@ class Lanes:
         while self._loop.handle_event(0):
             pass
         self._loop.guard(self._dispatcher.save_answers)
+        self._loop.guard(self._dispatcher.take_back)
 
 
 class OpenReplies:

@@ -105,9 +105,10 @@ class Work:
         self._become(WorkState.PREPARING, WorkState.WAITING)
         self.reply = reply
 
-    def not_prepared(self) -> None:
-        """The attempt to write that was given up."""
+    def not_prepared(self, reply: Reply) -> None:
+        """The attempt to write that was given up. `reply`: as it was before, since the journal has no other."""
         self._become(WorkState.WAITING, WorkState.PREPARING)
+        self.reply = reply
 
     def prepared(self) -> None:
         """The journal has what the model is given."""
@@ -117,8 +118,8 @@ class Work:
         self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.READY)
 
     def attempted(self, reply: Reply) -> None:
-        """The attempt has ended, or was taken back before it began. `reply`: as it is after that."""
-        self._become(WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED, WorkState.READY)
+        """The attempt has ended, or will not be made. `reply`: as it is after that."""
+        self._become(WorkState.WAITING, WorkState.READY, WorkState.AHEAD, WorkState.ASKED)
         self.reply = reply
 
     def answered(self, answer: Answer, parts: tuple[Part, ...]) -> None:
@@ -187,13 +188,17 @@ class Lane:
 
 
 def ready_answer(question: Question, privacy_contact: str = "") -> Answer | None:
-    """The answer that needs no model: a command's, or a stored one that is to be delivered again.
+    """The answer that needs no model: a command's, what is said to media without a word, or a stored one.
 
     `privacy_contact`: whom people ask about their data.
     """
     if isinstance(question.origin, Replay) and question.origin.answer is not None:
         return question.origin.answer
-    text = fixed_answer(question.command, question.language, privacy_contact)
+    text = (
+        phrases(question.language).unreadable
+        if question.is_unreadable
+        else fixed_answer(question.command, question.language, privacy_contact)
+    )
     return Answer(text=text, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)) if text is not None else None
 
 

@@ -20,7 +20,7 @@ STEPS: dict[str, Callable[[Work], object]] = {
     "ask ahead": lambda work: work.ask(ahead=True),
     "ask": lambda work: work.ask(),
     "prepare": lambda work: work.prepare(accepted("hi")),
-    "not prepared": lambda work: work.not_prepared(),
+    "not prepared": lambda work: work.not_prepared(accepted("hi")),
     "prepared": lambda work: work.prepared(),
     "attempted": lambda work: work.attempted(accepted("hi")),
     "answered": lambda work: work.answered(answer(), (Part(text="hello"),)),
