@@ -31,7 +31,7 @@ _CHATS_BETWEEN_CLEANUPS = 1000
 
 
 @dataclass(eq=False)
-class Draft:
+class AnswerDraft:
     """The draft of one answer. Times are seconds of any steady clock."""
 
     question: Question
@@ -58,29 +58,29 @@ class DraftSchedule:
     def __init__(self) -> None:
         self._asked: set[str] = set()
         """The questions that are being asked."""
-        self._drafts: dict[str, Draft] = {}
+        self._drafts: dict[str, AnswerDraft] = {}
         self._under_way: set[str] = set()
         """The questions whose draft is being sent."""
         self._sent_at: dict[int, float] = {}
         """When each chat got its last draft."""
         self._next = 0.0
 
-    def begin(self, question: Question) -> Draft | None:
+    def begin(self, question: Question) -> AnswerDraft | None:
         """The question is being asked from now on. Its draft, or None where its answer is not to be shown."""
         self._asked.add(question.key)
         draft = self._drafts.get(question.key)
         if draft is None and _may_be_shown(question) and self._has_room:
-            draft = self._drafts[question.key] = Draft(question)
+            draft = self._drafts[question.key] = AnswerDraft(question)
         return draft
 
     @property
     def _has_room(self) -> bool:
         return len(self._drafts) < MOST_SHOWN and len(self._asked) <= MOST_ASKED
 
-    def of(self, question: Question) -> Draft | None:
+    def of(self, question: Question) -> AnswerDraft | None:
         return self._drafts.get(question.key)
 
-    def words(self, draft: Draft, so_far: Callable[[], str], now: float) -> None:
+    def words(self, draft: AnswerDraft, so_far: Callable[[], str], now: float) -> None:
         """More of the answer has come."""
         draft.so_far, draft.words_at = so_far, now
         if not draft.unsent:
@@ -107,7 +107,7 @@ class DraftSchedule:
             return None
         return max(due, self._next - (AT_ONCE - 1) * _APART)
 
-    def take(self, now: float) -> Draft:
+    def take(self, now: float) -> AnswerDraft:
         """The draft to send now, at or after `next_due`. `returned` must follow."""
         draft = min(self._drafts.values(), key=lambda draft: draft.due)
         assert draft.due <= now
@@ -119,7 +119,7 @@ class DraftSchedule:
         self._sent_at[draft.question.chat_id] = now
         return draft
 
-    def returned(self, draft: Draft, now: float) -> None:
+    def returned(self, draft: AnswerDraft, now: float) -> None:
         """Its request has ended."""
         draft.under_way = False
         self._under_way.discard(draft.question.key)
@@ -129,7 +129,7 @@ class DraftSchedule:
         """Send nothing before `until`: Telegram asks for that."""
         self._next = max(self._next, until + (AT_ONCE - 1) * _APART)
 
-    def _set_due(self, draft: Draft, now: float) -> None:
+    def _set_due(self, draft: AnswerDraft, now: float) -> None:
         sent_at = self._sent_at.get(draft.question.chat_id, -math.inf)
         if draft.over or draft.stopped:
             draft.due = math.inf

@@ -6,17 +6,17 @@ import pytest
 
 from pipeline.messages.origin import Probe
 from pipeline.telegram.progress import draft_schedule
-from pipeline.telegram.progress.draft_schedule import AT_ONCE, MOST_ASKED, MOST_SHOWN, Draft, DraftSchedule
+from pipeline.telegram.progress.draft_schedule import AT_ONCE, MOST_ASKED, MOST_SHOWN, AnswerDraft, DraftSchedule
 from tests.support.replies import question
 
 
-def begun(schedule: DraftSchedule, number: int = 1, **more: Any) -> Draft:
+def begun(schedule: DraftSchedule, number: int = 1, **more: Any) -> AnswerDraft:
     draft = schedule.begin(question(chat_id=number, seq=number, **more))
     assert draft is not None
     return draft
 
 
-def sent(schedule: DraftSchedule, draft: Draft, now: float) -> None:
+def sent(schedule: DraftSchedule, draft: AnswerDraft, now: float) -> None:
     """The draft is due, and is sent in a moment."""
     assert schedule.next_due is not None
     assert schedule.next_due <= now
