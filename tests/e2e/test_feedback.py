@@ -151,7 +151,9 @@ def test_a_check_can_press_too_and_reaches_nobody_and_no_report(world: World) ->
     probe = probe_update("probe me", now)
     lines = [(Probe(id="p"), probe), (Probe(id="p-press"), probe_press(probe, Thumb.DOWN, now))]
     file = injected_file(lines, world.telegram.bot_id, now)
-    write_durably(world.storage / "landing" / file.name, file.content)
+    landing = world.storage / "landing"
+    landing.mkdir(parents=True)
+    write_durably(landing / file.name, file.content)
     world.say("good?")
     world.run_once()
     [row] = world.table("feedback")
