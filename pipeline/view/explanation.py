@@ -139,7 +139,9 @@ def print_explanation(explanation: ExplainedAnswer, *, as_json: bool = False) ->
     for message in explanation.messages:
         console.print(f"[bold]{message['role']}[/bold]\n{plain(message['content'])}\n")
     turns = explanation.context_turns
-    told = "no earlier turns, since the memory was off" if turns is None else f"{turns} earlier turns"
+    told = f"{turns} earlier {'turn' if turns == 1 else 'turns'}"
+    if turns is None:
+        told = "no earlier turns, since the memory was off"
     began = "" if explanation.context_from is None else f", from seq {explanation.context_from} on"
     about = f"instructions {explanation.instructions_version}; {told}{began}; model {explanation.model or 'unknown'}"
     console.print(plain(f"{explanation.chat_id}/{explanation.message_id}: {about}"))
