@@ -32,6 +32,7 @@ class CommandDescriptions(_Table):
 
     start: _Description
     help: _Description
+    new: _Description
     privacy: _Description
 
 
@@ -40,6 +41,7 @@ class Phrases(_Table):
 
     start: _Text
     help: _Text
+    new: _Text
     privacy: _Text
     privacy_contact: _Text
     """The last line of the answer to /privacy, where there is somebody to ask."""
@@ -76,6 +78,8 @@ def fixed_answer(command: str | None, language: str | None = None, privacy_conta
             return texts.start
         case "help":
             return texts.help
+        case "new":
+            return texts.new
         case "privacy" if privacy_contact:
             return f"{texts.privacy}\n{texts.privacy_contact.format(contact=privacy_contact)}"
         case "privacy":

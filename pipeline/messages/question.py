@@ -11,6 +11,21 @@ from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Origin, Probe
 
 
+class Quoted(BaseModel):
+    """The message that a question replies to."""
+
+    model_config = ConfigDict(frozen=True)
+    message_id: int
+    text: str
+    """Its text or caption, cut to `MOST_QUOTED` characters."""
+    by_bot: bool
+    """Whether this bot wrote it."""
+
+
+MOST_QUOTED = 1000
+"""Characters of a message that is replied to."""
+
+
 class Question(BaseModel):
     """A message that the bot has to answer, with what its answer and its silver row need."""
 
@@ -31,6 +46,8 @@ class Question(BaseModel):
     """IETF language tag of the author's Telegram app, as Telegram gives it."""
     text: str
     command: str | None = None
+    replied_to: Quoted | None = None
+    """None also where the message that it replies to has no text."""
     received_at: datetime
     origin: Origin | None = None
     """None for a message from Telegram."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.conversations.memory import Memory
+from pipeline.conversations.turns import ContextLimits
 from pipeline.limits.ledger import Ledger
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import threshold
@@ -104,12 +105,16 @@ class Composition:
         with storage_errors(self._storage.root):
             self._journal = Journal(self._storage.journal, lease.confirm)
             self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
+        self._memory = Memory(
+            ContextLimits(settings.context_turns, settings.context_tokens, timedelta(hours=settings.context_hours)),
+            self._journal.finished,
+        )
         self._answering = DriverAnswering(model, access, settings.concurrency, confirm=lease.confirm)
         self._lanes = Lanes(
             self._journal,
             self._answering,
             api,
-            Preparation(Memory(), Ledger(), settings.max_tokens),
+            Preparation(self._memory, Ledger(), settings.max_tokens),
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
@@ -154,6 +159,9 @@ class Composition:
         tables = DeltaTables(spark, self._storage, mark, self._recorder.report)
         with jvm_needed():
             tables.prepare()
+            self._memory.begin(self._journal.replies().values(), tables.silver(spark))
+        # What was left open may depend on it.
+        self._lanes.look_again()
         self._build_stream(spark, tables, mark, above)
         assert self._query is not None
         assert self._writer is not None
@@ -245,6 +253,7 @@ class Composition:
             self._journal,
             self._lanes,
             writer,
+            self._memory,
             run_began=self._landing.first_seq,
             allowed_chats=settings.allowed_chats,
             allowed_users=settings.allowed_users,

@@ -12,6 +12,7 @@ ENGLISH = """
 [en]
 start = "Hello, see /help."
 help = "Write to me."
+new = "Anew."
 privacy = "I keep it all."
 privacy_contact = "Ask {contact}."
 fallback = "Sorry."
@@ -19,6 +20,7 @@ cut = "(The end.)"
 [en.commands]
 start = "Hello"
 help = "Help"
+new = "New"
 privacy = "Privacy"
 """
 
@@ -61,6 +63,7 @@ def test_commands_are_answered_in_the_language_of_their_author() -> None:
     assert fixed_answer("start", "es-419") == phrases("es").start
     assert fixed_answer("help", "ja") == phrases("ja").help
     assert fixed_answer("privacy", "hi") == phrases("hi").privacy
+    assert fixed_answer("new", "ru") == phrases("ru").new
     assert (fixed_answer("joke", "de"), fixed_answer(None, "de"), fixed_answer("fallback")) == (None, None, None)
 
 

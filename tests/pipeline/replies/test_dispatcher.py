@@ -212,7 +212,7 @@ def test_an_error_in_one_chats_step_stops_no_other_chat_of_the_batch(
     submit = run.answering.submit
 
     def breaks(questions: Any, done: Any) -> None:
-        if questions[0].text == "bad":
+        if questions[0].question.text == "bad":
             raise RuntimeError("a bug")
         submit(questions, done)
 
@@ -301,7 +301,7 @@ def test_a_closed_model_gate_parks_a_chat_and_its_opening_has_it_asked_for(run: 
     run.answering.script["1"].append(UNREACHABLE)
     run.accept(accepted("1", chat_id=1, seq=1))
     run.accept(accepted("2", chat_id=2, seq=2))
-    assert (run.answering.asked, run.state(2)) == (["1"], WorkState.WAITING)
+    assert (run.answering.asked, run.state(2)) == (["1"], WorkState.READY)
     assert run.reports == [("model", "down")]
     run.loop.advance(0.5)
     assert run.answering.asked == ["1", "1", "2"]
