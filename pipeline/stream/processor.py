@@ -15,6 +15,7 @@ from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Reply
 from pipeline.stream.micro_batch import (
+    Albums,
     MalformedLine,
     Recent,
     RoutedUpdate,
@@ -25,6 +26,7 @@ from pipeline.stream.micro_batch import (
     routed,
 )
 from pipeline.telegram.bot import Bot
+from pipeline.telegram.progress.stop_button import pressed_stop
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,9 @@ class ReplyLanes(Protocol):
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
         """Take over replies that the journal has. `ahead` is asked at once for what is prepared."""
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        """A person wants no more of the answer whose draft this is."""
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` replies are open; False after `timeout` seconds."""
@@ -125,6 +130,7 @@ class BatchProcessor:
         self._now = now
         self._recent = Recent[Identity]()
         self._recent_lines = Recent[bytes]()
+        self._albums = Albums()
         self._stopping = False
 
     def stop(self) -> None:
@@ -142,7 +148,7 @@ class BatchProcessor:
         if self._stopping:
             raise Stopped
         batch = read_batch(lines, self._bot.id)
-        updates = routed(batch, self._bot, self._allowed_chats, self._allowed_users)
+        updates = self._albums.answered_once(routed(batch, self._bot, self._allowed_chats, self._allowed_users))
         # The journal first: a reply leaves it only once silver has its row.
         asked = questions(updates, self._bot, recent=self._recent, in_journal=self._is_in_journal)
         accepted = self._without_answered(asked, updates, silver)
@@ -161,6 +167,10 @@ class BatchProcessor:
         if replies:
             distributed = is_distributed(accepted, self._distribute_above)
             self._lanes.accept(replies, ahead=self._distributed if distributed else None)
+        for item in new:
+            # After the replies, since after a restart both may be in one batch.
+            if (stop := pressed_stop(item.update)) is not None:
+                self._lanes.stop_writing(stop.chat_id, stop.draft_id)
         self._committed(batch_id, len(batch.updates))
         log.info(
             "micro-batch",

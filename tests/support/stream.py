@@ -20,7 +20,7 @@ from pipeline.stream.rows import Row
 from pipeline.stream.table_writer import Tables, TableWriter
 from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table
 from tests.support.replies import NOON, answer
-from tests.support.updates import BOT, raw_message, raw_update
+from tests.support.updates import BOT, raw_message, raw_press, raw_update
 
 Event = tuple[str, Any]
 
@@ -96,6 +96,7 @@ class FakeLanes:
         """What each acceptance was to be answered by."""
         self.room: Callable[[], bool] = lambda: True
         """Whether there is room; called by each wait for it."""
+        self.stopped: list[tuple[int, int]] = []
         self._journal = journal
         self._events = events
         self._open: dict[str, Reply] = {}
@@ -116,6 +117,9 @@ class FakeLanes:
         self.ahead.append(ahead)
         self.accepted += [reply.question.text for reply in replies]
         self._open |= {reply.key: reply for reply in replies}
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        self.stopped.append((chat_id, draft_id))
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         return self.room()
@@ -210,6 +214,24 @@ class StreamWorld:
         assert path is not None
         return path.name
 
+    def press(self, thumb: str) -> str:
+        """Land a press under the answer to message 5, in a file of its own; returns its name."""
+        self.update_id += 1
+        path = self.landing.land([raw_press(self.update_id, f"feedback:1:{thumb}:1:5")])
+        assert path is not None
+        return path.name
+
+    def photos(self, *captions: str | None, album: str = "a") -> str:
+        """Land the photos of an album in one file; returns its name."""
+        updates = []
+        for caption in captions:
+            self.update_id += 1
+            body = raw_message(None, message_id=self.update_id, photo=[], caption=caption, media_group_id=album)
+            updates.append(raw_update(self.update_id, body=body))
+        path = self.landing.land(updates)
+        assert path is not None
+        return path.name
+
     def inject(self, *names: str, seconds: float = 0) -> str:
         """Inject a probe for each name, in one file; returns its name."""
         now = NOON.fromtimestamp(self.clock.seconds + seconds, NOON.tzinfo)
@@ -237,6 +259,9 @@ class StreamWorld:
 
     def bronze(self) -> list[str | None]:
         return [row["text"] for row in self.tables.bronze.rows]
+
+    def votes(self) -> list[str]:
+        return [row["vote"] for row in self.tables.feedback.rows]
 
     def quarantine(self) -> list[str]:
         return [row["raw"] for row in self.tables.quarantine.rows]

@@ -65,6 +65,15 @@ def test_messages_of_this_run_are_not_looked_up_in_the_tables(world: StreamWorld
     assert not {name for name in world.steps() if name.endswith((" known", " lines"))}
 
 
+def test_of_an_album_one_message_is_accepted_whatever_batches_it_comes_in(world: StreamWorld) -> None:
+    first, second = world.photos(None, None), world.photos(None)
+    world.process(first)
+    world.process(second, batch_id=1)
+    world.answer()
+    assert world.lanes.accepted == world.silver() == [""]
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["answer", "no_text", "no_text"]
+
+
 # A micro-batch that is called again: nothing twice
 
 
@@ -269,3 +278,17 @@ def test_a_run_that_ends_while_room_appears_accepts_nothing_more(world: StreamWo
     with pytest.raises(Stopped):
         world.process(world.land("a"))
     assert world.journal.replies() == {}
+
+
+def test_a_press_of_the_stop_button_reaches_the_lanes_once_and_after_the_questions(world: StreamWorld) -> None:
+    world.update_id += 1
+    body = {"chat": {"id": 7, "type": "private"}, "draft_id": 101}
+    path = world.landing.land([raw_update(world.update_id, "stopped_message_generation", body)])
+    assert path is not None
+    asked = world.land("a")
+    world.process(path.name, asked)
+    world.process(path.name, asked)
+    assert world.lanes.stopped == [(7, 101)]
+    assert world.lanes.accepted == ["a"]
+    world.writer.write()
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["not_a_message", "answer"]
