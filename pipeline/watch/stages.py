@@ -77,7 +77,7 @@ def stages_of(facts: Facts) -> list[dict[str, Any]]:
     stages = [
         _stage(
             "telegram_in", "From Telegram", record.landed if record else 0, "updates in this run",
-            rate=facts.received_a_minute, health=health("telegram"), problem=problem("telegram"),
+            rate=facts.received_a_minute, health=health("intake"), problem=problem("intake"),
         ),
         _stage(
             "landing", "Landing", len(facts.unread), "files to read", lag=unread_for, lag_is="oldest waits",
