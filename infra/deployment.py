@@ -23,7 +23,7 @@ from infra.job_parameters import job_parameters
 from infra.outputs import Outputs
 from infra.reports.queries import Prices
 from infra.settings import StackSettings
-from pipeline.tables import BRONZE, QUARANTINE, SILVER
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER
 
 
 def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
@@ -121,6 +121,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
                         "bronze": tables[BRONZE.name],
                         "silver": tables[SILVER.name],
                         "quarantine": tables[QUARANTINE.name],
+                        "feedback_table": tables[FEEDBACK.name],
                     },
                 ),
             ],
@@ -167,6 +168,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
         "bronze": tables[BRONZE.name],
         "silver": tables[SILVER.name],
         "quarantine": tables[QUARANTINE.name],
+        "feedback": tables[FEEDBACK.name],
         "landing": volumes[LANDING],
         "storage": volumes[STATE],
         "artifacts": volumes[ARTIFACTS],

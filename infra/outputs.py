@@ -42,6 +42,7 @@ class Outputs(BaseModel):
     """catalog.schema.table, as the next two are."""
     silver: str
     quarantine: str
+    feedback: str
     landing: str
     """Path of the landing volume, /Volumes/…"""
     storage: str

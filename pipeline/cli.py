@@ -68,7 +68,7 @@ def run(
     Exit code 0: done; 1: failed, or cut short by --deadline; 2: you must fix something first.
     """
     from pipeline.log import configure_logs
-    from pipeline.run.composition import Run
+    from pipeline.run.run import Run
     from pipeline.run.signals import stopping_on_signals
 
     if deadline is not None and not once:

@@ -70,6 +70,7 @@ def _address(value: object, leave_out: str = "") -> object:
 Folder = Annotated[Path, BeforeValidator(_folder)]
 TablePlace = Annotated[str, AfterValidator(_table)]
 OneLine = Annotated[str, AfterValidator(check_line)]
+OnOff = Literal["on", "off"]
 TelegramAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, TELEGRAM_ADDS))]
 ModelAddress = Annotated[AnyHttpUrl, BeforeValidator(lambda value: _address(value, MODEL_ADDS))]
 
@@ -106,6 +107,9 @@ class StorageSettings(BaseSettings):
     quarantine: TablePlace | None = _setting(
         None, "Table of unreadable lines, as a path or as catalog.schema.table.  [storage/quarantine]"
     )
+    feedback_table: TablePlace | None = _setting(
+        None, "Table of the presses of 👍 and 👎, as a path or as catalog.schema.table.  [storage/feedback]"
+    )
     landing: Folder | None = _setting(None, "Folder of landed updates.  [storage/landing]")
     journal: Folder | None = _setting(None, "Folder of the reply journal.  [storage/journal]")
 
@@ -120,6 +124,7 @@ class StorageSettings(BaseSettings):
             bronze=self.bronze or str(root / "bronze"),
             silver=self.silver or str(root / "silver"),
             quarantine=self.quarantine or str(root / "quarantine"),
+            feedback=self.feedback_table or str(root / "feedback"),
         )
 
 
@@ -184,6 +189,37 @@ class RunSettings(StorageSettings):
     answer_format: Literal["plain", "html"] = _setting(
         "plain", "Format in which answers are sent. HTML that Telegram refuses is sent again as plain text."
     )
+    context_turns: int = _setting(
+        10,
+        "Maximum number of earlier questions with their answers that the model is given. 0: each message is answered "
+        "on its own.",
+        ge=0,
+        le=100,
+    )
+    context_tokens: int = _setting(
+        2000, "Maximum number of tokens of these, as an estimate on the high side.", ge=1, le=1_000_000
+    )
+    context_hours: float = _setting(
+        24.0, "Number of hours after which an earlier question no longer counts.", gt=0, le=720
+    )
+    drafts: OnOff = _setting(
+        "on", "Whether an answer is shown in a private chat while the model writes it, with a button that stops it."
+    )
+    feedback: OnOff = _setting("on", "Whether 👍 and 👎 are shown under each answer of the model.")
+    user_tokens_a_day: int = _setting(
+        0, "Maximum number of tokens that one user may cost in a day of UTC. 0: no limit.", ge=0
+    )
+    chat_tokens_a_day: int = _setting(
+        0, "Maximum number of tokens that one chat may cost in a day of UTC. 0: no limit.", ge=0
+    )
+    tokens_a_day: int = _setting(
+        0, "Maximum number of tokens that all chats together may cost in a day of UTC. 0: no limit.", ge=0
+    )
+    price_a_month: float = _setting(
+        0.0, "Maximum price in USD of all tokens in a month of UTC, at the prices below. 0: no limit.", ge=0
+    )
+    input_price: float = _setting(0.0, "Price in USD of a million prompt tokens. 0: unknown.", ge=0)
+    output_price: float = _setting(0.0, "Price in USD of a million answer tokens. 0: unknown.", ge=0)
     privacy_contact: OneLine = _setting(
         "",
         "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy.  [nobody]",

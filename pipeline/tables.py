@@ -178,6 +178,42 @@ SILVER = Table(
             "bigint",
             "The user who asked, or the chat in whose name the question was sent; null in rows of earlier releases.",
         ),
+        Column("asked_at", "timestamp", "When the attempt began that brought the answer; null without the model."),
+        Column(
+            "first_token_at",
+            "timestamp",
+            "When the answer's first words came from the model; null if they did not come one after the other.",
+        ),
+        Column(
+            "context_from",
+            "bigint",
+            "seq of the first earlier question that the model was given with its answer; null if there was none.",
+        ),
+        Column(
+            "context_turns",
+            "bigint",
+            "How many earlier questions with their answers the model was given; null if memory was off.",
+        ),
+        Column(
+            "request_hash",
+            "string",
+            "SHA-256 of the messages that the model was given, in hexadecimal: pipeline explain makes them again.",
+        ),
+        Column(
+            "instructions_version",
+            "bigint",
+            "The version of the instructions that the model was given; null without the model.",
+        ),
+        Column(
+            "charged_prompt_tokens",
+            "bigint",
+            "Prompt tokens that count against the ceilings: of all attempts; the most possible where nobody knows.",
+        ),
+        Column(
+            "charged_completion_tokens",
+            "bigint",
+            "Answer tokens that count against the ceilings: of all attempts; the most possible where nobody knows.",
+        ),
     ),
 )
 
@@ -194,9 +230,33 @@ QUARANTINE = Table(
     ),
 )
 
+FEEDBACK = Table(
+    name="feedback",
+    comment="Every press of 👍 or 👎 under an answer, once. The latest press of each user is the vote.",
+    cluster_by=("received_at", "channel_id"),
+    identity=tuple("channel_id" if name == "chat_id" else name for name in IDENTITY),
+    properties=_APPEND_ONLY,
+    columns=(
+        Column("bot_id", "bigint", "The bot whose answer it is."),
+        Column("update_id", "bigint", "Telegram's number of the update that contained the press."),
+        Column("seq", "bigint", "Order of arrival, as in bronze."),
+        Column("channel_id", "bigint", "The chat of the answer, which bronze calls chat_id."),
+        Column("message_id", "bigint", "The answer's message with the buttons: one of silver's reply_message_ids."),
+        Column("question_update_id", "bigint", "update_id of the question that was answered, as in silver."),
+        Column("question_message_id", "bigint", "message_id of the question that was answered, as in silver."),
+        Column("author_id", "bigint", "The user who pressed."),
+        Column("vote", "string", "up (👍) or down (👎)."),
+        Column("received_at", "timestamp", "When the pipeline received the press from Telegram."),
+        Column("ingested_at", "timestamp", "When the micro-batch read the line."),
+        Column("source_file", "string", "The landing file that contained it."),
+        Column("batch_id", "bigint", _BATCH),
+        Column("origin", "string", _ORIGIN),
+    ),
+)
+
 # Add a new column at the end, and change no comment at the same time: the provider alters a table by position, and
 # refuses to add one column and change another's comment in one deployment.
-TABLES = (BRONZE, SILVER, QUARANTINE)
+TABLES = (BRONZE, SILVER, QUARANTINE, FEEDBACK)
 
 
 _TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")

@@ -32,4 +32,8 @@ class Answer(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     """What the model says the answer cost; None where it does not say, or was not asked."""
+    asked_at: datetime | None = None
+    """When the attempt began that brought the answer; None where the model was not asked."""
+    first_token_at: datetime | None = None
+    """When its first words came; None where they did not come one after the other."""
     answered_at: datetime

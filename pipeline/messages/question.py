@@ -8,7 +8,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.messages.identity import Identity
-from pipeline.messages.origin import Origin
+from pipeline.messages.origin import Origin, Probe
 
 
 class Question(BaseModel):
@@ -39,6 +39,16 @@ class Question(BaseModel):
     def identity(self) -> Identity:
         origin = self.origin.name if self.origin else None
         return Identity(self.bot_id, self.update_id, self.chat_id, self.message_id, origin)
+
+    @property
+    def prompt(self) -> str:
+        """The question as the model is given it."""
+        return self.text
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether a check asks, and no person."""
+        return isinstance(self.origin, Probe)
 
     @property
     def withheld(self) -> bool:

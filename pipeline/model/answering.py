@@ -12,6 +12,7 @@ from typing import Protocol
 from pipeline.messages.question import Question
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import Asked, Request
 from pipeline.platform.credentials import ModelAccess
 
 REFUSALS = frozenset({Verdict.UNAUTHORISED, Verdict.FORBIDDEN})
@@ -23,7 +24,7 @@ Done = Callable[[Question, Outcome], None]
 class Answering(Protocol):
     """A way to ask the model. Thread-safe."""
 
-    def submit(self, questions: Sequence[Question], done: Done) -> None:
+    def submit(self, asked: Sequence[Asked], done: Done) -> None:
         """Ask for answers, and return at once. `done` is called once for each question, on any thread."""
         ...
 
@@ -32,9 +33,9 @@ class Answering(Protocol):
         ...
 
 
-def ask_once(model: Model, access: ModelAccess, text: str) -> Outcome:
+def ask_once(model: Model, access: ModelAccess, request: Request) -> Outcome:
     """One attempt. Whatever goes wrong is an outcome: it never raises."""
     try:
-        return model.ask(access, text)
+        return model.ask(access, request)
     except Exception as error:  # one message's error must not end the thread that others wait for
         return Outcome(verdict=Verdict.FAILING, reason=f"asking failed: {type(error).__name__}")

@@ -9,7 +9,6 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import httpx
@@ -20,6 +19,7 @@ from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
+from pipeline.model.request import INSTRUCTIONS, Request, Said
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
 from pipeline.peers.encoding import NotUnpacked
 from pipeline.peers.waits import named_wait
@@ -39,11 +39,6 @@ _SCHEMA: Any = {
         },
     },
 }
-
-
-def instructions() -> str:
-    """The system message; the user's text never becomes part of it."""
-    return resources.files("pipeline.model").joinpath("instructions.txt").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,7 @@ _CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
 """Seconds."""
 
 _PING = "ping"
+_PING_REQUEST = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_PING),))
 
 _Messages = list[dict[str, str]]
 
@@ -79,16 +75,17 @@ class Model:
 
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
-        self._instructions = instructions()
         self._lock = threading.Lock()
         self._client: tuple[ModelAccess, openai.OpenAI] | None = None
         self._dialect = Dialect()
 
-    def ask(self, access: ModelAccess, text: str) -> Outcome:
+    def ask(self, access: ModelAccess, request: Request) -> Outcome:
         """One attempt at one message, in the form of request that the server takes."""
         started = time.monotonic()
         try:
-            completion = self._complete(access, self._messages(text), self._settings.max_tokens, schema=True, text=text)
+            completion = self._complete(
+                access, request.messages, self._settings.max_tokens, schema=True, text=request.question
+            )
         except openai.APIError as error:
             outcome = verdict_of(error)
         except SettingsError as error:  # on an executor, whose environment may name another proxy
@@ -139,7 +136,7 @@ class Model:
             self.probe(access)
         except (openai.BadRequestError, openai.UnprocessableEntityError):
             # It may be the single token that the server does not like.
-            return self.ask(access, _PING).verdict is Verdict.ANSWERED
+            return self.ask(access, _PING_REQUEST).verdict is Verdict.ANSWERED
         except (openai.APIError, SettingsError):
             return False
         return True
@@ -160,9 +157,6 @@ class Model:
                 )
                 self._client = (access, client)
             return self._client[1]
-
-    def _messages(self, text: str) -> _Messages:
-        return [{"role": "system", "content": self._instructions}, {"role": "user", "content": text}]
 
     def _complete(self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str) -> object:
         """A completion's JSON. A form of request that the server refuses is changed, and what it then takes is kept.

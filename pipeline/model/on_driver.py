@@ -16,6 +16,7 @@ from pipeline.messages.question import Question
 from pipeline.model.answering import REFUSALS, Done, ask_once
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import Asked, Request
 from pipeline.peers.workers import Workers
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 
@@ -72,7 +73,7 @@ class Stragglers:
 @dataclass(frozen=True)
 class _Call:
     number: int
-    question: Question
+    asked: Asked
     done: Done
 
 
@@ -99,18 +100,18 @@ class DriverAnswering:
         self._model = model
         self._access = access
         self._stragglers = Stragglers(concurrency)
-        self._waiting: deque[tuple[Question, Done]] = deque()
+        self._waiting: deque[tuple[Asked, Done]] = deque()
         self._changed = threading.Condition()
         self._stopped = False
         self._calls = 0
         self._workers = Workers()
         threading.Thread(target=self._begin_beside_stragglers, name="answering", daemon=True).start()
 
-    def submit(self, questions: Sequence[Question], done: Done) -> None:
+    def submit(self, asked: Sequence[Asked], done: Done) -> None:
         with self._changed:
             if self._stopped:
                 return
-            self._waiting.extend((question, done) for question in questions)
+            self._waiting.extend((each, done) for each in asked)
             calls = self._next_calls()
             if self._waiting:
                 self._changed.notify()
@@ -118,7 +119,7 @@ class DriverAnswering:
 
     def withdraw(self) -> list[Question]:
         with self._changed:
-            waiting = [question for question, _ in self._waiting]
+            waiting = [asked.question for asked, _ in self._waiting]
             self._waiting.clear()
         return waiting
 
@@ -157,17 +158,17 @@ class DriverAnswering:
                 with self._changed:
                     self._stragglers.end(call.number)
                 reason = "no thread could be started to ask the model"
-                call.done(call.question, Outcome(verdict=Verdict.FAILING, reason=reason))
+                call.done(call.asked.question, Outcome(verdict=Verdict.FAILING, reason=reason))
 
     def _ask(self, call: _Call) -> None:
         """Ask for one answer, and then for as long as questions wait for the next."""
         while True:
             try:
-                outcome = self._ask_with_current_access(call.question.text)
+                outcome = self._ask_with_current_access(call.asked.request)
             finally:
                 with self._changed:
                     self._stragglers.end(call.number)
-            call.done(call.question, outcome)
+            call.done(call.asked.question, outcome)
             with self._changed:
                 calls = self._next_calls()
             if not calls:
@@ -175,16 +176,16 @@ class DriverAnswering:
             self._begin(calls[1:])
             call = calls[0]
 
-    def _ask_with_current_access(self, text: str) -> Outcome:
+    def _ask_with_current_access(self, request: Request) -> Outcome:
         try:
             self._confirm()
         except (OperatorError, OSError) as error:
             return Outcome(verdict=Verdict.UNREACHABLE, reason=f"not asked: {error}")
         try:
             access = self._access.current()
-            outcome = ask_once(self._model, access, text)
+            outcome = ask_once(self._model, access, request)
             if outcome.verdict in REFUSALS and self._access.refresh(access):
-                outcome = ask_once(self._model, self._access.current(), text)
+                outcome = ask_once(self._model, self._access.current(), request)
         except CredentialError as error:
             return Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
         except Exception as error:  # the question's chat waits for an outcome

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pipeline.model.answering import REFUSALS, Done, ask_once
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import Layout, chunk_size, layout
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import Asked, Request
 from pipeline.platform.credentials import CredentialError, ModelAccess
 from pipeline.platform.executors import executors_of
 from pipeline.platform.run_secrets import BroadcastSecrets, RunCredentials
@@ -54,18 +55,18 @@ class DistributedAnswering:
         self._confirm = confirm
         self._broadcasts = BroadcastSecrets(spark.sparkContext, credentials)
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Question, Done]] = deque()
+        self._waiting: deque[tuple[Asked, Done]] = deque()
         self._jobs = 0
         self._stopped = False
 
-    def submit(self, questions: Sequence[Question], done: Done) -> None:
+    def submit(self, asked: Sequence[Asked], done: Done) -> None:
         with self._lock:
-            self._waiting.extend((question, done) for question in questions)
+            self._waiting.extend((each, done) for each in asked)
             self._begin_jobs()
 
     def withdraw(self) -> list[Question]:
         with self._lock:
-            waiting = [question for question, _ in self._waiting]
+            waiting = [asked.question for asked, _ in self._waiting]
             self._waiting.clear()
         return waiting
 
@@ -91,8 +92,8 @@ class DistributedAnswering:
                 self._jobs += 1
             except RuntimeError:  # the machine has no thread left
                 fault = Outcome(verdict=Verdict.FAILING, reason="no thread could be started to ask the model")
-                for question, done in chunk:
-                    done(question, fault)
+                for asked, done in chunk:
+                    done(asked.question, fault)
 
     def _layout(self) -> Layout:
         try:
@@ -100,7 +101,7 @@ class DistributedAnswering:
         except Exception:  # Spark is gone, and so is the next job: its questions get an outcome that says so
             return Layout(1, self._concurrency)
 
-    def _run(self, chunk: list[tuple[Question, Done]], threads: int) -> None:
+    def _run(self, chunk: list[tuple[Asked, Done]], threads: int) -> None:
         outcomes: dict[str, Outcome] = {}
         fault = Outcome(verdict=Verdict.FAILING, reason="the cluster brought no outcome")
         try:
@@ -109,7 +110,7 @@ class DistributedAnswering:
             fault = Outcome(verdict=Verdict.UNREACHABLE, reason=f"not asked: {error}")
         else:
             try:
-                outcomes = self._ask_with_current_access([question for question, _ in chunk], threads)
+                outcomes = self._ask_with_current_access([asked for asked, _ in chunk], threads)
             except CredentialError as error:
                 fault = Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
             except Exception as error:  # whatever it is, the job's questions must not be lost
@@ -117,17 +118,17 @@ class DistributedAnswering:
         with self._lock:
             self._jobs -= 1
             self._begin_jobs()
-        for question, done in chunk:
-            done(question, outcomes.get(question.key, fault))
+        for asked, done in chunk:
+            done(asked.question, outcomes.get(asked.question.key, fault))
 
-    def _ask_with_current_access(self, chunk: list[Question], threads: int) -> dict[str, Outcome]:
+    def _ask_with_current_access(self, chunk: list[Asked], threads: int) -> dict[str, Outcome]:
         access, outcomes = self._collect(chunk, threads)
-        refused = [q for q in chunk if q.key in outcomes and outcomes[q.key].verdict in REFUSALS]
+        refused = [each for each in chunk if _verdict(outcomes, each.question) in REFUSALS]
         if refused and self._credentials.model.refresh(access):
             outcomes |= self._collect(refused, threads)[1]
         return outcomes
 
-    def _collect(self, chunk: list[Question], threads: int) -> tuple[ModelAccess, dict[str, Outcome]]:
+    def _collect(self, chunk: list[Asked], threads: int) -> tuple[ModelAccess, dict[str, Outcome]]:
         """The access that a job asked with, and what came of it."""
         settings = self._settings
         with self._broadcasts.held() as (secrets, broadcast):
@@ -136,10 +137,15 @@ class DistributedAnswering:
                 yield from _ask_on_executor(batches, broadcast.value.model, settings, threads)
 
             frame = self._spark.createDataFrame(
-                [(question.key, question.text) for question in chunk], "key string, text string"
+                [(asked.question.key, asked.request.model_dump_json()) for asked in chunk], "key string, request string"
             ).coalesce(1)
             rows = frame.mapInPandas(ask, "key string, outcome string").collect()
         return secrets.model, {row.key: Outcome.model_validate_json(row.outcome) for row in rows}
+
+
+def _verdict(outcomes: Mapping[str, Outcome], question: Question) -> Verdict | None:
+    outcome = outcomes.get(question.key)
+    return outcome.verdict if outcome is not None else None
 
 
 def _ask_on_executor(
@@ -150,7 +156,10 @@ def _ask_on_executor(
     model = _model(settings)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         for batch in batches:
-            outcomes = pool.map(lambda text: ask_once(model, access, text).model_dump_json(), batch["text"])
+            outcomes = pool.map(
+                lambda request: ask_once(model, access, Request.model_validate_json(request)).model_dump_json(),
+                batch["request"],
+            )
             yield pd.DataFrame({"key": batch["key"], "outcome": list(outcomes)})
 
 

@@ -46,6 +46,9 @@ SUSPICIOUS = frozenset({Verdict.FAILING, Verdict.FORBIDDEN, Verdict.UNKNOWN_MODE
 """Verdicts that are one message's fault only if the model answers others meanwhile."""
 
 
+_FREE = OUTAGES | {Verdict.FORBIDDEN, Verdict.UNKNOWN_MODEL}
+
+
 class Outcome(BaseModel):
     """The result of one attempt. Executors return it as JSON, so every field survives that."""
 
@@ -63,8 +66,15 @@ class Outcome(BaseModel):
     completion_tokens: int | None = None
     retry_after: float | None = None
     """Seconds that the model asks us to wait."""
+    first_words: float | None = None
+    """After how many seconds the first words came; None where they did not come one after the other."""
     seconds: float = 0.0
     """How long the call took."""
+
+    @property
+    def free_of_charge(self) -> bool:
+        """Whether the attempt can't have cost anything: no model was reached, or none has answered."""
+        return self.verdict in _FREE
 
     @field_validator("text", "model", mode="before")
     @classmethod

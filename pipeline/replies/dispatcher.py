@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
@@ -14,12 +15,16 @@ from pipeline.model.outcome import Next, Outcome
 from pipeline.replies.delivery import AnswerFormat, Effect, Sender, Sending, parts_of
 from pipeline.replies.event_loop import EventLoop
 from pipeline.replies.model_gate import ModelGate
+from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import Reply
 from pipeline.replies.telegram_gate import Admission, TelegramGate
 from pipeline.replies.work import Lane, Wait, Work, WorkState, deliverable, fallback_answer, model_answer, ready_answer
 from pipeline.telegram.typing_action import Typist
 
 log = structlog.get_logger(__name__)
+
+_RESUMED_AT_ONCE = 64
+"""Chats that are looked at again after one change: each look takes time from the others."""
 
 
 class Dispatcher:
@@ -33,6 +38,7 @@ class Dispatcher:
         self,
         loop: EventLoop,
         answering: Answering,
+        preparation: Preparation,
         sender: Sender,
         typist: Typist,
         *,
@@ -50,6 +56,7 @@ class Dispatcher:
         """
         self._loop = loop
         self._answering = answering
+        self._preparation = preparation
         self._sender = sender
         self._typist = typist
         self._answer_format = answer_format
@@ -59,6 +66,8 @@ class Dispatcher:
         self._stopping = stopping
         self._works: dict[str, Work] = {}
         self._lanes: dict[int, Lane] = {}
+        self._held: deque[int] = deque()
+        """Chats whose first reply can't be prepared yet, the next one first."""
         self._model = ModelGate(
             loop,
             most_attempts=model_attempts,
@@ -77,11 +86,12 @@ class Dispatcher:
         )
 
     def accept(self, replies: Sequence[Reply], ahead: Collection[str] = ()) -> None:
-        """Begin with replies that the journal has. For the keys in `ahead` the cluster is asked."""
+        """Begin with replies that the journal has. For those in `ahead`, which are prepared, the cluster is asked."""
         assert self._loop.owned
         for reply in replies:
             work = self._works[reply.key] = Work(reply)
             if reply.key in ahead:
+                work.prepared()
                 work.ask(ahead=True)
             self._lanes.setdefault(work.chat_id, Lane()).works.append(work)
         for chat in dict.fromkeys(reply.question.chat_id for reply in replies):
@@ -90,6 +100,12 @@ class Dispatcher:
     def post_outcome(self, question: Question, outcome: Outcome) -> None:
         """Any thread: hand over what came of asking."""
         self._loop.post(partial(self._take_outcome, question, outcome))
+
+    def look_again(self) -> None:
+        """Look again at the chats whose first reply could not be prepared: what that needs has changed."""
+        assert self._loop.owned
+        for _ in range(min(len(self._held), _RESUMED_AT_ONCE)):
+            self._resume(self._held.popleft(), Wait.ANSWER)
 
     @property
     def requests(self) -> int:
@@ -115,13 +131,15 @@ class Dispatcher:
         while lane.works and lane.works[0].done:
             work = lane.works.popleft()
             del self._works[work.key]
+            # First: who sees that the chat has no open reply may rely on what was said in it.
+            self._preparation.finished(work.reply)
             self._finished(work.key)
         if not lane.works:
             del self._lanes[chat]
             return
         work = lane.works[0]
         match work.state:
-            case WorkState.WAITING | WorkState.AHEAD | WorkState.ASKED:
+            case WorkState.WAITING | WorkState.PREPARING | WorkState.READY | WorkState.AHEAD | WorkState.ASKED:
                 lane.waits_for = Wait.ANSWER
                 self._ask(chat, work)
             case WorkState.SAVING:
@@ -146,6 +164,8 @@ class Dispatcher:
     def _ask(self, chat: int, work: Work) -> None:
         question = work.reply.question
         ready = ready_answer(question, self._privacy_contact)
+        if ready is None and work.state is WorkState.WAITING:
+            ready = self._prepare(chat, work)
         if ready is not None:
             self._answered(work, ready)
             self._resume(chat, Wait.ANSWER)
@@ -153,9 +173,32 @@ class Dispatcher:
         if not work.typing_shown and not question.withheld:
             work.typing_shown = True
             self._typist.begin(question)
-        if work.state is WorkState.WAITING and self._model.admits(chat):
+        if work.state is WorkState.READY and self._model.admits(chat):
             work.ask()
-            self._answering.submit([question], self.post_outcome)
+            self._answering.submit([asked_of(work.reply)], self.post_outcome)
+
+    def _prepare(self, chat: int, work: Work) -> Answer | None:
+        """Have the reply prepared. Returns an answer where the model is not to be asked."""
+        prepared = self._preparation.prepare(work.reply)
+        if isinstance(prepared, Answer):
+            return prepared
+        if prepared is None:
+            self._held.append(chat)
+        elif prepared is work.reply:
+            work.prepared()
+        else:
+            work.prepare(prepared)
+            self._loop.in_background(
+                "prepare", partial(self._sender.save, prepared), partial(self._take_prepared, work)
+            )
+        return None
+
+    def _take_prepared(self, work: Work, saved: bool) -> None:
+        if saved:
+            work.prepared()
+        else:
+            work.not_prepared()
+        self._resume(work.chat_id, Wait.ANSWER)
 
     def _take_outcome(self, question: Question, outcome: Outcome) -> None:
         work = self._works.get(question.key)
@@ -163,16 +206,22 @@ class Dispatcher:
             return
         chat, ahead = work.chat_id, work.state is WorkState.AHEAD
         first = self._lanes[chat].works[0] is work
+        first = self._lanes[chat].works[0] is work
+        reply = self._preparation.attempted(work.reply, outcome)
+        # What it did not cost may be what another waits for.
+        self._loop.guard(self.look_again)
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER
-            self._answered(work, model_answer(outcome) if delivers else fallback_answer(outcome, question.language))
+            answer = model_answer(outcome) if delivers else fallback_answer(outcome, question.language)
+            work.attempted(reply)
+            self._answered(work, answer)
             if first:
                 self._resume(chat, Wait.ANSWER)
             else:
                 self._save(work)
             return
-        work.unanswered()
+        work.attempted(reply)
         if not first:
             # The cluster brought no answer: the model is asked for it when it is the first of its chat.
             return
@@ -201,7 +250,8 @@ class Dispatcher:
         """Take back what was not asked yet. Returns its chats."""
         withdrawn = self._answering.withdraw()
         for question in withdrawn:
-            self._works[question.key].unanswered()
+            work = self._works[question.key]
+            work.attempted(self._preparation.taken_back(work.reply))
         return [question.chat_id for question in withdrawn]
 
     # Delivery

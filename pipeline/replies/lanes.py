@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from pipeline.errors import RunFailed
+from pipeline.messages.question import Question
 from pipeline.model.answering import Answering
 from pipeline.replies.delivery import AnswerFormat, Sender
 from pipeline.replies.dispatcher import Dispatcher
 from pipeline.replies.event_loop import EventLoop, place_of
 from pipeline.replies.journal import Journal
+from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import OnUnknown, Reply
 from pipeline.replies.work import ready_answer
 from pipeline.telegram.client import BotApi
@@ -42,6 +44,7 @@ class Lanes:
         journal: Journal,
         answering: Answering,
         api: BotApi,
+        preparation: Preparation,
         *,
         send_rate: float,
         model_attempts: int,
@@ -66,10 +69,12 @@ class Lanes:
         self._failure: str | None = None
         """Why the thread "lanes" ended by itself."""
         self._open = OpenReplies()
+        self._preparation = preparation
         self._typist = Typist(api)
         self._dispatcher = Dispatcher(
             self._loop,
             answering,
+            preparation,
             Sender(journal, api, on_unknown, self._stopping),
             self._typist,
             send_rate=send_rate,
@@ -94,18 +99,42 @@ class Lanes:
         self._thread.start()
         self.accept(reply for reply in resumed if not reply.terminal)
 
+    def prepare(self, questions: Iterable[Question]) -> list[Reply]:
+        """Replies to accept these questions with, in their order, prepared where that can be done now.
+
+        For whoever accepts questions, so that one write to the journal does for both. What depends on an answer that is
+        still to come is prepared later.
+        """
+        replies: list[Reply] = []
+        unfinished = self._open.chats() if self._preparation.looks_back else set()
+        for question in questions:
+            reply = Reply.accepted(question)
+            if question.chat_id not in unfinished and ready_answer(question) is None:
+                prepared = self._preparation.prepare(reply)
+                reply = prepared if isinstance(prepared, Reply) else reply
+            if self._preparation.looks_back:
+                unfinished.add(question.chat_id)
+            replies.append(reply)
+        return replies
+
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
         """Take over replies that the journal has; those that are open already are passed over.
 
-        `ahead` is asked for all their answers at once, before each is the first of its chat.
+        `ahead` is asked at once for the answers of those that are prepared, before each is the first of its chat.
         """
         new = self._open.add(sorted(replies, key=lambda reply: reply.question.seq))
-        questions = [reply.question for reply in new if reply.answer is None and ready_answer(reply.question) is None]
-        keys = {question.key for question in questions} if ahead is not None else set()
+        asked = []
+        if ahead is not None:
+            asked = [asked_of(reply) for reply in new if reply.answer is None and reply.context is not None]
+        keys = {each.question.key for each in asked}
         self._loop.post(lambda: self._dispatcher.accept(new, keys))
-        if ahead is not None and questions:
+        if ahead is not None and asked:
             # After the event above, so that each outcome finds its reply.
-            ahead.submit(questions, self._dispatcher.post_outcome)
+            ahead.submit(asked, self._dispatcher.post_outcome)
+
+    def look_again(self) -> None:
+        """Any thread: what the preparation needs has changed, for example because silver was read."""
+        self._loop.post(self._dispatcher.look_again)
 
     @property
     def open(self) -> int:
@@ -157,7 +186,8 @@ class OpenReplies:
     """The keys of the replies that are not yet terminal, and waiting for them. Thread-safe."""
 
     def __init__(self) -> None:
-        self._keys: set[str] = set()
+        self._keys: dict[str, int] = {}
+        """Each with its chat."""
         self._limits: list[int] = []
         """For each wait: below which number of open replies it ends."""
         self._waits_ended = False
@@ -174,13 +204,18 @@ class OpenReplies:
         with self._changed:
             for reply in replies:
                 if reply.key not in self._keys:
-                    self._keys.add(reply.key)
+                    self._keys[reply.key] = reply.question.chat_id
                     new.append(reply)
         return new
 
+    def chats(self) -> set[int]:
+        """The chats with open replies."""
+        with self._changed:
+            return set(self._keys.values())
+
     def remove(self, key: str) -> None:
         with self._changed:
-            self._keys.discard(key)
+            self._keys.pop(key, None)
             if any(len(self._keys) < limit for limit in self._limits):
                 self._changed.notify_all()
 

@@ -13,6 +13,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.conversations.context import Context
+from pipeline.limits.charge import Charge
 from pipeline.messages.answer import Answer
 from pipeline.messages.question import Question
 
@@ -64,6 +66,10 @@ class Reply(_Value):
     question: Question
     chat_id: int
     """Where to send: the question's chat, or the supergroup that Telegram made of it."""
+    context: Context | None = None
+    """What the model is given with the question, once that is decided."""
+    charge: Charge = Charge()
+    """What the reply counts as against the ceilings."""
     answer: Answer | None = None
     parts: tuple[Part, ...] = ()
     delivered_at: datetime | None = None
@@ -111,10 +117,18 @@ class Reply(_Value):
         # The parts of a reply that was refused share one reason.
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or None
 
+    def with_context(self, context: Context) -> Self:
+        return self.model_copy(update={"context": context})
+
+    def with_charge(self, charge: Charge) -> Self:
+        return self.model_copy(update={"charge": charge})
+
     def with_answer(self, answer: Answer, parts: tuple[Part, ...]) -> Self:
         if self.question.withheld:
             parts = tuple(part.model_copy(update={"state": PartState.WITHHELD}) for part in parts)
-        return self.model_copy(update={"answer": answer, "parts": parts})
+        # Nobody asks for it again.
+        context = self.context and self.context.model_copy(update={"said": ()})
+        return self.model_copy(update={"answer": answer, "parts": parts, "context": context})
 
     def with_part(self, index: int, **changes: object) -> Self:
         part = self.parts[index].model_copy(update=changes)
@@ -152,7 +166,7 @@ class Reply(_Value):
 
     def resumed(self, on_unknown: OnUnknown) -> Self:
         """The reply as a restart finds it: a request that was under way has an outcome that nobody can know."""
-        reply = self
+        reply = self if self.charge.reserved is None else self.with_charge(self.charge.lost())
         for index, part in enumerate(self.parts):
             if part.state is PartState.SENDING:
                 reply = reply.unknown(index, "the process ended between the request and its response", on_unknown)

@@ -1,9 +1,11 @@
 """The work on one open reply, as a state machine; and a chat's lane of such works.
 
-    WAITING ─▶ ASKED or AHEAD ─▶ UNSAVED ─▶ SAVING ─▶ SAVED ─▶ SENDING ─▶ SAVED, for each part
+    WAITING ─▶ PREPARING ─▶ READY ─▶ ASKED or AHEAD ─▶ WAITING ─▶ UNSAVED ─▶ SAVING ─▶ SAVED
+    SAVED ─▶ SENDING ─▶ SAVED, for each part
 
-An attempt that brings no answer leads back to WAITING, a write that fails back to UNSAVED. From UNSAVED a part may be
-sent at once: the answer and the request then share a record.
+What was prepared when the reply was accepted is READY at once. An attempt that ends leads back to WAITING, from where
+an answer leads on; a write that fails leads back to the state before it. From UNSAVED a part may be sent at once: the
+answer and the request then share a record.
 
 The journal holds the replies themselves. What is here is known to this run only, and a restart begins without it.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pipeline.messages.answer import Answer, AnswerStatus
@@ -32,6 +34,10 @@ class WorkState(StrEnum):
 
     WAITING = "waiting"
     """It has no answer, and nobody is being asked for one."""
+    PREPARING = "preparing"
+    """What the model is given, and what that may cost, is being written to the journal."""
+    READY = "ready"
+    """The journal has that: the model may be asked."""
     AHEAD = "ahead"
     """The cluster is being asked for its answer, possibly before it is the first of its chat."""
     ASKED = "asked"
@@ -92,15 +98,29 @@ class Work:
         """Whether the reply is terminal, and the journal says so."""
         return self._state is WorkState.SAVED and self.reply.terminal
 
-    def ask(self, *, ahead: bool = False) -> None:
-        self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.WAITING)
+    def prepare(self, reply: Reply) -> None:
+        """Begin to write to the journal what the model is given."""
+        self._become(WorkState.PREPARING, WorkState.WAITING)
+        self.reply = reply
 
-    def unanswered(self) -> None:
-        """What was asked brought no answer, or was taken back before it was asked."""
+    def not_prepared(self) -> None:
+        """The attempt to write that was given up."""
+        self._become(WorkState.WAITING, WorkState.PREPARING)
+
+    def prepared(self) -> None:
+        """The journal has what the model is given."""
+        self._become(WorkState.READY, WorkState.WAITING, WorkState.PREPARING)
+
+    def ask(self, *, ahead: bool = False) -> None:
+        self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.READY)
+
+    def attempted(self, reply: Reply) -> None:
+        """The attempt has ended, or was taken back before it began. `reply`: as it is after that."""
         self._become(WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED)
+        self.reply = reply
 
     def answered(self, answer: Answer, parts: tuple[Part, ...]) -> None:
-        self._become(WorkState.UNSAVED, WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED)
+        self._become(WorkState.UNSAVED, WorkState.WAITING, WorkState.READY)
         self.reply = self.reply.with_answer(answer, parts)
 
     def save(self) -> Reply:
@@ -192,6 +212,8 @@ def fallback_answer(outcome: Outcome, language: str | None) -> Answer:
 
 
 def _answer(outcome: Outcome, text: str, status: AnswerStatus, reason: str | None) -> Answer:
+    now = datetime.now(UTC)
+    asked_at = now - timedelta(seconds=outcome.seconds)
     return Answer(
         text=text,
         status=status,
@@ -199,5 +221,7 @@ def _answer(outcome: Outcome, text: str, status: AnswerStatus, reason: str | Non
         reason=reason,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
-        answered_at=datetime.now(UTC),
+        asked_at=asked_at,
+        first_token_at=None if outcome.first_words is None else asked_at + timedelta(seconds=outcome.first_words),
+        answered_at=now,
     )

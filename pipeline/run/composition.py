@@ -9,30 +9,31 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pipeline.errors import RunFailed
+from pipeline.conversations.memory import Memory
+from pipeline.limits.ledger import Ledger
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import threshold
 from pipeline.model.on_driver import DriverAnswering
 from pipeline.model.on_executors import DistributedAnswering
 from pipeline.platform import local_spark
-from pipeline.platform.credentials import Credential
 from pipeline.platform.databricks import cluster_session, on_databricks
 from pipeline.platform.executors import has_executors
 from pipeline.platform.jvm import jvm_needed
 from pipeline.platform.run_secrets import RunCredentials
 from pipeline.replies.journal import Journal
 from pipeline.replies.lanes import Lanes
-from pipeline.run.background import start_thread
+from pipeline.replies.preparation import Preparation
 from pipeline.run.end import End
-from pipeline.run.intake_thread import IntakeThread
-from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, require_model, resolve_secrets
+from pipeline.run.preflight import require_model
 from pipeline.run.restarting_query import RestartingQuery
 from pipeline.run.supervisor import Supervisor
-from pipeline.run.writer_thread import WriterThread
-from pipeline.settings import RunSettings, model_access
+from pipeline.run.threads.background import start_thread
+from pipeline.run.threads.intake import IntakeThread
+from pipeline.run.threads.writer import WriterThread
+from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease
-from pipeline.storage.modes import private_files, umask_of
+from pipeline.storage.modes import umask_of
 from pipeline.storage.places import storage_errors
 from pipeline.storage.record import Recorder
 from pipeline.stream.checkpoint import MarkFile
@@ -59,65 +60,6 @@ _ALL_GRACE = 12.0
 """Seconds after which the tables get no more rows: with Spark's own end, a run ends within 15."""
 _ROUND_AFTER_ONCE = 0.3
 """Seconds that rows wait for others in a run with `once`, whose end waits for them."""
-
-
-class Run:
-    """One run of the pipeline. `run` is for one thread, once; `stop` may be called by any thread or signal handler."""
-
-    def __init__(self, settings: RunSettings, *, once: bool = False, deadline: float | None = None) -> None:
-        """`once`: take what Telegram holds, process it, end. `deadline`: seconds after which that is cut short."""
-        self._settings = settings
-        self._once = once
-        self._end = End(deadline)
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Ask the run to end."""
-        self._stopped = True
-        self._end.request()
-
-    def run(self) -> bool:
-        """Run to the end. Returns False where a deadline cut it short.
-
-        Raises OperatorError on what the operator must fix, and RunFailed where only a new run can continue: also for a
-        run with `once` that was asked to stop first. What fails after that request is the end that was asked for.
-        """
-        try:
-            finished = self._run()
-        except Exception as error:
-            if not self._stopped:
-                raise
-            # A service manager may have ended the processes that we still talk to.
-            log.info("stopped before all parts had started or ended", error=type(error).__name__)
-            finished = not self._once
-        if not finished and self._stopped:
-            raise RunFailed("the run was stopped: the next run continues with what is left")
-        return finished
-
-    def _run(self) -> bool:
-        settings, end = self._settings, self._end
-        token_source = TokenSource(settings)
-        credentials = RunCredentials(
-            str(settings.telegram_api_url), Credential(token_source), Credential(lambda: model_access(settings))
-        )
-        resolve_secrets(settings, credentials.token, credentials.model, end)
-        root = settings.places.root
-        # A cluster's processes are not only ours, and its storage is a volume.
-        private = contextlib.nullcontext() if on_databricks() else private_files(root)
-        with private, held_storage(settings.places) as (lease, recorder):
-            api = BotApi(credentials.telegram_api_url, credentials.token, settings.telegram_timeout)
-            bot = ask_who_we_are(api, settings, end)
-            if bot is None:
-                return not (end.has_deadline or self._once)
-            token_source.bot_id = bot.id
-            with storage_errors(root):
-                settings.places.claim(bot.id)
-            recorder.set(bot_id=bot.id, bot_username=bot.username)
-            composition = Composition(settings, bot, api, credentials, lease, recorder, end, once=self._once)
-            try:
-                return composition.start().watch(end)
-            finally:
-                composition.stop()
 
 
 class Composition:
@@ -167,6 +109,7 @@ class Composition:
             self._journal,
             self._answering,
             api,
+            Preparation(Memory(), Ledger(), settings.max_tokens),
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,

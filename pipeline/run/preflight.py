@@ -17,8 +17,8 @@ from pipeline.errors import OperatorError, SettingsError
 from pipeline.model.client import Model
 from pipeline.platform.credentials import Credential, CredentialError, CredentialUnavailable, ModelAccess
 from pipeline.redaction import scrub
-from pipeline.run.backoff import backoff
 from pipeline.run.end import End
+from pipeline.run.threads.backoff import backoff
 from pipeline.settings import RunSettings, bot_id_of, bot_token
 from pipeline.storage.lease import Lease, LeaseHeld
 from pipeline.storage.places import Storage, storage_errors

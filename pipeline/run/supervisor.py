@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from pipeline.run.background import StartInBackground, start_thread
 from pipeline.run.end import End
+from pipeline.run.threads.background import StartInBackground, start_thread
 from pipeline.run.watched import (
     WatchedIntake,
     WatchedJournal,

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.errors import OperatorError, RunFailed
 from pipeline.storage.durable import write_durably
 from pipeline.storage.modes import close_to_others, make_folder, umask_of
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table
 
 OWNER_FILE = "bot.json"
 """Says which bot a storage belongs to."""
@@ -64,10 +64,16 @@ class Storage:
     bronze: str
     silver: str
     quarantine: str
+    feedback: str
 
     def table(self, table: Table) -> str:
         """The path or name of a table."""
-        return {BRONZE.name: self.bronze, SILVER.name: self.silver, QUARANTINE.name: self.quarantine}[table.name]
+        return {
+            BRONZE.name: self.bronze,
+            SILVER.name: self.silver,
+            QUARANTINE.name: self.quarantine,
+            FEEDBACK.name: self.feedback,
+        }[table.name]
 
     def prepare(self) -> None:
         """Create the folders that are missing. Raises what `storage_errors` raises."""

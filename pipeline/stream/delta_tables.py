@@ -11,7 +11,7 @@ from pipeline.stream.checkpoint import MarkFile
 from pipeline.stream.delta import DeltaTable
 from pipeline.stream.delta_log import DeltaLog
 from pipeline.stream.table_writer import Tables
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES, Table
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, TABLES, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeltaTables:
-    """The three tables of one storage.
+    """The tables of one storage.
 
     Threads: the supervisor's thread calls `prepare` before the writer's starts; from then on only the writer's calls
     `check` and `note_durable`. Any thread calls `of`, `all` and `silver`.
@@ -71,6 +71,7 @@ class DeltaTables:
             bronze=self._table(BRONZE, spark),
             silver=self._table(SILVER, spark),
             quarantine=self._table(QUARANTINE, spark),
+            feedback=self._table(FEEDBACK, spark),
         )
 
     def all(self, spark: SparkSession) -> list[DeltaTable]:

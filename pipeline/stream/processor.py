@@ -39,8 +39,11 @@ class ReplyLanes(Protocol):
     def open(self) -> int:
         """How many replies are not yet terminal."""
 
+    def prepare(self, questions: Iterable[Question]) -> list[Reply]:
+        """Replies to accept these questions with, in their order, prepared where that can be done now."""
+
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
-        """Take over replies that the journal has. `ahead` is asked for all their answers at once."""
+        """Take over replies that the journal has. `ahead` is asked at once for what is prepared."""
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` replies are open; False after `timeout` seconds."""
@@ -130,7 +133,7 @@ class BatchProcessor:
         asked = questions(updates, self._bot, recent=self._recent, in_journal=self._is_in_journal)
         accepted = self._without_answered(asked, updates, silver)
         self._wait_for_room(accepted)
-        replies = [Reply.accepted(question) for question in accepted]
+        replies = self._lanes.prepare(accepted)
         if replies:
             # All at once, so that a chat's order holds over a crash.
             self._journal.record(*replies)

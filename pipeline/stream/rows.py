@@ -55,6 +55,9 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
     """The row of a terminal reply."""
     question, answer = reply.question, reply.answer
     assert answer is not None
+    # What was given to no model has a context at most: a question that met a ceiling was decided on and never asked.
+    context = reply.context if answer.asked_at is not None else None
+    charged = reply.charge.settled if reply.context is not None else None
     return {
         "bot_id": question.bot_id,
         "update_id": question.update_id,
@@ -81,6 +84,14 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
         "batch_id": batch_id,
         "origin": question.identity.origin,
         "author_id": question.author_id,
+        "asked_at": answer.asked_at,
+        "first_token_at": answer.first_token_at,
+        "context_from": context.since if context else None,
+        "context_turns": context.turns if context else None,
+        "request_hash": context.digest if context else None,
+        "instructions_version": context.instructions if context else None,
+        "charged_prompt_tokens": charged.prompt if charged else None,
+        "charged_completion_tokens": charged.completion if charged else None,
     }
 
 

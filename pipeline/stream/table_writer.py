@@ -56,6 +56,7 @@ class Tables:
     bronze: AppendOnlyTable
     silver: AppendOnlyTable
     quarantine: AppendOnlyTable
+    feedback: AppendOnlyTable
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pipeline.messages.origin import NO_CHAT, Probe, probe_update
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Verdict
+from pipeline.model.request import INSTRUCTIONS, Request, Said
 from pipeline.platform.credentials import ModelAccess
 from pipeline.storage.done import file_seq
 from pipeline.storage.landing import injected_file
@@ -69,7 +70,7 @@ def model(access: ModelAccess, name: str) -> str:
     """The model answers one small question with the JSON that a run asks for."""
     client = Model(ModelSettings(name))
     try:
-        outcome = client.ask(access, _QUESTION)
+        outcome = client.ask(access, Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_QUESTION),)))
     finally:
         client.close()
     if outcome.verdict is not Verdict.ANSWERED:

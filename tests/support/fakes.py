@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pipeline.messages.question import Question
 from pipeline.model.answering import Done
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import Asked, Request
 from pipeline.replies.event_loop import Action, EventLoop
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError
@@ -97,6 +98,8 @@ class FakeAnswering:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.requests: dict[str, Request] = {}
+        """The last one for each text."""
         self.script: dict[str, deque[Outcome]] = defaultdict(deque)
         self.always: dict[str, Outcome] = {}
         self.outage: Outcome | None = None
@@ -106,8 +109,9 @@ class FakeAnswering:
         self.queued: list[Question] = []
         """What it has not begun to ask."""
 
-    def submit(self, questions: Sequence[Question], done: Done) -> None:
-        for question in questions:
+    def submit(self, asked: Sequence[Asked], done: Done) -> None:
+        for question, request in asked:
+            self.requests[question.text] = request
             self.asked.append(question.text)
             if question.text in self.held:
                 self.waiting[question.text] = (question, done)

@@ -5,10 +5,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.conversations.context import without_context
+from pipeline.conversations.memory import Memory
+from pipeline.limits.ledger import Ledger
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.question import Question
+from pipeline.model.request import INSTRUCTIONS, Asked, Request, Said
 from pipeline.replies.lanes import Lanes
+from pipeline.replies.preparation import Preparation
 from pipeline.replies.reply import Part, PartState, Reply
+from pipeline.replies.work import ready_answer
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -30,8 +36,25 @@ def question(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -
     )
 
 
+def request(text: str = "hi") -> Request:
+    """What the model is given for a text that stands alone."""
+    return Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=text),))
+
+
+def asked(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -> Asked:
+    """A question that stands alone, with its request."""
+    return Asked(question(text, chat_id=chat_id, seq=seq, **more), request(text))
+
+
+def preparation() -> Preparation:
+    """One without memory and without ceilings."""
+    return Preparation(Memory(), Ledger(), 512)
+
+
 def accepted(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -> Reply:
-    return Reply.accepted(question(text, chat_id=chat_id, seq=seq, **more))
+    """A reply as the stream accepts it: its question stands alone, and it is ready to be asked for."""
+    reply = Reply.accepted(question(text, chat_id=chat_id, seq=seq, **more))
+    return reply if ready_answer(reply.question) else reply.with_context(without_context(reply.question))
 
 
 def answer(text: str = "hello", **more: Any) -> Answer:

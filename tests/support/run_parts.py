@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.run.background import Background
 from pipeline.run.end import End
+from pipeline.run.threads.background import Background
 
 
 class SteppedEnd(End):

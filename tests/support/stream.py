@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe, probe_update
+from pipeline.messages.question import Question
 from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Part, PartState, Reply
@@ -16,7 +17,7 @@ from pipeline.stream.leftover import Leftover
 from pipeline.stream.processor import BatchProcessor
 from pipeline.stream.rows import Row
 from pipeline.stream.table_writer import Tables, TableWriter
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table
 from tests.support.replies import NOON, answer
 from tests.support.updates import BOT, raw_message, raw_update
 
@@ -72,9 +73,10 @@ class FakeTables(Tables):
     bronze: FakeTable
     silver: FakeTable
     quarantine: FakeTable
+    feedback: FakeTable
 
     def __init__(self, events: list[Event]) -> None:
-        super().__init__(FakeTable(BRONZE, events), FakeTable(SILVER, events), FakeTable(QUARANTINE, events))
+        super().__init__(*(FakeTable(table, events) for table in (BRONZE, SILVER, QUARANTINE, FEEDBACK)))
 
 
 class FakeLanes:
@@ -94,6 +96,9 @@ class FakeLanes:
     @property
     def open(self) -> int:
         return len(self._open)
+
+    def prepare(self, questions: Iterable[Question]) -> list[Reply]:
+        return [Reply.accepted(question) for question in questions]
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
         replies = list(replies)

@@ -16,7 +16,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.types import Message, ReplyParameters
 from openai import AsyncOpenAI
 
-from pipeline.model.client import instructions
+from pipeline.model.request import instructions
 from pipeline.settings import RunSettings
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import openai
 import requests
 
-from pipeline.model.client import instructions
+from pipeline.model.request import instructions
 from pipeline.platform.local_spark import session
 
 if TYPE_CHECKING:

@@ -9,13 +9,15 @@ import openai
 import pytest
 from pydantic import SecretStr
 
-from pipeline.model.client import Model, ModelSettings, instructions, verdict_of
+from pipeline.model.client import Model, ModelSettings, verdict_of
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import instructions
 from pipeline.platform.credentials import ModelAccess
 from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from tests.pipeline.conftest import ModelServer
+from tests.support.replies import request
 from tests.support.wire import Received, response, wired
 
 BEARER = "test-bearer"
@@ -33,7 +35,7 @@ def ask(model: Model, model_server: ModelServer, scripted: ScriptedModel) -> Cal
     def ask(*rules: ScriptedRule, text: str = "hi", bearer: str = BEARER) -> Outcome:
         for rule in rules:
             scripted.add_rule(rule)
-        return model.ask(model_server.access(bearer), text)
+        return model.ask(model_server.access(bearer), request(text))
 
     return ask
 
@@ -134,14 +136,14 @@ def test_the_wait_that_the_model_asks_for_is_passed_on(given: str, wait: float |
 
 def test_no_answer_in_time_is_failing(model_server: ModelServer, scripted: ScriptedModel) -> None:
     scripted.add_rule(ScriptedRule(hang=True))
-    outcome = Model(ModelSettings("scripted", model_timeout=0.1)).ask(model_server.access(), "hi")
+    outcome = Model(ModelSettings("scripted", model_timeout=0.1)).ask(model_server.access(), request("hi"))
     assert (outcome.verdict, outcome.reason) == ("failing", "no answer in time")
 
 
 def test_a_server_that_is_not_there_is_unreachable(model: Model) -> None:
     with serve(ScriptedModel().app) as served:
         gone = served.url
-    outcome = model.ask(ModelAccess(gone, SecretStr(BEARER)), "hi")
+    outcome = model.ask(ModelAccess(gone, SecretStr(BEARER)), request("hi"))
     assert (outcome.verdict, outcome.reason) == ("unreachable", "the model can't be reached")
 
 
@@ -261,7 +263,7 @@ def test_a_temperature_is_sent_only_if_set(model_server: ModelServer) -> None:
 
     model_server.app = note
     for temperature in (None, 0.0):
-        Model(ModelSettings("m", temperature=temperature)).ask(model_server.access(), "hi")
+        Model(ModelSettings("m", temperature=temperature)).ask(model_server.access(), request("hi"))
     assert "temperature" not in bodies[0]
     assert bodies[1]["temperature"] == 0.0
 
@@ -296,7 +298,9 @@ def test_a_server_that_refuses_parameters_is_asked_without_them_from_then_on(
 ) -> None:
     with wired(strict(*refused)) as wire:
         model = Model(ModelSettings("m", temperature=0.5))
-        assert [model.ask(ModelAccess(wire.url, SecretStr("none")), "hi").text for _ in range(2)] == ["hello"] * 2
+        assert [model.ask(ModelAccess(wire.url, SecretStr("none")), request("hi")).text for _ in range(2)] == [
+            "hello"
+        ] * 2
         assert len(wire.received) == requests + 1
         assert not set(refused) & set(wire.received[-1].body)
 
@@ -307,14 +311,14 @@ def test_a_probe_finds_out_the_form_of_request_too(refused: tuple[str, ...]) -> 
         model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
         model.probe(there)
         assert model.alive(there)
-        assert model.ask(there, "hi").text == "hello"
+        assert model.ask(there, request("hi")).text == "hello"
         assert [set(refused) & set(received.body) for received in wire.received[len(refused) :]] == [set()] * 3
 
 
 def test_a_model_that_answers_others_is_alive_whatever_form_it_takes() -> None:
     with wired(strict("max_tokens")) as wire:
         model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
-        assert model.ask(there, "poison").verdict is Verdict.FAILING
+        assert model.ask(there, request("poison")).verdict is Verdict.FAILING
         assert model.alive(there)
 
 
@@ -341,8 +345,8 @@ def test_a_form_that_a_message_was_refused_in_is_not_kept() -> None:
 
     with wired(respond) as wire:
         model, there = Model(ModelSettings("m")), ModelAccess(wire.url, SecretStr("none"))
-        assert model.ask(there, "odd").verdict is Verdict.REJECTED
-        model.ask(there, "hi")
+        assert model.ask(there, request("odd")).verdict is Verdict.REJECTED
+        model.ask(there, request("hi"))
         assert {"max_tokens", "response_format"} <= set(wire.received[-1].body)
 
 

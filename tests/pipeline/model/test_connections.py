@@ -22,6 +22,7 @@ from pipeline.model.outcome import Outcome, Verdict
 from pipeline.peers.bounds import MIB
 from pipeline.platform.credentials import ModelAccess
 from tests.support.hostile import DRIPS, FLOODS
+from tests.support.replies import request
 from tests.support.tls import trusted_server
 from tests.support.wire import Received, Respond, Wire, response, wired
 
@@ -42,7 +43,7 @@ def outcome_of(respond: Respond, tls: object = None, timeout: float = PATIENCE) 
     """What comes of asking, and how many seconds it takes."""
     with wired(respond, tls=tls) as wire:  # type: ignore[arg-type]
         began = time.monotonic()
-        outcome = Model(ModelSettings("m", model_timeout=timeout)).ask(access(wire.url), "hi")
+        outcome = Model(ModelSettings("m", model_timeout=timeout)).ask(access(wire.url), request("hi"))
         return outcome, time.monotonic() - began, wire
 
 
@@ -132,7 +133,7 @@ def test_a_compressed_body_that_nobody_asked_for_is_read_all_the_same() -> None:
 def test_cookies_are_not_kept() -> None:
     with wired(response("200 OK", "{}", "Set-Cookie: a=b; Path=/")) as wire:
         model = Model(ModelSettings("m"))
-        model.ask(access(wire.url), "hi")
+        model.ask(access(wire.url), request("hi"))
         assert model._client is not None
         assert not model._client[1]._client.cookies
 
@@ -157,7 +158,7 @@ def test_the_proxy_of_the_environment_is_used(
     with wired(said("from the proxy")) as proxy, wired(said("from the model")) as model:
         for name, value in environment.items():
             monkeypatch.setenv(name, value.format(proxy=proxy.url, address=proxy.url.removeprefix("http://")))
-        outcome = Model(ModelSettings("m")).ask(access(model.url), "hi")
+        outcome = Model(ModelSettings("m")).ask(access(model.url), request("hi"))
     assert outcome.text == ("from the proxy" if proxied else "from the model")
 
 
@@ -169,7 +170,7 @@ def test_an_ipv6_address_is_exempt_from_the_proxy_with_and_without_its_brackets(
     with wired(said("from the proxy")) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         # Nothing listens there.
-        outcome = Model(ModelSettings("m")).ask(access("http://[::1]:1/v1"), "hi")
+        outcome = Model(ModelSettings("m")).ask(access("http://[::1]:1/v1"), request("hi"))
     assert outcome.verdict is Verdict.UNREACHABLE
 
 
@@ -185,7 +186,7 @@ def test_a_proxy_that_cannot_be_used_is_named_at_the_start_without_its_password(
             question(there)
         assert "pw" not in str(caught.value)
     # On an executor: no message's fault.
-    assert model.ask(there, "hi").verdict is Verdict.UNREACHABLE
+    assert model.ask(there, request("hi")).verdict is Verdict.UNREACHABLE
     assert not model.alive(there)
 
 
@@ -194,7 +195,9 @@ def test_a_proxys_tunnel_has_a_deadline_too(monkeypatch: pytest.MonkeyPatch) -> 
     with wired(DRIPS["headers"]) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         began = time.monotonic()
-        outcome = Model(ModelSettings("m", model_timeout=PATIENCE)).ask(access("https://model.invalid/v1"), "hi")
+        outcome = Model(ModelSettings("m", model_timeout=PATIENCE)).ask(
+            access("https://model.invalid/v1"), request("hi")
+        )
         assert time.monotonic() - began < PATIENCE + 2
     assert outcome.verdict is Verdict.FAILING
 
@@ -217,7 +220,7 @@ def test_a_client_that_is_dropped_closes_its_connections() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, daemon=True).start()
         model = Model(ModelSettings("m"))
-        model.ask(access(f"http://127.0.0.1:{listener.getsockname()[1]}"), "hi")
+        model.ask(access(f"http://127.0.0.1:{listener.getsockname()[1]}"), request("hi"))
         del model
         gc.collect()
         assert ended.wait(5)
@@ -242,7 +245,7 @@ def test_calls_one_after_the_other_share_a_connection_also_after_one_that_failed
 ) -> None:
     with wired(said("hi"), response("500 Internal Server Error", "{}"), b"", said("hi")) as wire:
         model = Model(ModelSettings("m"))
-        verdicts = [model.ask(access(wire.url), "hi").verdict.value for _ in range(4)]
+        verdicts = [model.ask(access(wire.url), request("hi")).verdict.value for _ in range(4)]
     assert (verdicts, len(made)) == (["answered", "failing", "failing", "answered"], 1)
 
 

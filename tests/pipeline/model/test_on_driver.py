@@ -12,9 +12,10 @@ from pipeline.messages.question import Question
 from pipeline.model.client import Model
 from pipeline.model.on_driver import DriverAnswering, Stragglers
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import Request
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 from tests.support.fakes import failed, said
-from tests.support.replies import question
+from tests.support.replies import asked
 from tests.support.waiting import eventually
 
 ACCESS = ModelAccess("http://127.0.0.1", SecretStr("old"))
@@ -35,7 +36,8 @@ class FakeModel:
     def hold(self, *texts: str) -> None:
         self.held |= {text: threading.Event() for text in texts}
 
-    def ask(self, access: ModelAccess, text: str) -> Outcome:
+    def ask(self, access: ModelAccess, request: Request) -> Outcome:
+        text = request.question
         with self._lock:
             self.asked.append(text)
             self.running += 1
@@ -62,7 +64,7 @@ class Run:
         self.answering = DriverAnswering(cast("Model", self.model), Credential(resolve), places)
 
     def submit(self, *texts: str) -> None:
-        self.answering.submit([question(text, seq=i) for i, text in enumerate(texts, 1)], self._done)
+        self.answering.submit([asked(text, seq=i) for i, text in enumerate(texts, 1)], self._done)
 
     def _done(self, question: Question, outcome: Outcome) -> None:
         self.outcomes.setdefault(question.text, []).append(outcome)
@@ -253,7 +255,7 @@ def test_a_run_that_may_have_lost_its_storage_asks_nothing(error: Exception) -> 
     model = FakeModel()
     outcomes: list[Outcome] = []
     answering = DriverAnswering(cast("Model", model), Credential(lambda: ACCESS), 2, confirm=taken)
-    answering.submit([question()], lambda _, outcome: outcomes.append(outcome))
+    answering.submit([asked()], lambda _, outcome: outcomes.append(outcome))
     eventually(lambda: len(outcomes) == 1)
     assert (outcomes[0].verdict, outcomes[0].reason) == (Verdict.UNREACHABLE, f"not asked: {error}")
     assert model.asked == []

@@ -14,11 +14,12 @@ from pipeline.messages.question import Question
 from pipeline.model.client import ModelSettings
 from pipeline.model.on_executors import DistributedAnswering, _model
 from pipeline.model.outcome import Outcome, Verdict
+from pipeline.model.request import Request
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 from pipeline.platform.run_secrets import RunCredentials, RunSecrets
 from pipeline.storage.lease import LeaseHeld
 from tests.support.fakes import failed, said
-from tests.support.replies import question
+from tests.support.replies import asked
 from tests.support.waiting import eventually
 
 ACCESS = ModelAccess("http://127.0.0.1", SecretStr("old"))
@@ -28,6 +29,10 @@ RENEWED = ModelAccess("http://127.0.0.1", SecretStr("new"))
 class Row(NamedTuple):
     key: str
     outcome: str
+
+
+def _text(request: str) -> str:
+    return Request.model_validate_json(request).question
 
 
 class FakeSpark:
@@ -57,13 +62,13 @@ class FakeSpark:
         return SimpleNamespace(coalesce=lambda parts: SimpleNamespace(mapInPandas=map_in_pandas))
 
     def _collect(self, rows: list[tuple[str, str]], ask: Callable[..., Iterator[pd.DataFrame]]) -> list[Row]:
-        self.jobs.append([text for _, text in rows])
+        self.jobs.append([_text(request) for _, request in rows])
         assert self.goes_on.wait(10)
         if self.fails_with is not None:
             raise self.fails_with
-        frame = pd.DataFrame(rows, columns=["key", "text"])
+        frame = pd.DataFrame(rows, columns=["key", "request"])
         result = pd.concat(ask(iter([frame[:1], frame[1:]])))
-        lost = next((key for key, text in rows if text == self.loses), None)
+        lost = next((key for key, request in rows if _text(request) == self.loses), None)
         return [Row(*row) for row in result.itertuples(index=False) if row[0] != lost]
 
 
@@ -84,7 +89,7 @@ class Run:
         )
 
     def submit(self, *texts: str) -> None:
-        self.answering.submit([question(text, seq=i) for i, text in enumerate(texts, 1)], self._done)
+        self.answering.submit([asked(text, seq=i) for i, text in enumerate(texts, 1)], self._done)
         eventually(lambda: len(self.outcomes) == len(texts))
         self.answering.stop()
 
@@ -107,7 +112,8 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ModelSettings]]:
         def __init__(self, settings: ModelSettings) -> None:
             built.append(settings)
 
-        def ask(self, access: ModelAccess, text: str) -> Outcome:
+        def ask(self, access: ModelAccess, request: Request) -> Outcome:
+            text = request.question
             if text == "refused" and access == ACCESS:
                 return failed(Verdict.UNAUTHORISED)
             return said(f"re: {text}")
@@ -134,7 +140,7 @@ def test_as_many_jobs_run_at_once_as_the_executors_have_places_and_the_others_ca
     spark.goes_on.clear()
     spark.sparkContext.defaultParallelism = 3
     run = Run(spark, concurrency=2)
-    run.answering.submit([question(str(seq), seq=seq) for seq in range(1, 20)], run._done)
+    run.answering.submit([asked(str(seq), seq=seq) for seq in range(1, 20)], run._done)
     eventually(lambda: len(spark.jobs) == 2)
     assert sorted(spark.jobs) == [["1", "2", "3", "4"], ["5", "6", "7", "8"]]
     left = [question.text for question in run.answering.withdraw()]
@@ -149,7 +155,7 @@ def test_as_many_jobs_run_at_once_as_the_executors_have_places_and_the_others_ca
 def test_an_executor_that_comes_later_gets_the_chunks_that_wait(spark: FakeSpark) -> None:
     spark.goes_on.clear()
     run = Run(spark, concurrency=1)
-    run.answering.submit([question(str(seq), seq=seq) for seq in range(1, 9)], run._done)
+    run.answering.submit([asked(str(seq), seq=seq) for seq in range(1, 9)], run._done)
     eventually(lambda: len(spark.jobs) == 1)
     spark.sparkContext.defaultParallelism = 3
     spark.goes_on.set()
@@ -233,7 +239,7 @@ def test_without_a_thread_for_a_job_its_questions_fail(spark: FakeSpark, monkeyp
 @pytest.mark.usefixtures("built")
 def test_a_job_reads_all_secrets_from_one_broadcast_which_ends_with_the_run(spark: FakeSpark) -> None:
     run = Run(spark)
-    run.answering.submit([question("hi")], run._done)
+    run.answering.submit([asked("hi")], run._done)
     eventually(lambda: len(run.outcomes) == 1)
     assert spark.secrets == [RunSecrets("http://127.0.0.1", SecretStr("42:token"), ACCESS)]
     run.answering.stop()
@@ -243,5 +249,5 @@ def test_a_job_reads_all_secrets_from_one_broadcast_which_ends_with_the_run(spar
 def test_after_a_stop_no_further_job_begins(spark: FakeSpark) -> None:
     run = Run(spark)
     run.answering.stop()
-    run.answering.submit([question("late")], run._done)
+    run.answering.submit([asked("late")], run._done)
     assert (spark.jobs, run.outcomes) == ([], {})

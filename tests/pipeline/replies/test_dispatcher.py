@@ -12,12 +12,13 @@ from pipeline.model.outcome import Verdict
 from pipeline.replies.delivery import Sender
 from pipeline.replies.dispatcher import Dispatcher
 from pipeline.replies.journal import Journal, read_journal
+from pipeline.replies.preparation import asked_of
 from pipeline.replies.reply import PartState, Reply
 from pipeline.replies.work import Wait, WorkState
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeAnswering, FakeApi, FakeTypist, ManualLoop, Sent, failed, said
-from tests.support.replies import accepted, answered
+from tests.support.replies import accepted, answered, preparation
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
 UNREACHABLE = failed(Verdict.UNREACHABLE, "down")
@@ -38,6 +39,7 @@ class Run:
         self.dispatcher = Dispatcher(
             self.loop,
             self.answering,
+            preparation(),
             Sender(self.journal, self.api, "hold", self.stopping),
             self.typist,
             **{
@@ -57,7 +59,7 @@ class Run:
         self.journal.record(*replies)
         self.dispatcher.accept(replies, {reply.key for reply in replies} if ahead else ())
         if ahead:
-            ahead.submit([reply.question for reply in replies], self.dispatcher.post_outcome)
+            ahead.submit([asked_of(reply) for reply in replies], self.dispatcher.post_outcome)
         self.loop.settle()
 
     def release(self, answering: FakeAnswering, text: str, **more: Any) -> None:
@@ -210,7 +212,7 @@ def test_an_error_in_one_chats_step_stops_no_other_chat_of_the_batch(
     submit = run.answering.submit
 
     def breaks(questions: Any, done: Any) -> None:
-        if questions[0].text == "bad":
+        if questions[0].question.text == "bad":
             raise RuntimeError("a bug")
         submit(questions, done)
 
@@ -299,7 +301,7 @@ def test_a_closed_model_gate_parks_a_chat_and_its_opening_has_it_asked_for(run: 
     run.answering.script["1"].append(UNREACHABLE)
     run.accept(accepted("1", chat_id=1, seq=1))
     run.accept(accepted("2", chat_id=2, seq=2))
-    assert (run.answering.asked, run.state(2)) == (["1"], WorkState.WAITING)
+    assert (run.answering.asked, run.state(2)) == (["1"], WorkState.READY)
     assert run.reports == [("model", "down")]
     run.loop.advance(0.5)
     assert run.answering.asked == ["1", "1", "2"]

@@ -20,7 +20,7 @@ from pipeline.replies.reply import OnUnknown, PartState, Reply
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeAnswering, FakeApi, Sent, failed, said
-from tests.support.replies import NOON, accepted, answered, part, wait_for_replies
+from tests.support.replies import NOON, accepted, answered, part, preparation, wait_for_replies
 from tests.support.waiting import eventually
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
@@ -41,7 +41,7 @@ class Run:
         self.accepted: list[Reply] = []
 
     def _lanes(self) -> Lanes:
-        return Lanes(self.journal, self.answering, self.api, report=self._report, **self.settings)
+        return Lanes(self.journal, self.answering, self.api, preparation(), report=self._report, **self.settings)
 
     def _report(self, service: str, reason: str | None) -> None:
         self.reports.append((service, reason))
@@ -757,7 +757,7 @@ def test_a_message_whose_handling_breaks_stops_no_other(run: Run, monkeypatch: p
     submit = run.answering.submit
 
     def breaks(questions: Any, done: Any) -> None:
-        if questions[0].text == "bad":
+        if questions[0].question.text == "bad":
             raise RuntimeError("a bug")
         submit(questions, done)
 

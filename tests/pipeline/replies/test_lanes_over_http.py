@@ -25,7 +25,7 @@ from pipeline.telegram import pacing
 from pipeline.telegram.client import BotApi
 from pipeline.telegram.intake import Intake
 from tests.support.hostile import DRIPS, FLOODS
-from tests.support.replies import accepted, wait_for_replies
+from tests.support.replies import accepted, preparation, wait_for_replies
 from tests.support.wire import Answer, Received, Respond, Wire, ok, refusal, response, wired
 
 TOKEN = "42:" + "tOkEn-" * 6
@@ -60,6 +60,7 @@ class Run:
             self.journal,
             self.answering,
             self.api,
+            preparation(),
             send_rate=10_000.0,
             model_attempts=2,
             model_alive=lambda: client.alive(access.current()),

@@ -14,12 +14,15 @@ from pipeline.replies.work import Work, WorkState, fallback_answer, model_answer
 from tests.support.fakes import failed, said
 from tests.support.replies import NOON, accepted, answer, answered, part, question
 
-WAITING, AHEAD, ASKED, UNSAVED, SAVING, SAVED, SENDING = WorkState
+WAITING, PREPARING, READY, AHEAD, ASKED, UNSAVED, SAVING, SAVED, SENDING = WorkState
 
 STEPS: dict[str, Callable[[Work], object]] = {
     "ask ahead": lambda work: work.ask(ahead=True),
     "ask": lambda work: work.ask(),
-    "unanswered": lambda work: work.unanswered(),
+    "prepare": lambda work: work.prepare(accepted("hi")),
+    "not prepared": lambda work: work.not_prepared(),
+    "prepared": lambda work: work.prepared(),
+    "attempted": lambda work: work.attempted(accepted("hi")),
     "answered": lambda work: work.answered(answer(), (Part(text="hello"),)),
     "save": lambda work: work.save(),
     "saved": lambda work: work.saved(),
@@ -31,18 +34,22 @@ STEPS: dict[str, Callable[[Work], object]] = {
 
 WAYS = {
     WAITING: (),
-    AHEAD: ("ask ahead",),
-    ASKED: ("ask",),
-    UNSAVED: ("ask", "answered"),
-    SAVING: ("ask", "answered", "save"),
-    SAVED: ("ask", "answered", "save", "saved"),
-    SENDING: ("ask", "answered", "send"),
+    PREPARING: ("prepare",),
+    READY: ("prepare", "prepared"),
+    AHEAD: ("prepared", "ask ahead"),
+    ASKED: ("prepared", "ask"),
+    UNSAVED: ("prepared", "ask", "attempted", "answered"),
+    SAVING: ("answered", "save"),
+    SAVED: ("answered", "save", "saved"),
+    SENDING: ("answered", "send"),
 }
 
 ALLOWED = {
-    WAITING: {"ask ahead": AHEAD, "ask": ASKED, "answered": UNSAVED},
-    AHEAD: {"unanswered": WAITING, "answered": UNSAVED},
-    ASKED: {"unanswered": WAITING, "answered": UNSAVED},
+    WAITING: {"prepare": PREPARING, "prepared": READY, "answered": UNSAVED},
+    PREPARING: {"prepared": READY, "not prepared": WAITING},
+    READY: {"ask ahead": AHEAD, "ask": ASKED, "answered": UNSAVED},
+    AHEAD: {"attempted": WAITING},
+    ASKED: {"attempted": WAITING},
     UNSAVED: {"save": SAVING, "saved": SAVED, "send": SENDING},
     SAVING: {"saved": SAVED, "not saved": UNSAVED},
     SAVED: {"send": SENDING},

@@ -16,7 +16,7 @@ def mode(path: Path) -> int:
 
 
 def storage_at(root: Path) -> Storage:
-    return Storage(root, root / "landing", root / "journal", root / "checkpoints", "b", "s", "q")
+    return Storage(root, root / "landing", root / "journal", root / "checkpoints", "b", "s", "q", "f")
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from pipeline.storage.places import Storage, StorageError
-from pipeline.tables import BRONZE, QUARANTINE, SILVER
+from pipeline.tables import TABLES
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
     root = tmp_path / "lake"
-    return Storage(root, root / "landing", root / "journal", tmp_path / "elsewhere", "a/bronze", "c.s.silver", "a/q")
+    return Storage(
+        root, root / "landing", root / "journal", tmp_path / "elsewhere", "a/bronze", "c.s.silver", "a/q", "a/f"
+    )
 
 
 def test_preparing_creates_the_folders_and_leaves_nothing_else(storage: Storage) -> None:
@@ -23,7 +25,7 @@ def test_preparing_creates_the_folders_and_leaves_nothing_else(storage: Storage)
 
 
 def test_each_table_has_its_place(storage: Storage) -> None:
-    assert [storage.table(table) for table in (BRONZE, SILVER, QUARANTINE)] == ["a/bronze", "c.s.silver", "a/q"]
+    assert [storage.table(table) for table in TABLES] == ["a/bronze", "c.s.silver", "a/q", "a/f"]
 
 
 def test_a_storage_that_is_not_a_folder_is_reported_in_one_line(storage: Storage) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 
-from pipeline.run.background import start_thread
+from pipeline.run.threads.background import start_thread
 
 
 def test_an_action_runs_on_a_named_thread_that_keeps_no_process_alive() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.errors import OperatorError
-from pipeline.run.intake_thread import IntakeThread
+from pipeline.run.threads.intake import IntakeThread
 from pipeline.telegram.intake import IntakeEnded, Poll
 from tests.support.run_parts import Works
 

@@ -14,8 +14,8 @@ import structlog
 
 from pipeline.errors import OperatorError, RunFailed
 from pipeline.platform.jvm import jvm_needed
-from pipeline.run.background import Background, StartInBackground, start_thread
-from pipeline.run.backoff import backoff
+from pipeline.run.threads.background import Background, StartInBackground, start_thread
+from pipeline.run.threads.backoff import backoff
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 
 from pipeline.errors import OperatorError, RunFailed
-from pipeline.run.writer_thread import WriterThread
+from pipeline.run.threads.writer import WriterThread
 from pipeline.stream.delta import TableError
 from tests.support.run_parts import Works
 

@@ -8,8 +8,8 @@ from typing import Protocol
 import structlog
 
 from pipeline.errors import OperatorError
-from pipeline.run.background import Background, StartInBackground, start_thread
-from pipeline.run.backoff import backoff
+from pipeline.run.threads.background import Background, StartInBackground, start_thread
+from pipeline.run.threads.backoff import backoff
 from pipeline.telegram.intake import Poll
 
 log = structlog.get_logger(__name__)

@@ -1,6 +1,6 @@
 """How long to wait before the next attempt."""
 
-from pipeline.run.backoff import backoff
+from pipeline.run.threads.backoff import backoff
 
 
 def test_each_failure_doubles_the_wait_up_to_the_longest() -> None:

@@ -1,0 +1,102 @@
+"""The preparation of a reply: what the model is given for it, and what that may cost.
+
+Both are decided once, and the journal has them before the model is asked: so a restart asks the same, and a crash can't
+overspend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pipeline.conversations.context import Context, request_of, without_context
+from pipeline.limits.charge import Tokens
+from pipeline.messages.answer import Answer
+from pipeline.messages.question import Question
+from pipeline.model.outcome import Outcome
+from pipeline.model.request import Asked
+from pipeline.replies.reply import Reply
+
+
+class RemembersConversations(Protocol):
+    """What the preparation needs of the memory. `conversations.memory.Memory` is one."""
+
+    looks_back: bool
+    """Whether what the model is given depends on earlier answers."""
+
+    def context_of(self, question: Question) -> Context | None:
+        """What the model is given with a question; None while it is not known."""
+
+    def remember(self, reply: Reply) -> None:
+        """Take a terminal reply as a turn of its conversation."""
+
+
+class KeepsLedger(Protocol):
+    """What the preparation needs of the ledger. `limits.ledger.Ledger` is one."""
+
+    def reserve(self, reply: Reply, most: Tokens, now: datetime) -> Reply | Answer | None:
+        """The reply with its reservation; an answer if a ceiling is met; None while that is not known."""
+
+    def settle(self, reply: Reply, outcome: Outcome) -> Reply:
+        """The reply after an attempt that has ended."""
+
+    def release(self, reply: Reply) -> Reply:
+        """The reply whose attempt was taken back before it began."""
+
+
+class Preparation:
+    """Prepares replies for being asked for. Thread-safe: the stream prepares what it accepts, the lanes the rest."""
+
+    def __init__(
+        self,
+        memory: RemembersConversations,
+        ledger: KeepsLedger,
+        max_tokens: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`max_tokens`: of an answer."""
+        self._memory = memory
+        self._ledger = ledger
+        self._max_tokens = max_tokens
+        self._now = now
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether what the model is given depends on earlier answers of the chat."""
+        return self._memory.looks_back
+
+    def prepare(self, reply: Reply) -> Reply | Answer | None:
+        """The reply as it must be recorded before the model is asked; the same one if nothing is to be recorded.
+
+        An answer if the model is not to be asked. None if that can't be decided now: ask again after something changed.
+        """
+        context = reply.context or self._context_of(reply.question)
+        if context is None:
+            return None
+        prepared = reply if reply.context is not None else reply.with_context(context)
+        most = request_of(reply.question, context).most_prompt_tokens
+        return self._ledger.reserve(prepared, Tokens(prompt=most, completion=self._max_tokens), self._now())
+
+    def _context_of(self, question: Question) -> Context | None:
+        # A check's question belongs to no conversation.
+        return without_context(question) if question.is_probe else self._memory.context_of(question)
+
+    def attempted(self, reply: Reply, outcome: Outcome) -> Reply:
+        """The reply after an attempt that has ended."""
+        return self._ledger.settle(reply, outcome)
+
+    def taken_back(self, reply: Reply) -> Reply:
+        """The reply after an attempt that never began."""
+        return self._ledger.release(reply)
+
+    def finished(self, reply: Reply) -> None:
+        """The reply is terminal, and the journal says so."""
+        if not reply.question.is_probe:
+            self._memory.remember(reply)
+
+
+def asked_of(reply: Reply) -> Asked:
+    """What the model is asked for a reply that is prepared."""
+    assert reply.context is not None
+    return Asked(reply.question, request_of(reply.question, reply.context))

@@ -1,0 +1,1 @@
+"""The threads of a run: they restart what failed, after a pause that grows."""
