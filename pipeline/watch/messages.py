@@ -111,7 +111,7 @@ class Messages:
 
     def voted(self, row: Row) -> None:
         """A row of feedback: it goes to the message whose answer it is about."""
-        key = self._asked.get((row.get("channel_id") or 0, row.get("message_id") or 0))
+        key = self._asked.get((row.get("channel_id") or 0, row.get("question_message_id") or 0))
         known = self._known[key] if key is not None else self._with_reply(row)
         if known is not None:
             known.feedback.append(row)
@@ -152,7 +152,7 @@ class Messages:
             self._asked[known.question] = known.key
 
     def _with_reply(self, row: Row) -> Known | None:
-        wanted = row.get("reply_message_id")
+        wanted = row.get("message_id")
         for known in self._known.values():
             silver = known.silver or {}
             if silver.get("channel_id") == row.get("channel_id") and wanted in (silver.get("reply_message_ids") or ()):

@@ -46,7 +46,7 @@ class Reader:
         self._landing = LandingTail(storage.landing)
         self._journal = JournalTail(storage.journal)
         self._log = LogTail(log or storage.root / "pipeline.log")
-        self._tables = [TableTail(table, _place(storage, table.name)) for table in WATCHED]
+        self._tables = [TableTail(watched, storage.table(watched.table)) for watched in WATCHED]
         self._paces: dict[str, Pace] = {}
         self._failures: dict[str, str] = {}
         self._messages = Messages()
@@ -55,7 +55,7 @@ class Reader:
         self._facts: dict[str, TableFacts] = {}
         self._read: deque[str] = deque(maxlen=50 * MOST_ROWS)
         """Files whose rows are in bronze or quarantine, the latest."""
-        self._rates = {name: Rate() for name in ("received", "sent", *(table.name for table in WATCHED))}
+        self._rates = {name: Rate() for name in ("received", "sent", *(watched.table.name for watched in WATCHED))}
         self._usual = {name: Usual() for name in ("model", "reply", "silver", "bronze")}
         self._timed: deque[str] = deque(maxlen=5 * MOST_ROWS)
         self._warnings: deque[LogLine] = deque(maxlen=_MOST_WARNINGS)
@@ -69,7 +69,7 @@ class Reader:
             changed |= self._look("landing", now, lambda: self._look_at_landing(bot_id, now)) is True
         changed |= self._look("journal", now, self._look_at_journal) is True
         for tail in self._tables:
-            changed |= self._look(tail.table.name, now, partial(self._look_at_table, tail, now)) is True
+            changed |= self._look(tail.name, now, partial(self._look_at_table, tail, now)) is True
         self._look("log", now, self._look_at_log)
         self._messages.left(self._landing.waiting, now)
         self._publish_messages()
@@ -119,7 +119,7 @@ class Reader:
         return change is not None
 
     def _look_at_table(self, tail: TableTail, now: float) -> bool:
-        name = tail.table.name
+        name = tail.name
         if not tail.readable:
             self._facts[name] = TableFacts(readable=False)
             return False
@@ -216,8 +216,3 @@ def reading(reader: Reader) -> Iterator[None]:
     finally:
         ended.set()
         thread.join(5.0)
-
-
-def _place(storage: Storage, table: str) -> str:
-    """The place of a table. One that this release does not know is looked for beside the others."""
-    return str(getattr(storage, table, storage.root / table))

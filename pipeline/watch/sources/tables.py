@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.tables import is_table_name
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table, is_table_name
 
 Row = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ MOST_ROWS = 200
 class WatchedTable:
     """What is read of a table."""
 
-    name: str
+    table: Table
     order: str
     """The column in whose order rows count as late."""
     counted: tuple[str, ...] = ()
@@ -30,10 +30,10 @@ class WatchedTable:
 
 
 WATCHED = (
-    WatchedTable("bronze", "seq", ("disposition",)),
-    WatchedTable("quarantine", "ingested_at"),
-    WatchedTable("silver", "seq", ("delivery_status", "answer_status")),
-    WatchedTable("feedback", "seq", ("vote",)),
+    WatchedTable(BRONZE, "seq", ("disposition",)),
+    WatchedTable(QUARANTINE, "ingested_at"),
+    WatchedTable(SILVER, "seq", ("delivery_status", "answer_status")),
+    WatchedTable(FEEDBACK, "seq", ("vote",)),
 )
 
 
@@ -58,8 +58,9 @@ class _Replaced(Exception):
 class TableTail:
     """The rows of a table of this machine, each once. For one thread; it never writes."""
 
-    def __init__(self, table: WatchedTable, place: str) -> None:
-        self.table = table
+    def __init__(self, watched: WatchedTable, place: str) -> None:
+        self._watched = watched
+        self.name = watched.table.name
         self.readable = not is_table_name(place)
         """Whether the table is a folder of this machine."""
         self._place = Path(place)
@@ -100,10 +101,10 @@ class TableTail:
         read = (ParquetFile(file, coerce_int96_timestamp_unit="us").read() for file in files)
         columns = concat_tables([_in_utc(each) for each in read], promote_options="default")
         values: dict[str, Counter[str]] = {}
-        for name in self.table.counted:
+        for name in self._watched.counted:
             counted = columns.column(name).value_counts().to_pylist() if name in columns.column_names else []
             values[name] = Counter({str(each["values"]): int(each["counts"]) for each in counted})
-        latest = columns.sort_by(self.table.order)
+        latest = columns.sort_by(self._watched.order)
         rows = latest.slice(max(0, latest.num_rows - MOST_ROWS)).to_pylist()
         return NewRows(rows, columns.num_rows, values)
 
@@ -116,7 +117,7 @@ class TableTail:
             table = DeltaTable(str(self._place))
         except TableNotFoundError:
             return None
-        name, order = self.table.name, self.table.order
+        name, order = self.name, self._watched.order
         engine = QueryBuilder().register(name, table)
 
         def ask(sql: str) -> list[dict[str, Any]]:
@@ -130,7 +131,7 @@ class TableTail:
                     for row in ask(f"SELECT {column} AS value, count(*) AS rows FROM {name} GROUP BY {column}")  # noqa: S608
                 }
             )
-            for column in self.table.counted
+            for column in self._watched.counted
         }
         count = int(ask(f"SELECT count(*) AS rows FROM {name}")[0]["rows"])  # noqa: S608
         rows = ask(f"SELECT * FROM {name} ORDER BY {order} DESC LIMIT {MOST_ROWS}")  # noqa: S608
