@@ -26,10 +26,15 @@ def watching(
     """Serve the live page of a storage on loopback; port 0 takes a free one. The storage may be empty yet.
 
     `chat`: the address of the sandbox's chat page, to show it beside the pipeline. `log`: the run's log, by default
-    pipeline.log in the storage. `faults`: what a person may cause. OSError when the port is taken.
+    pipeline.log in the storage. `faults`: what a person may cause; they end with the block, before what surrounds it.
+    OSError when the port is taken.
     """
     hub = Hub()
     if faults is not None:
         faults.attach(hub)
     with reading(Reader(storage, hub, log)), serve(create_app(hub, chat, faults), port=port) as served:
-        yield served
+        try:
+            yield served
+        finally:
+            if faults is not None:
+                faults.end()

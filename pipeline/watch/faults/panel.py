@@ -15,3 +15,6 @@ class FaultPanel(Protocol):
 
     def cause(self, name: str) -> str | None:
         """Begin a fault and return at once; or why that can't be, in a line."""
+
+    def end(self) -> None:
+        """Stop a fault that is under way, and cause no other."""
