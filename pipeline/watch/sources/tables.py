@@ -73,7 +73,10 @@ class TableTail:
 
         None if there are none. Raises OSError and what pyarrow and deltalake raise, and is right again at a later call.
         """
-        if not self.readable or not self._log.is_dir():
+        if not self.readable:
+            return None
+        if not self._log.is_dir():
+            self._next = None
             return None
         if self._next is None:
             return self._whole()

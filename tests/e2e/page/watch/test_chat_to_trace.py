@@ -23,7 +23,7 @@ def test_a_message_typed_in_the_chat_is_answered_there_and_its_trace_reaches_sil
         chat = live.page.frame_locator("#chat-frame")
         chat.get_by_role("textbox", name="Message", exact=True).fill(question)
         chat.get_by_role("button", name="Send").click()
-        chat.get_by_role("article").filter(has_text=f"echo: {question}").wait_for()
+        chat.get_by_role("article").filter(has_text=f"echo: {question}").wait_for(timeout=30_000)
         if size is NARROW:
             live.page.get_by_role("button", name="Pipeline").click()
         live.message(question).click()

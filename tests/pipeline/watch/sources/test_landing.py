@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pipeline.storage.landing import Landing
@@ -36,8 +37,6 @@ def test_a_second_change_at_the_same_time_of_the_clock_is_noticed(tmp_path: Path
     changed = tmp_path.stat().st_mtime_ns
     tail.look()
     (tmp_path / "6-2-2.jsonl").write_text("b\n")
-    import os
-
     os.utime(tmp_path, ns=(changed, changed))
     assert [line.text for line in tail.look() or ()] == ["b"]
 

@@ -11,9 +11,7 @@ _WARNING = {"event": "the model fails", "level": "warning", "timestamp": "2026-0
 
 
 def test_only_warnings_and_errors_are_kept() -> None:
-    assert log_line(json.dumps(_WARNING)) == LogLine(
-        "2026-01-02T12:00:00Z", "warning", "the model fails, reason: 503"
-    )
+    assert log_line(json.dumps(_WARNING)) == LogLine("2026-01-02T12:00:00Z", "warning", "the model fails, reason: 503")
     assert log_line(json.dumps(_WARNING | {"level": "info"})) is None
     assert log_line("26/01/02 WARN NativeCodeLoader: of Spark's own") is None
     assert log_line("[" * 5000) is None
