@@ -22,7 +22,7 @@ from pipeline.watch.rates import Rate, Usual
 from pipeline.watch.sources.journal import JournalTail
 from pipeline.watch.sources.landing import LandingTail
 from pipeline.watch.sources.log import LogLine, LogTail
-from pipeline.watch.sources.pace import EVERY, Pace
+from pipeline.watch.sources.pace import EVERY, LookInterval
 from pipeline.watch.sources.tables import MOST_ROWS, WATCHED, NewRows, TableTail
 from pipeline.watch.stages import Facts, TableFacts, open_replies_of, run_of, stages_of
 from pipeline.watch.traces import seconds_between, summary_of, trace_of
@@ -47,7 +47,7 @@ class Reader:
         self._journal = JournalTail(storage.journal)
         self._log = LogTail(log or storage.root / "pipeline.log")
         self._tables = [TableTail(watched, storage.table(watched.table)) for watched in WATCHED]
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, LookInterval] = {}
         self._failures: dict[str, str] = {}
         self._messages = Messages()
         self._record: Record | None = None
@@ -78,7 +78,7 @@ class Reader:
             self._publish_stages(now)
 
     def _due(self, source: str, now: float) -> bool:
-        return self._paces.setdefault(source, Pace()).due(now)
+        return self._paces.setdefault(source, LookInterval()).due(now)
 
     def _look(self, source: str, now: float, look: Callable[[], _Found]) -> _Found | None:
         """One look at a source. No failure of one source hides the others."""

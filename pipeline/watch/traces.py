@@ -20,7 +20,7 @@ _EXACT = 2**53
 """Whole numbers below this are the same in the browser."""
 
 
-class Step(NamedTuple):
+class WayStep(NamedTuple):
     name: str
     state: State
     at: float | None
@@ -83,16 +83,16 @@ def is_answered(known: Known) -> bool:
     )
 
 
-def steps_of(known: Known) -> list[Step]:
+def steps_of(known: Known) -> list[WayStep]:
     """The steps in their order. At most one is `now`: the one that the message waits for."""
     at = moments_of(known)
     status = status_of(known)
     if not is_answered(known):
-        read = Step("accepted", "later", None)
+        read = WayStep("accepted", "later", None)
         if known.bronze is not None:
-            read = Step("kept", "done", _ms(at.accepted), f"in bronze, not answered: {status}")
+            read = WayStep("kept", "done", _ms(at.accepted), f"in bronze, not answered: {status}")
         elif known.quarantine is not None:
-            read = Step("quarantined", "done", _ms(at.accepted), str(known.quarantine.get("reason")))
+            read = WayStep("quarantined", "done", _ms(at.accepted), str(known.quarantine.get("reason")))
         return _with_now([_step("received", at.received), _step("landed", at.landed), read])
     steps = [
         _step("received", at.received),
@@ -218,12 +218,12 @@ def _landed(known: Known) -> datetime | None:
     return _seconds((seq or file_seq(str(name or ""))) / 1e6 or None)
 
 
-def _delivery(known: Known, at: Moments, status: str) -> Step:
+def _delivery(known: Known, at: Moments, status: str) -> WayStep:
     note = str((known.silver or {}).get("error") or (known.reply.error if known.reply else None) or "")
     if status in ("unknown", "dead"):
-        return Step(status, "failed", _ms(at.sent), note)
+        return WayStep(status, "failed", _ms(at.sent), note)
     if status == "withheld":
-        return Step("withheld", "done", None, "a check's answer, not sent")
+        return WayStep("withheld", "done", None, "a check's answer, not sent")
     parts = len((known.silver or {}).get("reply_message_ids") or (known.reply.parts if known.reply else ()))
     return _step("sent", at.sent, f"in {parts} parts" if parts > 1 else "")
 
@@ -238,16 +238,16 @@ def _of_answer(known: Known) -> str:
     return ", ".join(filter(None, said))
 
 
-def _step(name: str, at: datetime | None, note: str = "") -> Step:
-    return Step(name, "later" if at is None else "done", _ms(at), note)
+def _step(name: str, at: datetime | None, note: str = "") -> WayStep:
+    return WayStep(name, "later" if at is None else "done", _ms(at), note)
 
 
-def _passed(name: str, at: datetime | None, later: datetime | None) -> Step:
+def _passed(name: str, at: datetime | None, later: datetime | None) -> WayStep:
     """A step that not every message has: once a later one is done, it is known that it did not happen."""
-    return Step(name, "done" if at else "none" if later else "later", _ms(at))
+    return WayStep(name, "done" if at else "none" if later else "later", _ms(at))
 
 
-def _with_now(steps: list[Step]) -> list[Step]:
+def _with_now(steps: list[WayStep]) -> list[WayStep]:
     last = max((number for number, step in enumerate(steps) if step.state == "done"), default=-1)
     steps = [
         step._replace(state="none") if step.state == "later" and number < last else step

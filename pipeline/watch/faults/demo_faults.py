@@ -19,7 +19,7 @@ from pipeline.view.status import status_of
 from pipeline.watch.faults.model_faults import ModelFaults
 from pipeline.watch.faults.reconciliation import Reconciliation, reconciled
 from pipeline.watch.faults.run_process import RunProcess
-from pipeline.watch.faults.scenarios import SCENARIOS, Scenario
+from pipeline.watch.faults.scenarios import SCENARIOS, FaultScenario
 from pipeline.watch.hub import Hub
 
 _SETTLED_WITHIN = 90.0
@@ -30,7 +30,7 @@ _PEOPLE = ((11, "Mary"), (12, "Edsger"), (13, "Barbara"), (14, "Alan"))
 """Who asks during a fault, each in a private chat of their own."""
 
 
-class Interrupted(Exception):
+class DemoEnds(Exception):
     """The demo ends while a fault is under way."""
 
 
@@ -95,12 +95,12 @@ class DemoFaults:
         if thread is not None:
             thread.join(5.0)
 
-    def _play(self, scenario: Scenario) -> None:
+    def _play(self, scenario: FaultScenario) -> None:
         self._tell("will", scenario.effect)
         try:
             scenario.play(self)
             self._reconcile(scenario.name)
-        except Interrupted:
+        except DemoEnds:
             pass
         except Exception as error:  # the page must say that it failed, whatever it is
             self._tell("bad", f"The fault could not be caused ({type(error).__name__}).")
@@ -151,7 +151,7 @@ class DemoFaults:
 
     def wait(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            raise Interrupted
+            raise DemoEnds
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         until = time.monotonic() + seconds

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 
-class Stage(Protocol):
+class DemoScene(Protocol):
     """What a fault works on."""
 
     def say(self, text: str) -> None:
@@ -17,10 +17,10 @@ class Stage(Protocol):
         """People ask, each in a private chat of their own."""
 
     def wait(self, seconds: float) -> None:
-        """Let time pass. Raises Interrupted when the demo ends."""
+        """Let time pass. Raises DemoEnds when the demo ends."""
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Whether the condition came true in time. Raises Interrupted when the demo ends."""
+        """Whether the condition came true in time. Raises DemoEnds when the demo ends."""
 
     def telegram_fault(self, kind: str, **more: object) -> None:
         """The next sendMessage goes wrong in this way: a kind of the simulated Telegram's faults."""
@@ -56,12 +56,12 @@ class Stage(Protocol):
         """How many questions have no answer yet, as Telegram sees it."""
 
 
-class Scenario(NamedTuple):
+class FaultScenario(NamedTuple):
     name: str
     title: str
     effect: str
     """What will happen, said before it does."""
-    play: Callable[[Stage], None]
+    play: Callable[[DemoScene], None]
     needs_model: bool = False
     needs_run: bool = False
 
@@ -70,7 +70,7 @@ _ANSWERED_WITHIN = 60.0
 _TABLES_WITHIN = 30.0
 
 
-def _model_down(stage: Stage) -> None:
+def _model_down(stage: DemoScene) -> None:
     stage.set_model(down=True)
     stage.say("The model refuses every call with 503.")
     stage.ask("What is a lakehouse?", "What is twelve times seven?", "Which planet is the largest?")
@@ -80,7 +80,7 @@ def _model_down(stage: Stage) -> None:
     stage.say("The model is back. The next trial finds it, and the questions are asked again.")
 
 
-def _model_slow(stage: Stage) -> None:
+def _model_slow(stage: DemoScene) -> None:
     stage.set_model(seconds=6.0)
     stage.say("Each call to the model takes 6 seconds longer.")
     stage.ask("What is Delta Lake?", "Why is the sky blue?")
@@ -91,7 +91,7 @@ def _model_slow(stage: Stage) -> None:
     stage.say("The answers have come, and the model is fast again.")
 
 
-def _too_many_requests(stage: Stage) -> None:
+def _too_many_requests(stage: DemoScene) -> None:
     stage.telegram_fault("too_many_requests", retry_after=4)
     stage.say("Telegram will refuse the next message: 429, retry after 4 seconds.")
     stage.ask("What does status 429 mean?", "How many messages a second may a bot send?")
@@ -99,7 +99,7 @@ def _too_many_requests(stage: Stage) -> None:
     stage.say("The answer is in the journal, so the model is not paid again. It is sent when Telegram lets it.")
 
 
-def _lost_response(stage: Stage) -> None:
+def _lost_response(stage: DemoScene) -> None:
     stage.telegram_fault("lost_response")
     stage.say("Telegram will deliver the next message, but the connection breaks before it says so.")
     stage.ask("Did this arrive?")
@@ -107,7 +107,7 @@ def _lost_response(stage: Stage) -> None:
     stage.say("It arrived, and the run can't know. It records the reply as “unknown” and does not send it again.")
 
 
-def _killed(stage: Stage) -> None:
+def _killed(stage: DemoScene) -> None:
     stage.set_model(seconds=2.0)
     stage.ask("What survives a crash?", "What is a write-ahead log?", "What does fsync do?")
     stage.wait(1.0)
@@ -120,7 +120,7 @@ def _killed(stage: Stage) -> None:
     stage.say("It serves again." if stage.start() else "It did not start in time: see the warnings.")
 
 
-def _malformed(stage: Stage) -> None:
+def _malformed(stage: DemoScene) -> None:
     before = stage.in_quarantine()
     stage.send_malformed()
     stage.say("Telegram delivered an update whose message is a number, and a good question right after it.")
@@ -131,7 +131,7 @@ def _malformed(stage: Stage) -> None:
     )
 
 
-def _token_rotated(stage: Stage) -> None:
+def _token_rotated(stage: DemoScene) -> None:
     token = f"{{bot}}:{secrets.token_urlsafe(26)}"
     stage.rotate_token(token)
     stage.say(
@@ -143,7 +143,7 @@ def _token_rotated(stage: Stage) -> None:
     stage.say("The new token is where the run reads its secret. It reads it again: no restart.")
 
 
-def _checkpoint_deleted(stage: Stage) -> None:
+def _checkpoint_deleted(stage: DemoScene) -> None:
     stage.stop()
     stage.delete_checkpoint()
     stage.say("The run was stopped, and the stream's checkpoint is deleted: Spark has forgotten what it has read.")
@@ -153,53 +153,53 @@ def _checkpoint_deleted(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    Scenario(
+    FaultScenario(
         "model_down",
         "The model is down",
         "For 8 seconds the model refuses every call. Three people ask. Their questions wait; then all are answered.",
         _model_down,
         needs_model=True,
     ),
-    Scenario(
+    FaultScenario(
         "model_slow",
         "The model is slow",
         "Each answer takes 6 seconds longer. Two people ask. They see “typing …”, and nothing else waits for them.",
         _model_slow,
         needs_model=True,
     ),
-    Scenario(
+    FaultScenario(
         "too_many_requests",
         "Telegram says 429",
         "Telegram refuses the next message and asks for 4 seconds of patience. The stored answer is sent after that.",
         _too_many_requests,
     ),
-    Scenario(
+    FaultScenario(
         "lost_response",
         "A response is lost",
         "Telegram delivers the next reply, but its response is lost. Nobody can know: it is reported, not repeated.",
         _lost_response,
     ),
-    Scenario(
+    FaultScenario(
         "killed",
         "The process is killed",
         "SIGKILL while three questions are being answered, then a new start. Each gets its one answer.",
         _killed,
         needs_run=True,
     ),
-    Scenario(
+    FaultScenario(
         "malformed",
         "A malformed update",
         "Telegram delivers something that is no message. It goes to quarantine; the next question is answered.",
         _malformed,
     ),
-    Scenario(
+    FaultScenario(
         "token_rotated",
         "The token is revoked",
         "For 5 seconds the run's token is worth nothing. Then it gets the new one, and goes on without a restart.",
         _token_rotated,
         needs_run=True,
     ),
-    Scenario(
+    FaultScenario(
         "checkpoint_deleted",
         "The checkpoint is deleted",
         "The run starts without Spark's memory of what it has read. No old question is answered again.",

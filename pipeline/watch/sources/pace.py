@@ -9,7 +9,7 @@ _SHARE = 0.03
 _MOST = 10.0
 
 
-class Pace:
+class LookInterval:
     """When a source may be looked at again: the longer the last look took, the later. For one thread."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from pipeline.sandbox.web.app import create_app
 from pipeline.settings import StorageSettings
 from pipeline.watch.faults import demo_faults
 from pipeline.watch.faults.demo_faults import DemoFaults
-from pipeline.watch.faults.scenarios import SCENARIOS, Scenario, Stage
+from pipeline.watch.faults.scenarios import SCENARIOS, DemoScene, FaultScenario
 from pipeline.watch.hub import Hub
 from tests.support.simulated import send
 from tests.support.world import wait_until
@@ -31,11 +31,11 @@ class Played:
         self.hub = Hub()
         (tmp_path / "lake").mkdir()
         self.faults = DemoFaults(StorageSettings(storage=tmp_path / "lake").places, telegram, url)
-        self.faults._offered = {"test": Scenario("test", "A test", "It will happen.", self._play)}
+        self.faults._offered = {"test": FaultScenario("test", "A test", "It will happen.", self._play)}
         self.faults.attach(self.hub)
         self.fails: type[Exception] | None = None
 
-    def _play(self, stage: Stage) -> None:
+    def _play(self, stage: DemoScene) -> None:
         stage.ask("Is it on?")
         if self.fails is not None:
             raise self.fails("secret")
