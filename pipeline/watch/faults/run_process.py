@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -36,8 +37,8 @@ class RunProcess:
         options: Sequence[str] = _OPTIONS,
     ) -> None:
         """`token`: the bot's. Without one the environment has to say it, and `replace_token` can't be used."""
+        self.folder = storage
         self._environment = dict(environment)
-        self._storage = storage
         self._options = options
         self._secrets: Path | None = None
         self._token = token
@@ -71,30 +72,34 @@ class RunProcess:
 
     @property
     def log(self) -> Path:
-        return self._storage / "pipeline.log"
+        return self.folder / "pipeline.log"
 
     @property
     def is_serving(self) -> bool:
         """Whether this very process says that it serves."""
-        record = read_record(self._storage)
+        record = read_record(self.folder)
         return record is not None and record.state == "serving" and record.pid == self.pid and not self._paused
 
-    def poll(self) -> int | None:
-        """The exit code of a run that has ended by itself; None while it runs, or while it is to be started again."""
-        return None if self._paused or self._process is None else self._process.poll()
+    @property
+    def running(self) -> bool:
+        """Whether it runs, or is to be started again: not if it has ended by itself."""
+        return self._paused or (self._process is not None and self._process.poll() is None)
 
-    def wait(self) -> int:
-        """Wait until the run has ended by itself; its exit code."""
-        while (code := self.poll()) is None:
-            time.sleep(0.2)
-        return code
+    def wait(self, timeout: float) -> int | None:
+        """The exit code of a run that has ended by itself; None if it has not after `timeout` seconds."""
+        until = time.monotonic() + timeout
+        while self.running:
+            if time.monotonic() >= until:
+                return None
+            time.sleep(min(0.1, timeout))
+        return self._process.returncode if self._process else None
 
     def start(self) -> None:
         """Start the run. Raises OSError."""
-        make_folder(self._storage)
-        with self._lock, private_files(self._storage), self.log.open("ab") as log:
+        make_folder(self.folder)
+        with self._lock, private_files(self.folder), self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", "run", "--storage", str(self._storage), *self._options],
+                [sys.executable, "-m", "pipeline", "run", "--storage", str(self.folder), *self._options],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -112,16 +117,20 @@ class RunProcess:
             self._process.wait()
 
     def stop(self) -> None:
-        """End the process in its own order (SIGTERM). It is to be started again."""
+        """End the process in its own order (SIGTERM), or at once if that takes too long, or at a second Ctrl-C.
+
+        It never raises that. It is to be started again.
+        """
         self._paused = True
         if self._process is None:
             return
-        self._process.terminate()
-        try:
+        with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            self._process.terminate()
             self._process.wait(_STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        while self._process.poll() is None:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._process.kill()
+                self._process.wait()
 
     def replace_token(self, token: str) -> None:
         """Give the run another token; it reads the file again once Telegram refuses the old one. Raises OSError."""
@@ -133,5 +142,5 @@ class RunProcess:
 
     def delete_checkpoint(self) -> None:
         """Remove the stream's checkpoint, of a run that was stopped. Raises OSError."""
-        checkpoints = Path(self._environment.get("PIPELINE_CHECKPOINTS") or self._storage / "checkpoints")
+        checkpoints = Path(self._environment.get("PIPELINE_CHECKPOINTS") or self.folder / "checkpoints")
         shutil.rmtree(checkpoints, ignore_errors=True)

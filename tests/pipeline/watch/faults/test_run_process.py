@@ -60,7 +60,8 @@ def test_a_run_that_was_killed_counts_as_running_until_it_is_started_again(run: 
     killed = run.pid
     run.kill()
     assert not _is_alive(killed)
-    assert run.poll() is None
+    assert run.running
+    assert run.wait(0.0) is None
     assert not run.is_serving
     run.start()
     assert run.pid != killed
@@ -71,7 +72,8 @@ def test_a_run_that_ends_by_itself_is_noticed(run: RunProcess) -> None:
     (run.log.parent / "ends").touch()
     run.kill()
     run.start()
-    assert run.wait() == 3
+    assert run.wait(20.0) == 3
+    assert not run.running
 
 
 def test_only_what_this_very_process_says_counts(run: RunProcess) -> None:
