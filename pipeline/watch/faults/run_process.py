@@ -46,6 +46,7 @@ class RunProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._paused = False
         """Whether it is to be started again: it then counts as running."""
+        self._closed = False
 
     def __enter__(self) -> Self:
         """Raises OSError."""
@@ -60,6 +61,8 @@ class RunProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._lock:
+            self._closed = True
         self.stop()
         self._paused = False
         if self._secrets is not None:
@@ -95,9 +98,11 @@ class RunProcess:
         return self._process.returncode if self._process else None
 
     def start(self) -> None:
-        """Start the run. Raises OSError."""
+        """Start the run. Raises OSError, and RuntimeError after the end of the block."""
         make_folder(self.folder)
         with self._lock, private_files(self.folder), self.log.open("ab") as log:
+            if self._closed:
+                raise RuntimeError("the run has ended")
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline", "run", "--storage", str(self.folder), *self._options],
                 env=self._environment,

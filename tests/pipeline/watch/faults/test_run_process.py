@@ -92,6 +92,8 @@ def test_the_end_of_the_block_leaves_no_process_and_no_token(tmp_path: Path, run
     assert not _is_alive(run.pid)
     assert folder is not None
     assert not folder.exists()
+    with pytest.raises(RuntimeError):
+        run.start()
 
 
 def test_the_checkpoint_is_deleted_and_nothing_else(run: RunProcess) -> None:
