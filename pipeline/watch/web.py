@@ -19,6 +19,9 @@ from pipeline.watch.hub import Event, Hub
 _HEARTBEAT = 15.0
 """Seconds without an event, after which a comment keeps the connection open."""
 
+_MOST_WAITING = 2000
+"""Events that wait for one page."""
+
 _SHARED = ("dom.js", "data/remembered.js", "view/theme.js", "style/colours.css")
 """What the page has in common with the chat page."""
 
@@ -68,10 +71,10 @@ class LivePage:
 
     async def _events(self, _: Request) -> Response:
         loop = asyncio.get_running_loop()
-        events: asyncio.Queue[Event] = asyncio.Queue()
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
 
         async def stream() -> AsyncIterator[str]:
-            now, end = self._hub.listen(lambda event: _put(loop, events, event))
+            now, end = self._hub.listen(lambda event: _pass_on(loop, events, event))
             try:
                 for event in now:
                     yield _written(event)
@@ -80,18 +83,30 @@ class LivePage:
                         event = await asyncio.wait_for(events.get(), _HEARTBEAT)
                     except TimeoutError:
                         yield ": no news\n\n"
-                    else:
-                        yield _written(event)
+                        continue
+                    if event is None:
+                        return
+                    yield _written(event)
             finally:
                 end()
 
         return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-def _put(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Event], event: Event) -> None:
+def _pass_on(loop: asyncio.AbstractEventLoop, events: asyncio.Queue[Event | None], event: Event) -> None:
     # The server's loop may have ended while its last stream was not closed yet.
     if not loop.is_closed():
-        loop.call_soon_threadsafe(events.put_nowait, event)
+        loop.call_soon_threadsafe(_put, events, event)
+
+
+def _put(events: asyncio.Queue[Event | None], event: Event) -> None:
+    """For the server's loop. A page that reads too slowly loses its stream: it connects again, and gets the present."""
+    if events.qsize() >= _MOST_WAITING:
+        while not events.empty():
+            events.get_nowait()
+        events.put_nowait(None)
+    else:
+        events.put_nowait(event)
 
 
 def _written(event: Event) -> str:

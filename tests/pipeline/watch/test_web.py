@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -11,7 +12,8 @@ import httpx
 import pytest
 
 from pipeline.sandbox.server import serve
-from pipeline.watch.hub import Hub
+from pipeline.watch import web
+from pipeline.watch.hub import Event, Hub
 from pipeline.watch.web import create_app
 
 _PAGE = Path(str(files("pipeline.watch"))) / "page"
@@ -130,3 +132,11 @@ def test_a_fault_is_caused_by_json_alone_and_a_refusal_says_why(client: httpx.Cl
 def test_without_faults_none_can_be_caused(hub: Hub) -> None:
     with serve(create_app(hub)) as served:
         assert httpx.post(f"{served.url}/watch/faults/killed", json={}).status_code == 404
+
+
+def test_a_page_that_reads_too_slowly_is_cut_off_and_not_kept_in_memory() -> None:
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    for number in range(web._MOST_WAITING + 1):
+        web._put(events, Event("run", str(number)))
+    assert events.get_nowait() is None
+    assert events.empty()
