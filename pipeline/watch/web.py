@@ -76,8 +76,8 @@ class LivePage:
         async def stream() -> AsyncIterator[str]:
             now, end = self._hub.listen(lambda event: _pass_on(loop, events, event))
             try:
-                for event in now:
-                    yield _written(event)
+                for present in now:
+                    yield _written(present)
                 while True:
                     try:
                         event = await asyncio.wait_for(events.get(), _HEARTBEAT)
