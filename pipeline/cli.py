@@ -1,4 +1,4 @@
-"""The command line: `pipeline run | status | explain | demo | sandbox`."""
+"""The command line: `pipeline run | status | explain | watch | demo | sandbox`."""
 
 from __future__ import annotations
 
@@ -119,6 +119,30 @@ def explain(
     print_explanation(explanation, as_json=as_json)
     if not explanation.reproduced:
         raise typer.Exit(1)
+
+
+@app.command()
+@with_settings
+def watch(
+    settings: StorageSettings,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 for a free one.")] = 8082,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="The run's log, for its warnings.", show_default="pipeline.log in the storage"),
+    ] = None,
+) -> None:
+    """Show a run on this machine live in a browser: its stages, and the way of each message. It only reads.
+
+    The page is on loopback only. Exit code 0: stopped; 1: failed; 2: you must fix something first.
+    """
+    # An optional extra, loaded by this command alone.
+    try:
+        from pipeline.watch.command import watch_storage
+    except ImportError as error:
+        raise OperatorError(
+            f'the live page is an optional extra, and {error.name} is missing: install "telegram-lakehouse[local]"'
+        ) from None
+    watch_storage(settings.places, port=port, log=log)
 
 
 @app.command()
