@@ -20,6 +20,7 @@ from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
+from pipeline.model.unreadable import UnreadableAnswers, other_temperature
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
 from pipeline.peers.encoding import NotUnpacked
 from pipeline.peers.waits import named_wait
@@ -83,12 +84,24 @@ class Model:
         self._lock = threading.Lock()
         self._client: tuple[ModelAccess, openai.OpenAI] | None = None
         self._dialect = Dialect()
+        self._unreadable = UnreadableAnswers()
+
+    @property
+    def takes_schema(self) -> bool:
+        """False once the server has refused to answer in a JSON schema."""
+        return self._dialect.schema
 
     def ask(self, access: ModelAccess, text: str) -> Outcome:
-        """One attempt at one message, in the form of request that the server takes."""
+        """One attempt at one message, in the form of request that the server takes.
+
+        After an answer that could not be read it is asked without a schema, and at a temperature that is not 0.
+        """
         started = time.monotonic()
+        again = self._unreadable.has(text)
         try:
-            completion = self._complete(access, self._messages(text), self._settings.max_tokens, schema=True, text=text)
+            completion = self._complete(
+                access, self._messages(text), self._settings.max_tokens, schema=not again, text=text, again=again
+            )
         except openai.APIError as error:
             outcome = verdict_of(error)
         except SettingsError as error:  # on an executor, whose environment may name another proxy
@@ -97,6 +110,7 @@ class Model:
             outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         else:
             outcome = _read(completion)
+        self._unreadable.note(text, outcome.verdict)
         return outcome.model_copy(update={"seconds": time.monotonic() - started})
 
     def close(self) -> None:
@@ -164,16 +178,20 @@ class Model:
     def _messages(self, text: str) -> _Messages:
         return [{"role": "system", "content": self._instructions}, {"role": "user", "content": text}]
 
-    def _complete(self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str) -> object:
+    def _complete(
+        self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str, again: bool = False
+    ) -> object:
         """A completion's JSON. A form of request that the server refuses is changed, and what it then takes is kept.
 
         Raises openai.APIError, ValueError or RecursionError for a body that is no JSON. `text` is what the user says.
+        `again`: the last answer to it could not be read.
         """
         dialect, client = self._dialect, self._connected(access)
+        temperature = other_temperature(self._settings.temperature) if again else self._settings.temperature
         # For all of it: so that no server can make an attempt longer by refusing first.
         with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES)):
             while True:
-                options = dialect.options(tokens, self._settings.temperature, _SCHEMA if schema else None)
+                options = dialect.options(tokens, temperature, _SCHEMA if schema else None)
                 body = {"model": self._settings.model, "messages": messages, **options}
                 try:
                     # Not `chat.completions.create`: it looks at each part of the request and of the response by their
