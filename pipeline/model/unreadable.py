@@ -1,4 +1,4 @@
-"""Questions whose last answer could not be read. They are asked otherwise: the same request may bring the same answer."""
+"""Questions whose last answer could not be read: they are asked otherwise, since the same may bring the same again."""
 
 from __future__ import annotations
 
