@@ -38,6 +38,8 @@ def watch_status(storage: Storage, *, as_json: bool = False, wait: Callable[[flo
     except BrokenPipeError:
         # What is still buffered would be written at the end of the process, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        pass  # by rich, which does the same and then ends the process as failed
 
 
 def _in_place(storage: Storage, status: Status, wait: Callable[[float], None]) -> None:

@@ -26,10 +26,10 @@ _SILENT = -1
 
 _INSTRUCTIONS = "You are SmolLM2, a small language model. Answer briefly and correctly."
 _EXAMPLES = (
-    ("Who are you?", "I am SmolLM2, a small language model. I run on this computer."),
     ("What can you do?", "I can answer questions, explain words and talk with you."),
-    ("How are you?", "I am fine, thank you! How are you?"),
     ("What is the longest river?", "The longest river is the Nile."),
+    ("How are you?", "I am fine, thank you! How are you?"),
+    ("Who are you?", "I am SmolLM2, a small language model. I answer questions."),
 )
 """A model of this size follows examples better than instructions, and loses itself in long ones."""
 
