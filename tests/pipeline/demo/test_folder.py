@@ -63,9 +63,11 @@ def test_fresh_empties_the_folder_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_root_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DemoError, match=r"^.*file/demo can't be used \(Not a directory\): give another"):
-        with held_folder(tmp_path / "file" / "demo", 42):
-            pass
+    with (
+        pytest.raises(DemoError, match=r"^.*file/demo can't be used \(Not a directory\): give another"),
+        held_folder(tmp_path / "file" / "demo", 42),
+    ):
+        pass
 
 
 def test_an_error_within_the_block_is_not_taken_for_the_folders(tmp_path: Path) -> None:

@@ -44,12 +44,14 @@ def test_a_job_that_ended_gives_the_last_line_of_its_log(tmp_path: Path) -> None
     (tmp_path / "pipeline.log").write_text("{...}\npipeline: the storage belongs to bot 7\n")
     started = Job(_process("print('done')"), tmp_path)
     started.wait(30)
-    with pytest.raises(DemoError, match="^the job ended: the storage belongs to bot 7$"):
+    with pytest.raises(DemoError, match=r"^the job ended: the storage belongs to bot 7$"):
         started.require_running()
 
 
 def test_a_job_that_cannot_begin_is_said_with_its_reason(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin", "PYTHONPATH": str(Path(__file__).parents[3])}
-    with pytest.raises(DemoError, match="^the job ended: TELEGRAM_BOT_TOKEN is not set"):
-        with job(environment, tmp_path / "lake") as started:
-            started.wait_until_serving()
+    with (
+        pytest.raises(DemoError, match=r"^the job ended: TELEGRAM_BOT_TOKEN is not set"),
+        job(environment, tmp_path / "lake") as started,
+    ):
+        started.wait_until_serving()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -24,34 +23,31 @@ OWN = {
 }
 
 
-def _polars() -> ModuleType:
-    """As much of polars as the reader uses, over the library that polars itself reads Delta tables with."""
+POLARS = """
+from deltalake import DeltaTable
 
-    def read_delta(source: str) -> Any:
-        from deltalake import DeltaTable
-
-        table = DeltaTable(source).to_pyarrow_table()
-        return SimpleNamespace(select=lambda *columns: table.select(list(columns)).to_pylist())
-
-    module = ModuleType("polars")
-    module.read_delta = read_delta  # type: ignore[attr-defined]
-    return module
+class read_delta:
+    def __init__(self, source):
+        self.table = DeltaTable(source).to_pyarrow_table()
+    def select(self, *columns):
+        return self.table.select(list(columns)).to_pylist()
+"""
+"""As much of polars as the reader uses, over the library that polars itself reads Delta tables with."""
 
 
-def test_the_reader_is_two_lines_that_read_the_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_reader_is_two_lines_that_read_the_answers(tmp_path: Path) -> None:
     folder = tmp_path / "it's here"
     append(
         SILVER,
         folder / "silver",
         {"user_message": "2+2?", "llm_response": "4", "delivery_status": "sent", "answer_status": "answered"},
     )
-    monkeypatch.setitem(sys.modules, "polars", _polars())
+    (tmp_path / "polars.py").write_text(POLARS)
     lines = signposts.reader(folder)
     assert len(lines) == 2
-    exec("\n".join(lines), {})
-    assert "{'user_message': '2+2?', 'llm_response': '4', 'delivery_status': 'sent'}" in capsys.readouterr().out
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "[{'user_message': '2+2?', 'llm_response': '4', 'delivery_status': 'sent'}]\n"
 
 
 def test_the_exports_are_what_commands_beside_the_demo_need(tmp_path: Path) -> None:

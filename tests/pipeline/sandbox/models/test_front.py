@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.model.client import Model, ModelSettings
+from pipeline.model.dialect import Dialect
 from pipeline.platform.credentials import ModelAccess
 from pipeline.sandbox.models.front import ModelFront
 from pipeline.sandbox.server import serve
@@ -60,8 +61,8 @@ class _Behind:
 
 
 @pytest.fixture
-def behind() -> Iterator[_Behind]:
-    yield _Behind()
+def behind() -> _Behind:
+    return _Behind()
 
 
 @pytest.fixture
@@ -91,17 +92,20 @@ def test_a_request_for_text_passes_as_it_is(front: str, behind: _Behind, form: A
     assert behind.asked[0]["messages"][0]["content"] == "You are a pirate."
 
 
-def test_the_products_own_client_falls_back_to_plain_text(front: str, behind: _Behind) -> None:
-    model = Model(ModelSettings("small"))
-    with openai.OpenAI(base_url=f"{front}/v1", api_key="none", max_retries=0) as client:
-        with pytest.raises(openai.BadRequestError):
-            client.chat.completions.create(
-                model="small",
-                messages=[{"role": "user", "content": "hi"}],
-                response_format={"type": "json_object"},
-            )
-    assert model.probe(ModelAccess(f"{front}/v1", SecretStr("none")))
-    assert model.served(ModelAccess(f"{front}/v1", SecretStr("none"))) == ["small"]
+def test_the_products_own_client_learns_from_the_refusal_to_ask_without_a_schema(front: str) -> None:
+    said = [{"role": "user", "content": "hi"}]
+    with (
+        openai.OpenAI(base_url=f"{front}/v1", api_key="none", max_retries=0) as client,
+        pytest.raises(openai.BadRequestError) as refused,
+    ):
+        client.post("/chat/completions", cast_to=object, body={"messages": said, "response_format": {"type": "x"}})
+    assert Dialect().alternative(refused.value, "hi") == Dialect(schema=False)
+
+
+def test_the_products_own_client_finds_the_model(front: str, behind: _Behind) -> None:
+    model, access = Model(ModelSettings("small")), ModelAccess(f"{front}/v1", SecretStr("none"))
+    assert model.served(access) == ["small"]
+    assert model.probe(access)
     model.close()
     assert len(behind.asked) == 1
 
