@@ -114,7 +114,7 @@ def _start_services(running: ExitStack, progress: Progress, choices: Choices) ->
             services.own |= own_model(url, choices.model_name or os.environ.get("PIPELINE_MODEL"))
     else:
         with progress.phase("model: loading the small one"):
-            model = running.enter_context(EmbeddedModel(own_instructions=True))
+            model = _small_model(running)
         # It answers one question after another.
         services.own |= {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "PIPELINE_MODEL": model.model}
         services.own |= {"PIPELINE_CONCURRENCY": "1"}
@@ -128,6 +128,13 @@ def _start_services(running: ExitStack, progress: Progress, choices: Choices) ->
             services.page = running.enter_context(serve(create_app(services.telegram))).url
         services.own |= {"TELEGRAM_BOT_TOKEN": DEFAULT_TOKEN, "TELEGRAM_API_URL": services.page}
     return services
+
+
+def _small_model(running: ExitStack) -> EmbeddedModel:
+    try:
+        return running.enter_context(EmbeddedModel(own_instructions=True))
+    except ImportError as error:
+        raise DemoError(f"{error}, or ask a server of your own: make demo MODEL_URL=http://…") from None
 
 
 def _folder(running: ExitStack, choices: Choices) -> Path:
