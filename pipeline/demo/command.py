@@ -167,7 +167,7 @@ def _announce(console: Console, started: Job, services: _Services) -> None:
         return
     # The addresses of pages stand here, one a line, last: they are what a person needs next.
     console.print(f"Chat page: [bold]{services.page}/[/]", soft_wrap=True)
-    console.print("It is the same chat as here. Write to the bot; an empty line or Ctrl-C ends the demo.")
+    console.print("It is the same chat as here. An empty line or Ctrl-C ends the demo.")
 
 
 def _serve(console: Console, started: Job) -> int:
