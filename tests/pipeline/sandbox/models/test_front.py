@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -21,7 +23,7 @@ from pipeline.model.client import Model, ModelSettings
 from pipeline.model.dialect import Dialect
 from pipeline.platform.credentials import ModelAccess
 from pipeline.sandbox.models.front import ModelFront
-from pipeline.sandbox.server import serve
+from pipeline.sandbox.server import disconnected, serve
 
 OPENING = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
@@ -32,10 +34,12 @@ class _Behind:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.left = False
+        self.can_restore = True
         self.app = Starlette(
             routes=[
                 Route("/v1/chat/completions", self._complete, methods=["POST"]),
                 Route("/v1/models", self._models),
+                Route("/slots/0", self._restore, methods=["POST"]),
             ]
         )
 
@@ -44,6 +48,9 @@ class _Behind:
         self.asked.append(body)
         if body.get("stream"):
             return StreamingResponse(self._stream(), media_type="text/event-stream")
+        if body.get("slow"):
+            await disconnected(request)
+            self.left = True
         if body.get("too_long"):
             return JSONResponse({"error": {"message": "the context is full"}}, 400)
         return JSONResponse({"choices": [{"message": {"content": "hello"}}]})
@@ -55,6 +62,10 @@ class _Behind:
                 await asyncio.sleep(0.05)
         finally:
             self.left = True
+
+    async def _restore(self, request: Request) -> Response:
+        self.asked.append({"restored": json.loads(await request.body())["filename"]})
+        return JSONResponse({}, 200 if self.can_restore else 500)
 
     async def _models(self, _: Request) -> Response:
         return JSONResponse({"data": [{"id": "small"}]})
@@ -152,3 +163,45 @@ def test_a_server_behind_it_that_is_gone_is_a_502() -> None:
         response = _post(served.url)
     assert response.status_code == 502
     assert "the model does not answer" in response.json()["error"]["message"]
+
+
+def test_a_client_that_leaves_before_the_answer_begins_ends_the_request_too(front: str, behind: _Behind) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{front}/v1/chat/completions", json={"slow": True}, timeout=0.3, trust_env=False)
+    until = time.monotonic() + 8
+    while not behind.left:
+        assert time.monotonic() < until, "the server behind it goes on for nobody"
+        time.sleep(0.02)
+
+
+def test_each_answer_begins_with_the_kept_opening_and_one_after_another(behind: _Behind) -> None:
+    with serve(behind.app) as server, serve(ModelFront(server.url, OPENING, "kept").app) as served:
+        with ThreadPoolExecutor(4) as pool:
+            said = [[{"role": "user", "content": str(number)}] for number in range(4)]
+            assert {each.status_code for each in pool.map(lambda turns: _post(served.url, messages=turns), said)} == {
+                200
+            }
+        # Whoever leaves, also in the middle, gives the turn to the next.
+        for more in ({"stream": True}, {"slow": True}):
+            with (
+                contextlib.suppress(httpx.ReadTimeout),
+                httpx.stream(
+                    "POST",
+                    f"{served.url}/v1/chat/completions",
+                    json={"messages": said[0]} | more,
+                    timeout=0.3,
+                    trust_env=False,
+                ) as response,
+            ):
+                next(response.iter_text())
+        assert _post(served.url).status_code == 200
+        behind.can_restore = False
+        assert _post(served.url).status_code == 502
+    kinds = ["restored" in each for each in behind.asked]
+    assert kinds == [True, False] * 7 + [True]
+    assert behind.asked[0] == {"restored": "kept"}
+
+
+def test_nothing_but_the_api_of_models_can_be_reached(front: str, behind: _Behind) -> None:
+    assert httpx.post(f"{front}/slots/0?action=erase", json={}, trust_env=False).status_code == 404
+    assert behind.asked == []
