@@ -135,6 +135,14 @@ class _Terminal:
         os.close(self._ours)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell starts what runs in its background with Ctrl-C ignored, and a process passes that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextlib.contextmanager
 def _terminal(*arguments: str, environment: Mapping[str, str]) -> Iterator[_Terminal]:
     opened = _Terminal(list(arguments), environment)
@@ -156,6 +164,7 @@ def _beside(environment: Mapping[str, str], script: str, *arguments: str) -> sub
     )
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_a_terminal_a_page_and_commands_share_a_demo_whose_next_start_goes_on(tmp_path: Path) -> None:
     environment = _environment() | {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     folder = tmp_path / "telegram-lakehouse" / "demo" / "bot-42"

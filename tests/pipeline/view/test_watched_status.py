@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,15 @@ def test_a_reader_that_leaves_ends_it_quietly(storage: Storage) -> None:
     shown.stderr.close()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell starts what runs in its background with Ctrl-C ignored, and a process passes that on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_on_a_terminal_it_stays_in_its_place_until_ctrl_c(storage: Storage) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "100"}
@@ -101,7 +112,7 @@ def test_on_a_terminal_it_stays_in_its_place_until_ctrl_c(storage: Storage) -> N
     shown, until = b"", time.monotonic() + 30
     while shown.count(b"quarantine") < 2 and time.monotonic() < until:
         shown += os.read(ours, 4096)
-    watched.send_signal(2)
+    watched.send_signal(signal.SIGINT)
     assert watched.wait(30) == 0
     os.close(ours)
     assert b"\x1b[1A" in shown, "the second view takes the place of the first"
