@@ -97,8 +97,10 @@ def diagram_svg(source: Path) -> str:
 
 def draw_demo() -> None:
     environment = {**os.environ, "COLUMNS": str(_WIDTH), "FORCE_COLOR": "1", "NO_COLOR": ""}
-    command = [sys.executable, "-m", "pipeline", "demo", "--messages", str(MESSAGES)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    # The demo's own folder would be named in the picture, and belongs to whoever draws it.
+    with tempfile.TemporaryDirectory(prefix="telegram-lakehouse-") as storage:
+        command = [sys.executable, "-m", "pipeline", "demo", "--messages", str(MESSAGES), "--storage", storage]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise OperatorError("the demo failed: see its message above")
     # What a terminal shows while it waits is no part of the result: the table begins with its upper edge.
