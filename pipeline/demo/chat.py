@@ -118,7 +118,7 @@ class TerminalChat:
 
     def _ask(self) -> str:
         # The marks tell readline which characters take no place.
-        prompt = "\x01\x1b[1;36m\x02you\x01\x1b[0m\x02 > " if self._console.is_terminal and readline else "you > "
+        prompt = "\x01\x1b[1;36m\x02you\x01\x1b[0m\x02 > " if readline and _is_typed() else "you > "
         with self._lock:
             self._prompting = True
         try:
@@ -158,7 +158,7 @@ class TerminalChat:
     @contextlib.contextmanager
     def _above_the_prompt(self) -> Iterator[None]:
         """Print above the line that is being written, and show that again."""
-        if not (self._prompting and self._console.is_terminal and sys.stdin.isatty()):
+        if not (self._prompting and _is_typed()):
             yield
             return
         sys.stdout.write("\r\x1b[2K")
@@ -167,3 +167,8 @@ class TerminalChat:
         begun = readline.get_line_buffer() if readline else ""
         sys.stdout.write(f"\x1b[1;36myou\x1b[0m > {begun}")
         sys.stdout.flush()
+
+
+def _is_typed() -> bool:
+    """Whether a person types at a terminal that also shows what is printed."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
