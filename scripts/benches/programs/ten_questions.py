@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from pipeline.model.client import Model, ModelSettings
 from pipeline.platform.credentials import ModelAccess
-from pipeline.sandbox.models.embedded import EmbeddedModel
+from pipeline.sandbox.models.embedded import LONGEST_ANSWER, EmbeddedModel
 from pipeline.terminal import say
 
 QUESTIONS = (
@@ -29,7 +29,7 @@ QUESTIONS = (
 def main() -> None:
     say("| Question | Answer | Seconds |\n|---|---|---|")
     with EmbeddedModel(own_instructions=True) as server:
-        model = Model(ModelSettings(server.model))
+        model = Model(ModelSettings(server.model, max_tokens=LONGEST_ANSWER))
         access = ModelAccess(server.base_url, SecretStr("none"))
         for question in QUESTIONS:
             outcome = model.ask(access, question)
