@@ -253,7 +253,8 @@ def test_the_help_of_status_shows_its_own_options_and_the_settings_that_it_uses(
     command: Any = typer.main.get_command(cli.app)
     options = {name for option in command.commands["status"].params for name in option.opts}
     assert options == {
-        "--json", "--storage", "--landing", "--journal", "--bronze", "--silver", "--quarantine", "--feedback-table",
+        "--json", "--watch", "--storage", "--landing", "--journal", "--bronze", "--silver", "--quarantine",
+        "--feedback-table",
     }  # fmt: skip
 
 
@@ -301,7 +302,7 @@ def test_every_help_page_says_what_the_exit_codes_mean(command: str) -> None:
 
 def test_choices_and_defaults_of_a_commands_own_options_are_shown() -> None:
     wide = {"COLUMNS": "200"}
-    assert "a new folder" in CliRunner().invoke(cli.app, ["demo", "--help"], env=wide).output
+    assert "one in your state folder" in CliRunner().invoke(cli.app, ["demo", "--help"], env=wide).output
     assert "<debug|info|warning|error>" in CliRunner().invoke(cli.app, ["run", "--help"], env=wide).output
 
 
