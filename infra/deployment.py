@@ -169,6 +169,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
         "silver": tables[SILVER.name],
         "quarantine": tables[QUARANTINE.name],
         "feedback": tables[FEEDBACK.name],
+        "answers": catalog.answers,
         "landing": volumes[LANDING],
         "storage": volumes[STATE],
         "artifacts": volumes[ARTIFACTS],

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 
 from pydantic import ValidationError
 
-from infra.settings import PROJECT, TOKEN, Mismatch, StackSettings
+from infra.mismatch import Mismatch
+from infra.settings import PROJECT, TOKEN, StackSettings
 from pipeline.errors import SettingsError
 from pipeline.redaction import scrub
 

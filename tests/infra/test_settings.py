@@ -68,6 +68,9 @@ FITTING: list[dict[str, str]] = [
     {"model": "ours", "model_permissions": "given"},
     {"model": "gpt", "openai_base_url": "https://models.example.org/v1"},
     {"aws_secrets": "bot/dev", "aws_region": "eu-west-1"},
+    {"price_a_month": "100", "input_price": "0.1", "output_price": "0.4"},
+    {"user_tokens_a_day": "513", "chat_tokens_a_day": "513", "tokens_a_day": "513"},
+    {"input_price": "0.1"},
 ]
 
 
@@ -151,6 +154,25 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
     (
         {"model_permissions": "manage", "model": "gpt", "openai_base_url": "https://models.example.org/v1"},
         "model_permissions is 'manage': this model's permissions can't be managed: leave it out",
+    ),
+    (
+        {"price_a_month": "100", "output_price": "0.4"},
+        "input_price is not set: price_a_month needs both prices: set it to the price of a million tokens",
+    ),
+    (
+        {"price_a_month": "100", "input_price": "0.1", "output_price": "0"},
+        "output_price is '0': price_a_month needs both prices: set it to the price of a million tokens",
+    ),
+    *(
+        (
+            {key: "512"},
+            f"{key} is '512': no question would fit: set it above max_tokens (512), or to 0",
+        )
+        for key in ("user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day")
+    ),
+    (
+        {"tokens_a_day": "900", "max_tokens": "1000"},
+        "tokens_a_day is '900': no question would fit: set it above max_tokens (1000), or to 0",
     ),
     ({"aws_secrets": "bot"}, "aws_region is not set: aws_secrets and aws_region belong together: set both or none"),
     ({"aws_region": "x"}, "aws_secrets is not set: aws_secrets and aws_region belong together: set both or none"),
