@@ -1,18 +1,13 @@
-"""Settings of a stack that don't fit together: each check is a plain function from the settings to a Mismatch."""
+"""How the settings of a stack must fit together. Each check is a plain function that raises for what does not."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from infra.settings import StackSettings
-
-AWS_ACCOUNTS = "https://accounts.cloud.databricks.com"
+from infra.settings import AWS_ACCOUNTS, StackSettings
 
 _FOUNDATION = "databricks-"
 
 
-class Mismatch(ValueError):
+class Mismatch(Exception):
     """Settings that don't fit together: `key` is the one to change, and the text says how."""
 
     def __init__(self, key: str, fix: str) -> None:

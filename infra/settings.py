@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from infra.mismatch import AWS_ACCOUNTS, check_together
 from infra.setting_kinds import (
     Chat,
     Emails,
@@ -28,6 +27,8 @@ from pipeline.settings import OnOff
 PROJECT = "telegram-lakehouse"
 TOKEN = "telegram_token"
 
+AWS_ACCOUNTS = "https://accounts.cloud.databricks.com"
+
 
 def _setting(default: Any, description: str, **bounds: Any) -> Any:
     return Field(default, description=description, **bounds)
@@ -36,7 +37,8 @@ def _setting(default: Any, description: str, **bounds: Any) -> Any:
 class StackSettings(BaseModel):
     """One environment. An empty text means that a setting is not given, since a stack's configuration holds texts.
 
-    A setting with the name of a run's setting is passed to the run: `infra/job_parameters.py`.
+    A setting with the name of a run's setting is passed to the run: `infra/job_parameters.py`. Whether the settings fit
+    together is checked where they are read: `infra/mismatch.py`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
@@ -210,11 +212,6 @@ class StackSettings(BaseModel):
     telegram_token: SecretStr | None = _setting(
         None, "The bot's first token, set with --secret. Later tokens are set with secrets/rotate.py."
     )
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        check_together(self)
-        return self
 
     @property
     def name(self) -> str:

@@ -174,7 +174,7 @@ class Catalog(pulumi.ComponentResource):
         }
         for table in TABLES:
             if table.name in found:
-                _tell_what_is_kept(self._full_name(table), found[table.name])
+                _tell_what_stays(self._full_name(table), found[table.name])
         return found
 
     def _table(self, schema: databricks.Schema, table: Table, existing: Columns | None) -> databricks.SqlTable:
@@ -298,8 +298,8 @@ class Catalog(pulumi.ComponentResource):
             self.granted.append(grant)
 
 
-def _tell_what_is_kept(full_name: str, columns: Columns) -> None:
-    """Tell the operator which columns stay. Raises RunError for one that would make each append fail."""
+def _tell_what_stays(full_name: str, columns: Columns) -> None:
+    """Tell the operator what of a table stays as it is. Raises RunError for one that would make each append fail."""
     if columns.unwritable:
         column = columns.unwritable[0]
         raise pulumi.RunError(
@@ -310,3 +310,6 @@ def _tell_what_is_kept(full_name: str, columns: Columns) -> None:
     if columns.kept:
         names = ", ".join(columns.kept)
         pulumi.log.info(f"table {full_name} keeps {names}, which this version does not have: it writes null there")
+    if columns.waiting:
+        names = ", ".join(columns.waiting)
+        pulumi.log.info(f"table {full_name} gets its new columns now, and new comments of {names} with the next `up`")

@@ -195,15 +195,16 @@ def test_groups_are_created_in_the_account_or_used_as_they_are(groups: str) -> N
 def test_the_first_preview_of_a_new_workspace_asks_it_nothing() -> None:
     # The engine has no answer for a provider that is not configured yet: the program accepts that.
     run = deployed(CREATED, preview=True)
-    assert len(run.of("SqlTable")) == 3
+    assert len(run.of("SqlTable")) == 5
     assert [one.name for one in run.resources if one.import_id] == []
     assert len(run.of("Job")) == 1
 
 
-def test_the_whole_program_imports_tables_that_exist() -> None:
-    full = [f"main.telegram_dev.{name}" for name in ("bronze", "silver", "quarantine")]
-    run = deployed({"catalog": "main"}, calls={"getTables": {"ids": full}})
-    assert {one.import_id for one in run.resources if one.import_id} == set(full)
+def test_the_whole_program_imports_tables_and_the_view_that_exist() -> None:
+    full = [f"main.telegram_dev.{name}" for name in ("bronze", "silver", "quarantine", "feedback")]
+    view = "main.telegram_dev.answers"
+    run = deployed({"catalog": "main"}, calls={"getTables": {"ids": full}, "getViews": {"ids": [view]}})
+    assert {one.import_id for one in run.resources if one.import_id} == {*full, view}
     assert run.of("Catalog") == []
 
 
