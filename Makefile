@@ -63,9 +63,9 @@ reference: $(READY)  ## Write what comes from the code: Pulumi.yaml, tables of s
 	@$(BIN)/python -m infra.project_file
 	@$(BIN)/python -m scripts.reference
 
-pictures: $(READY)  ## Draw the pictures in docs/images again: the diagrams, and a real run of the demo
+pictures: $(READY)  ## Take the pictures in docs/images again, from the running product; ONLY="chat status" takes some
 	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
-	@$(BIN)/python -m scripts.pictures
+	@$(BIN)/python -m scripts.pictures $(ONLY)
 
 bench: $(READY)  ## Measure beside two other bots: half an hour, to build/bench.json; ONLY=burst plays those alone
 	@$(BIN)/python scripts/bench.py $(if $(ONLY),--only "$(ONLY)") $(ARGS)

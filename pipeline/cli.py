@@ -1,4 +1,4 @@
-"""The command line: `pipeline run | status | demo | sandbox`."""
+"""The command line: `pipeline run | status | explain | demo | sandbox`."""
 
 from __future__ import annotations
 
@@ -98,6 +98,27 @@ def status(
     from pipeline.view.status import print_status, status_of
 
     print_status(status_of(settings.places), as_json=as_json)
+
+
+# The id of a group begins with a minus sign, as an option does.
+@app.command(context_settings={"ignore_unknown_options": True})
+@with_settings
+def explain(
+    settings: StorageSettings,
+    message: Annotated[str, typer.Argument(help="A question that was answered.", metavar="CHAT/MESSAGE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the request that the model was given for a message, made again from the tables, and check its hash.
+
+    Exit code 0: the same request; 1: not the same, or failed; 2: you must fix something first.
+    """
+    from pipeline.view.explanation import explained, named, print_explanation
+    from pipeline.view.local import LocalView
+
+    explanation = explained(LocalView(settings.places), *named(message))
+    print_explanation(explanation, as_json=as_json)
+    if not explanation.reproduced:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -103,6 +103,9 @@ _ORIGIN = (
     "operator injected again. Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
 )
 
+NO_PROBES = "(origin IS NULL OR origin LIKE 'replay:%')"
+"""The condition that leaves out the rows of probes, whose `origin` is `probe:…`, the same in every report and view."""
+
 BRONZE = Table(
     name="bronze",
     comment="Every update that Telegram delivered, once: raw JSON, parsed columns, and whether the bot answers it.",

@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from string import Template
 
-from pipeline.view.query import NO_PROBES, quoted
+from pipeline.tables import NO_PROBES
+from pipeline.view.query import quoted
 
 DAYS = 30
 """Number of days that the dashboard covers, including today, and in which a backlog is searched."""

@@ -32,6 +32,7 @@ class CommandDescriptions(_Table):
 
     start: _Description
     help: _Description
+    new: _Description
     privacy: _Description
 
 
@@ -40,11 +41,16 @@ class Phrases(_Table):
 
     start: _Text
     help: _Text
+    new: _Text
     privacy: _Text
     privacy_contact: _Text
     """The last line of the answer to /privacy, where there is somebody to ask."""
     fallback: _Text
     """In place of an answer that the model does not give."""
+    unreadable: _Text
+    """The answer to a photo, a voice message or the like without words."""
+    thanks: _OneLine
+    """Shown for a moment to who pressed a button under an answer."""
     cut: _OneLine
     """The last line of an answer that was cut."""
     commands: CommandDescriptions
@@ -76,6 +82,8 @@ def fixed_answer(command: str | None, language: str | None = None, privacy_conta
             return texts.start
         case "help":
             return texts.help
+        case "new":
+            return texts.new
         case "privacy" if privacy_contact:
             return f"{texts.privacy}\n{texts.privacy_contact.format(contact=privacy_contact)}"
         case "privacy":

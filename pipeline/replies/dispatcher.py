@@ -45,6 +45,7 @@ class Dispatcher:
         send_rate: float,
         model_attempts: int,
         answer_format: AnswerFormat,
+        feedback: bool,
         privacy_contact: str,
         model_alive: Callable[[], bool],
         report: Callable[[str, str | None], None],
@@ -60,6 +61,7 @@ class Dispatcher:
         self._sender = sender
         self._typist = typist
         self._answer_format = answer_format
+        self._feedback = feedback
         self._privacy_contact = privacy_contact
         self._report = report
         self._finished = finished
@@ -236,8 +238,10 @@ class Dispatcher:
         answer = deliverable(given, work.reply.question.language)
         if answer is not given:
             log.warning("answer cut", key=work.key, characters=len(given.text), kept=len(answer.text))
-        work.answered(answer, parts_of(answer, self._answer_format))
-        self._typist.end(work.reply.question)
+        question = work.reply.question
+        buttons = self._feedback and not question.is_probe
+        work.answered(answer, parts_of(answer, self._answer_format, buttons=buttons))
+        self._typist.end(question)
         if answer.status is AnswerStatus.FALLBACK:
             log.warning("fallback", key=work.key, reason=answer.reason)
 

@@ -49,13 +49,15 @@ class Lanes:
         send_rate: float,
         model_attempts: int,
         answer_format: AnswerFormat = "plain",
+        feedback: bool = False,
         privacy_contact: str = "",
         on_unknown: OnUnknown = "hold",
         model_alive: Callable[[], bool] = lambda: False,
         report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
         """`send_rate`: messages a second over all chats. `model_attempts`: how often one message is asked for.
-        `privacy_contact`: whom people ask about their data.
+        `feedback`: whether the buttons for a vote are under answers of the model. `privacy_contact`: whom people ask
+        about their data.
 
         `model_alive` asks the model something harmless, and may block: if the model answers that, a message that fails
         alone is itself at fault. `report` is called with a service and the reason when its outage begins, and with None
@@ -80,6 +82,7 @@ class Lanes:
             send_rate=send_rate,
             model_attempts=model_attempts,
             answer_format=answer_format,
+            feedback=feedback,
             privacy_contact=privacy_contact,
             model_alive=model_alive,
             report=report,

@@ -53,6 +53,8 @@ class Part(_Value):
 
     text: str
     html: bool = False
+    buttons: bool = False
+    """Whether the buttons for a vote are under it."""
     state: PartState = PartState.PENDING
     message_id: int | None = None
     error: str | None = None

@@ -185,13 +185,17 @@ class Lane:
 
 
 def ready_answer(question: Question, privacy_contact: str = "") -> Answer | None:
-    """The answer that needs no model: a command's, or a stored one that is to be delivered again.
+    """The answer that needs no model: a command's, what is said to media without a word, or a stored one.
 
     `privacy_contact`: whom people ask about their data.
     """
     if isinstance(question.origin, Replay) and question.origin.answer is not None:
         return question.origin.answer
-    text = fixed_answer(question.command, question.language, privacy_contact)
+    text = (
+        phrases(question.language).unreadable
+        if question.is_unreadable
+        else fixed_answer(question.command, question.language, privacy_contact)
+    )
     return Answer(text=text, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)) if text is not None else None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.conversations.memory import Memory
+from pipeline.conversations.turns import ContextLimits
+from pipeline.feedback.acknowledgement import Acknowledgements
 from pipeline.limits.ledger import Ledger
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import threshold
@@ -104,19 +106,27 @@ class Composition:
         with storage_errors(self._storage.root):
             self._journal = Journal(self._storage.journal, lease.confirm)
             self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
+        self._memory = Memory(
+            ContextLimits(settings.context_turns, settings.context_tokens, timedelta(hours=settings.context_hours)),
+            self._journal.finished,
+        )
         self._answering = DriverAnswering(model, access, settings.concurrency, confirm=lease.confirm)
         self._lanes = Lanes(
             self._journal,
             self._answering,
             api,
-            Preparation(Memory(), Ledger(), settings.max_tokens),
+            Preparation(self._memory, Ledger(), settings.max_tokens),
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
+            feedback=settings.feedback == "on",
             privacy_contact=settings.privacy_contact,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),
             report=recorder.report,
+        )
+        self._acknowledgements = Acknowledgements(
+            api, allowed_chats=settings.allowed_chats, allowed_users=settings.allowed_users
         )
         intake = Intake(
             api,
@@ -124,6 +134,7 @@ class Composition:
             poll_seconds=settings.poll_seconds,
             conflict_patience=settings.conflict_patience,
             landed=recorder.landed,
+            notice=self._acknowledgements.take,
             report=recorder.report,
         )
         self._intake = IntakeThread(intake, end.requested, until_empty=once)
@@ -154,6 +165,9 @@ class Composition:
         tables = DeltaTables(spark, self._storage, mark, self._recorder.report)
         with jvm_needed():
             tables.prepare()
+            self._memory.begin(self._journal.replies().values(), tables.silver(spark))
+        # What was left open may depend on it.
+        self._lanes.look_again()
         self._build_stream(spark, tables, mark, above)
         assert self._query is not None
         assert self._writer is not None
@@ -185,6 +199,7 @@ class Composition:
         """Take the parts down, whichever were started: no new model call, poll or send; queries before Spark."""
         self._end.request()
         began = time.monotonic()
+        self._acknowledgements.stop()
         self._answering.stop()
         if self._stream is not None:
             self._stream.stop()
@@ -245,6 +260,7 @@ class Composition:
             self._journal,
             self._lanes,
             writer,
+            self._memory,
             run_began=self._landing.first_seq,
             allowed_chats=settings.allowed_chats,
             allowed_users=settings.allowed_users,

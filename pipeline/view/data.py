@@ -79,6 +79,9 @@ LEFT ANTI JOIN sent ON sent.channel_id = unsure.channel_id AND sent.message_id =
 ORDER BY received_at DESC
 LIMIT :most
 """
+_VOTES = """
+SELECT coalesce(sum(thumbs_up), 0) AS up, coalesce(sum(thumbs_down), 0) AS down FROM $answers WHERE $no_probes
+"""
 _MESSAGE = "bot_id, update_id, channel_id, message_id"
 
 _TIME: TypeAdapter[datetime] = TypeAdapter(UtcTime)
@@ -159,6 +162,14 @@ class DataView(ABC):
         """How many rows have each value of a column, the most frequent first."""
         rows = self.ask(Query(_of_table(_COUNTS, table.name), parts={"column": column}))
         return {str(row["value"]): int(row["row_count"]) for row in rows}
+
+    def votes(self) -> dict[str, int]:
+        """How many users think well (`up`) or badly (`down`) of an answer, each once for each answer, without probes.
+
+        Empty if nobody has said so.
+        """
+        rows = self.ask(Query(_VOTES))
+        return {name: count for name in ("up", "down") if (count := int(rows[0][name])) > 0} if rows else {}
 
     def unknown_replies(self, most: int) -> tuple[int, list[UnknownReply]]:
         """How many replies of unknown outcome silver has, and the latest of them."""

@@ -46,6 +46,8 @@ class Status(BaseModel):
     """By delivery status."""
     answers: dict[str, int] | None
     """By answer status."""
+    feedback: dict[str, int] | None
+    """Votes on answers, up and down: the latest of each user for each answer."""
     unknown: list[UnknownReply]
     """The latest ones."""
     unknown_count: int
@@ -74,6 +76,7 @@ def status_of(storage: Storage) -> Status:
         journal=dict(Counter(reply.stage for reply in replies)),
         silver=_if_readable(lambda: view.counts(SILVER, "delivery_status")),
         answers=_if_readable(lambda: view.counts(SILVER, "answer_status")),
+        feedback=_if_readable(view.votes),
         unknown=unknown[:_MOST_LISTED],
         unknown_count=len(in_journal) + count,
     )
@@ -96,6 +99,7 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
     grid.add_row("journal", _counts(status.journal) if status.journal else "nothing open")
     grid.add_row("silver", _counts(status.silver))
     grid.add_row("answers", _counts(status.answers))
+    grid.add_row("feedback", _counts(status.feedback))
     if run and run.batch_at:
         grid.add_row("last batch", f"{run.batch_id}, {ago(run.batch_at)}")
     for service, problem in (run.problems if run and status.running else {}).items():

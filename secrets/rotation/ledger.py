@@ -16,7 +16,7 @@ class Noted(BaseModel):
     proved_at: datetime | None = None
 
 
-class Ledger(BaseModel):
+class RotationLedger(BaseModel):
     """What is known about a secret's versions. `current` is the one that the job reads."""
 
     pending: Noted | None = None

@@ -19,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 from pipeline.platform.credentials import CredentialError
 from pipeline.platform.databricks import WaitLimits, read_secret, sign_in
 from pipeline.platform.workspace_faults import FaultKind, fault_of
-from rotation.ledger import Ledger, Noted, Standing
+from rotation.ledger import Noted, RotationLedger, Standing
 from rotation.steps import Found, StoreError, Version
 
 _WAITS = WaitLimits(request=10, retries=10)
@@ -78,14 +78,14 @@ class Published:
     def put(self, value: SecretStr) -> None:
         self.scope.put(self.secret, value)
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> RotationLedger:
         """The ledger, or an empty one if it can't be read. A current version written by anybody else has the id
         "by hand"."""
         kept = self.scope.get(f"{self.secret}.meta")
         try:
-            ledger = Ledger.model_validate_json(kept.get_secret_value()) if kept else Ledger()
+            ledger = RotationLedger.model_validate_json(kept.get_secret_value()) if kept else RotationLedger()
         except ValidationError:
-            ledger = Ledger()
+            ledger = RotationLedger()
         written_at = self.scope.written_at().get(self.secret)
         if written_at is None:
             return ledger.model_copy(update={"current": None, "written_at": None})
@@ -95,10 +95,10 @@ class Published:
             return ledger.model_copy(update={"current": Noted(id="by hand", created_at=at), "written_at": written_at})
         return ledger
 
-    def keep(self, ledger: Ledger) -> None:
+    def keep(self, ledger: RotationLedger) -> None:
         self.scope.put(f"{self.secret}.meta", SecretStr(ledger.model_dump_json(exclude_none=True)))
 
-    def keep_current(self, ledger: Ledger) -> None:
+    def keep_current(self, ledger: RotationLedger) -> None:
         """Save a ledger whose current version was just written."""
         self.keep(ledger.model_copy(update={"written_at": self.scope.written_at().get(self.secret)}))
 

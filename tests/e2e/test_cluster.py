@@ -27,7 +27,8 @@ for table in TABLES:
     name, place = f"spark_catalog.bot.{{table.name}}", f"{{lake}}/{{table.name}}"
     spark.sql(f"CREATE TABLE {{name}} ({{table.ddl}}) USING delta LOCATION '{{place}}'")
 """
-NAMED = tuple(f"--{name}=spark_catalog.bot.{name}" for name in ("bronze", "silver", "quarantine"))
+OPTIONS = {"bronze": "bronze", "silver": "silver", "quarantine": "quarantine", "feedback-table": "feedback"}
+NAMED = tuple(f"--{option}=spark_catalog.bot.{name}" for option, name in OPTIONS.items())
 
 
 def _deployed(world: World) -> str:

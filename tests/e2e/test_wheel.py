@@ -43,11 +43,11 @@ from importlib.metadata import distribution
 from pathlib import Path
 from pipeline import __file__ as installed
 from pipeline.platform.local_spark import session
-from pipeline.tables import BRONZE, QUARANTINE, SILVER
+from pipeline.tables import TABLES
 
 spark = session("local[2]", Path("cluster"))
 spark.sql("CREATE SCHEMA bot")
-for table in (BRONZE, SILVER, QUARANTINE):
+for table in TABLES:
     spark.sql(f"CREATE TABLE spark_catalog.bot.{table.name} ({table.ddl}) USING delta")
 
 (entry,) = distribution("telegram-lakehouse").entry_points.select(group="console_scripts", name="pipeline")
@@ -178,6 +178,7 @@ def _parameters(folder: Path) -> list[str]:
         "run", "--once", "--secret-scope=bot", "--model-source=databricks", "--model=databricks-gpt-oss-20b",
         f"--storage={folder}/state", f"--landing={folder}/landing", "--startup-patience=5",
         *(f"--{name}=spark_catalog.bot.{name}" for name in ("bronze", "silver", "quarantine")),
+        "--feedback-table=spark_catalog.bot.feedback",
     ]  # fmt: skip
 
 

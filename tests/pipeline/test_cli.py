@@ -253,7 +253,7 @@ def test_the_help_of_status_shows_its_own_options_and_the_settings_that_it_uses(
     command: Any = typer.main.get_command(cli.app)
     options = {name for option in command.commands["status"].params for name in option.opts}
     assert options == {
-        "--json", "--storage", "--landing", "--journal", "--bronze", "--silver", "--quarantine",
+        "--json", "--storage", "--landing", "--journal", "--bronze", "--silver", "--quarantine", "--feedback-table",
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ FLOORS = (
     {"stream"},
     {"replies"},
     {"model"},
+    {"feedback"},
     {"telegram"},
     {"storage"},
     {"log"},

@@ -24,7 +24,7 @@ def test_the_two_names_of_a_chats_id_refer_to_each_other() -> None:
 
 
 def test_the_tables_have_different_names() -> None:
-    assert [table.name for table in TABLES] == ["bronze", "silver", "quarantine"]
+    assert [table.name for table in TABLES] == ["bronze", "silver", "quarantine", "feedback"]
 
 
 def test_a_message_can_be_identified_in_bronze_and_silver() -> None:

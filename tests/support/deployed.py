@@ -17,7 +17,7 @@ from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.storage.record import Record
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, TABLES
+from pipeline.tables import TABLES
 from pipeline.telegram.update import Update, read_line
 from tests.support.delta_rows import append, rows_of
 from tests.support.deployment import outputs
@@ -137,6 +137,7 @@ def deployed(folder: Path) -> Iterator[Deployed]:
             bronze="lake.bot.bronze",
             silver="lake.bot.silver",
             quarantine="lake.bot.quarantine",
+            feedback="lake.bot.feedback",
             landing=_LANDING,
             storage=_STATE,
             artifacts="/Volumes/lake/bot/artifacts",
@@ -154,7 +155,7 @@ def deployed(folder: Path) -> Iterator[Deployed]:
 
 def _fill(deployment: Deployed) -> None:
     workspace, catalog = deployment.workspace, deployment.workspace.catalog
-    for table in (BRONZE, SILVER, QUARANTINE):
+    for table in TABLES:
         append(table, deployment.folder / table.name)
         catalog.tables[f"lake.bot.{table.name}"] = {column.name: column.type for column in table.columns}
         workspace.statements.tables[f"lake.bot.{table.name}"] = deployment.folder / table.name

@@ -22,6 +22,7 @@ def outputs(**changes: str) -> Outputs:
         "bronze": "main.bot_prod.bronze",
         "silver": "main.bot_prod.silver",
         "quarantine": "main.bot_prod.quarantine",
+        "feedback": "main.bot_prod.feedback",
         "landing": "/Volumes/main/bot_prod/landing",
         "storage": "/Volumes/main/bot_prod/state",
         "artifacts": "/Volumes/main/bot_prod/artifacts",

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.messages.question import Question
@@ -21,6 +21,7 @@ class Sent(NamedTuple):
     reply_to: int | None = None
     topic_id: int | None = None
     html: bool = False
+    buttons: Mapping[str, str] = {}
 
 
 class FakeApi(BotApi):
@@ -52,8 +53,17 @@ class FakeApi(BotApi):
             raise self.down
         return Bot(42, "our_bot")
 
-    def send_message(self, chat_id: int, text: str, *, reply_to: int | None, topic_id: int | None, html: bool) -> int:
-        sent = Sent(chat_id, text, reply_to, topic_id, html)
+    def send_message(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        reply_to: int | None,
+        topic_id: int | None,
+        html: bool,
+        buttons: Mapping[str, str] = {},
+    ) -> int:
+        sent = Sent(chat_id, text, reply_to, topic_id, html, buttons)
         with self._lock:
             self.requests.append(sent)
             self.in_flight += 1

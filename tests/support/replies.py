@@ -14,6 +14,7 @@ from pipeline.model.request import INSTRUCTIONS, Asked, Request, Said
 from pipeline.replies.lanes import Lanes
 from pipeline.replies.preparation import Preparation
 from pipeline.replies.reply import Part, PartState, Reply
+from pipeline.replies.work import ready_answer
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ def preparation() -> Preparation:
 def accepted(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -> Reply:
     """A reply as the stream accepts it: its question stands alone, and it is ready to be asked for."""
     reply = Reply.accepted(question(text, chat_id=chat_id, seq=seq, **more))
-    return reply.with_context(without_context(reply.question))
+    return reply if ready_answer(reply.question) else reply.with_context(without_context(reply.question))
 
 
 def answer(text: str = "hello", **more: Any) -> Answer:

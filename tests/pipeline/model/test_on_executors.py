@@ -31,6 +31,10 @@ class Row(NamedTuple):
     outcome: str
 
 
+def _text(request: str) -> str:
+    return Request.model_validate_json(request).question
+
+
 class FakeSpark:
     """One executor. Runs the function of `mapInPandas` in this process; its broadcasts hold their value."""
 
@@ -58,13 +62,13 @@ class FakeSpark:
         return SimpleNamespace(coalesce=lambda parts: SimpleNamespace(mapInPandas=map_in_pandas))
 
     def _collect(self, rows: list[tuple[str, str]], ask: Callable[..., Iterator[pd.DataFrame]]) -> list[Row]:
-        self.jobs.append([text for _, text in rows])
+        self.jobs.append([_text(request) for _, request in rows])
         assert self.goes_on.wait(10)
         if self.fails_with is not None:
             raise self.fails_with
-        frame = pd.DataFrame(rows, columns=["key", "text"])
+        frame = pd.DataFrame(rows, columns=["key", "request"])
         result = pd.concat(ask(iter([frame[:1], frame[1:]])))
-        lost = next((key for key, text in rows if text == self.loses), None)
+        lost = next((key for key, request in rows if _text(request) == self.loses), None)
         return [Row(*row) for row in result.itertuples(index=False) if row[0] != lost]
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe
 from pipeline.messages.phrases import fixed_answer, phrases
-from pipeline.model.outcome import Verdict
+from pipeline.model.outcome import Outcome, Verdict
 from pipeline.replies.delivery import Sender
 from pipeline.replies.dispatcher import Dispatcher
 from pipeline.replies.journal import Journal, read_journal
@@ -46,6 +47,7 @@ class Run:
                 "send_rate": 1_000_000.0,
                 "model_attempts": 2,
                 "answer_format": "plain",
+                "feedback": False,
                 "privacy_contact": "Ada",
                 "model_alive": lambda: self.alive,
                 "report": lambda service, reason: self.reports.append((service, reason)),
@@ -212,7 +214,7 @@ def test_an_error_in_one_chats_step_stops_no_other_chat_of_the_batch(
     submit = run.answering.submit
 
     def breaks(questions: Any, done: Any) -> None:
-        if questions[0].text == "bad":
+        if questions[0].question.text == "bad":
             raise RuntimeError("a bug")
         submit(questions, done)
 
@@ -240,6 +242,46 @@ def test_a_thousand_withheld_answers_that_came_ahead_are_finished_in_one_go(
     run.release(cluster, "1")
     run.loop.run_job("save")
     assert len(run.finished) == 1200
+
+
+def buttons_of(tmp_path: Path, reply: Reply, outcome: Outcome | None = None, feedback: bool = True) -> list[bool]:
+    """Whether each message of a reply has buttons."""
+    run = Run(tmp_path / "journal", feedback=feedback)
+    run.alive = True
+    if outcome is not None:
+        run.answering.always[reply.question.text] = outcome
+    run.accept(reply)
+    run.finish()
+    return [bool(sent.buttons) for sent in run.api.requests]
+
+
+def test_what_the_model_says_has_buttons_where_feedback_is_wanted(tmp_path: Path) -> None:
+    assert buttons_of(tmp_path / "on", accepted("hi")) == [True]
+    assert buttons_of(tmp_path / "off", accepted("hi"), feedback=False) == [False]
+
+
+def test_what_the_bot_says_by_itself_and_the_answer_of_a_check_have_none(tmp_path: Path) -> None:
+    assert buttons_of(tmp_path / "1", accepted("/help", command="help")) == [False]
+    assert buttons_of(tmp_path / "2", accepted("", media="voice")) == [False]
+    assert buttons_of(tmp_path / "3", accepted("hi"), FAILING) == [False]
+    assert buttons_of(tmp_path / "4", accepted("hi", origin=Probe(id="p", deliver=True))) == [False]
+
+
+def test_media_without_words_are_answered_in_the_language_of_their_author_without_the_model(run: Run) -> None:
+    run.accept(accepted("", media="voice", language="de"))
+    run.finish()
+    assert (run.api.texts, run.answering.asked) == ([phrases("de").unreadable], [])
+    [reply] = read_journal(run.folder).replies.values()
+    assert reply.answer is not None
+    assert reply.answer.status is AnswerStatus.FIXED
+
+
+def test_a_caption_is_asked_for_with_a_word_on_what_came_with_it(run: Run) -> None:
+    reply = accepted("what is it?", media="photo")
+    run.accept(reply)
+    run.finish()
+    assert run.api.texts == ["re: what is it?"]
+    assert run.answering.requests["what is it?"].question == reply.question.prompt
 
 
 # Answers that wait are durable
@@ -301,7 +343,7 @@ def test_a_closed_model_gate_parks_a_chat_and_its_opening_has_it_asked_for(run: 
     run.answering.script["1"].append(UNREACHABLE)
     run.accept(accepted("1", chat_id=1, seq=1))
     run.accept(accepted("2", chat_id=2, seq=2))
-    assert (run.answering.asked, run.state(2)) == (["1"], WorkState.WAITING)
+    assert (run.answering.asked, run.state(2)) == (["1"], WorkState.READY)
     assert run.reports == [("model", "down")]
     run.loop.advance(0.5)
     assert run.answering.asked == ["1", "1", "2"]

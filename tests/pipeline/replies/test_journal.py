@@ -22,6 +22,7 @@ from pipeline.storage.durable import write_durably
 from pipeline.storage.places import StorageError
 from pipeline.storage.segments import sealed, segment_name
 from tests.support.replies import NOON, accepted, answer, answered, part
+from tests.support.replies import question as new_question
 from tests.support.waiting import eventually
 
 DONE = part("hello", PartState.SENT, 1)
@@ -155,7 +156,7 @@ def test_a_segment_from_before_replies_had_an_origin_is_read(tmp_path: Path) -> 
     reply = '{"question":' + question + ',"chat_id":7,"answer":null,"parts":[],"delivered_at":null}'
     record = '{"snapshot":false,"replies":[' + reply + '],"settlements":[],"forgotten":[],"released":[]}'
     (tmp_path / "000000000000001.json").write_text(record)
-    assert Journal(tmp_path).get("42:1:7:101") == accepted()
+    assert Journal(tmp_path).get("42:1:7:101") == Reply.accepted(new_question())
 
 
 def test_a_segment_from_before_questions_had_an_author_is_read_and_the_author_of_a_later_one_is_kept(

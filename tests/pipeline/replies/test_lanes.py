@@ -757,7 +757,7 @@ def test_a_message_whose_handling_breaks_stops_no_other(run: Run, monkeypatch: p
     submit = run.answering.submit
 
     def breaks(questions: Any, done: Any) -> None:
-        if questions[0].text == "bad":
+        if questions[0].question.text == "bad":
             raise RuntimeError("a bug")
         submit(questions, done)
 

@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from pipeline.conversations.turns import ContextLimits
 from pipeline.errors import OperatorError, RunFailed, SettingsError
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.on_driver import DriverAnswering
@@ -25,6 +27,7 @@ from pipeline.platform import local_spark
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 from pipeline.replies.lanes import Lanes
 from pipeline.run import composition
+from pipeline.run import run as run_module
 from pipeline.run.end import End
 from pipeline.run.run import Run
 from pipeline.run.supervisor import Supervisor
@@ -89,7 +92,7 @@ class Parts:
 class Part:
     open = 3
     first_seq = 5
-    of = all = silver = check = note_durable = staticmethod(lambda *_: None)
+    of = all = silver = check = note_durable = look_again = staticmethod(lambda *_: None)
     stop: Callable[..., None]
 
 
@@ -135,7 +138,9 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     replaced: dict[str, Callable[..., Any]] = {
         "DriverAnswering": parts.part("answering", "stop"),
         "DistributedAnswering": parts.part("distributed", "stop"),
-        "Lanes": parts.part("lanes", "start", "stop"),
+        "Memory": parts.part("memory", "begin"),
+        "Lanes": parts.part("lanes", "start", "look_again", "stop"),
+        "Acknowledgements": parts.part("acknowledgements", "take", "stop"),
         "Intake": parts.part("intake"),
         "IntakeThread": parts.part("intake thread", "start"),
         "DeltaTables": parts.part("tables", "prepare"),
@@ -174,13 +179,15 @@ def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: P
     assert Run(settings).run()
     assert parts.started == [
         "require the model", "lanes.start", "intake thread.start", "menu thread", "open spark", "tables.prepare",
-        "warm up", "landing.tick", "query.start", "writer thread.start",
+        "memory.begin", "lanes.look_again", "warm up", "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
 
 
 def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
     Run(settings, once=True).run()
-    assert parts.started[4:] == ["open spark", "tables.prepare", "query.start", "writer thread.start"]
+    assert parts.started[4:] == [
+        "open spark", "tables.prepare", "memory.begin", "lanes.look_again", "query.start", "writer thread.start",
+    ]  # fmt: skip
 
 
 def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
@@ -189,7 +196,8 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     Run(settings).run()
     assert parts.started[4:] == [
-        "open the cluster's spark", "tables.prepare", "landing.tick", "query.start", "writer thread.start",
+        "open the cluster's spark", "tables.prepare", "memory.begin", "lanes.look_again", "landing.tick",
+        "query.start", "writer thread.start",
     ]  # fmt: skip
     assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
 
@@ -228,12 +236,20 @@ def test_whoever_sends_and_whoever_asks_read_the_same_secrets(
         def __init__(self, url: str, token: Credential[SecretStr], timeout: float) -> None:
             sent_with.append(token)
 
-    monkeypatch.setattr(composition, "BotApi", Api)
+    monkeypatch.setattr(run_module, "BotApi", Api)
     Run(settings).run()
     credentials = parts.built["distributed"][0][2]
     assert credentials.token is sent_with[0]
     assert credentials.model is parts.built["answering"][0][1]
     assert credentials.current().telegram_api_url == "http://127.0.0.1:2/"
+
+
+def test_the_memory_gets_its_limits_and_is_one_for_the_stream_and_the_lanes(
+    parts: Parts, settings: RunSettings
+) -> None:
+    Run(settings.model_copy(update={"context_turns": 3, "context_tokens": 70, "context_hours": 1.5})).run()
+    assert parts.built["memory"][0][0] == ContextLimits(3, 70, timedelta(minutes=90))
+    assert parts.built["processor"][0][4] is parts.built["lanes"][0][3]._memory
 
 
 def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
@@ -248,6 +264,7 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     expected = {
         "lanes": ["send_rate", "model_attempts", "answer_format", "privacy_contact", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
+        "acknowledgements": ["allowed_chats", "allowed_users"],
         "processor": ["allowed_chats", "allowed_users", "max_open", "distribute_above"],
         "leftover": ["allowed_chats", "allowed_users"],
     }
@@ -261,6 +278,21 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     assert stop is parts.built["intake thread"][0][1], "Spark's start ends with the run"
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("on", True), ("off", False)])
+def test_feedback_is_asked_for_where_the_setting_says_so(
+    parts: Parts, settings: RunSettings, setting: str, expected: bool
+) -> None:
+    Run(settings.model_copy(update={"feedback": setting})).run()
+    assert parts.built["lanes"][1]["feedback"] is expected
+
+
+def test_a_press_is_answered_as_soon_as_it_is_landed(parts: Parts, settings: RunSettings) -> None:
+    parts.on_call["watch"] = lambda: parts.built["intake"][1]["notice"]([])
+    Run(settings).run()
+    assert "acknowledgements.take" in parts.calls
+    assert parts.built["acknowledgements"][0] == (parts.built["lanes"][0][2],)
 
 
 def test_the_intake_ends_when_telegram_is_empty_only_with_once(parts: Parts, settings: RunSettings) -> None:
@@ -326,8 +358,8 @@ def test_parts_stop_in_order_answers_then_micro_batch_then_lanes_then_query_then
 ) -> None:
     Run(settings.model_copy(update={"distribute_above": 5})).run()
     assert parts.stopped == [
-        "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "distributed.stop",
-        "spark.stop",
+        "acknowledgements.stop", "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop",
+        "distributed.stop", "spark.stop",
     ]  # fmt: skip
 
 
@@ -363,16 +395,25 @@ def test_a_run_that_fails_is_taken_down_too(parts: Parts, settings: RunSettings)
     assert record_of(settings).state == "stopped"
 
 
-_ALL_STOPPED = ("answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "spark.stop")
+_STOPPED_FIRST = ["acknowledgements.stop", "answering.stop", "lanes.stop"]
+_ALL_STOPPED = (
+    "acknowledgements.stop",
+    "answering.stop",
+    "stream.stop",
+    "lanes.stop",
+    "query.stop",
+    "writer thread.stop",
+    "spark.stop",
+)
 
 
 @pytest.mark.parametrize(
     ("failing", "stopped"),
     [
-        ("intake thread.start", ["answering.stop", "lanes.stop"]),
-        ("menu thread", ["answering.stop", "lanes.stop"]),
-        ("open spark", ["answering.stop", "lanes.stop"]),
-        ("tables.prepare", ["answering.stop", "lanes.stop", "spark.stop"]),
+        ("intake thread.start", _STOPPED_FIRST),
+        ("menu thread", _STOPPED_FIRST),
+        ("open spark", _STOPPED_FIRST),
+        ("tables.prepare", [*_STOPPED_FIRST, "spark.stop"]),
         ("warm up", [*_ALL_STOPPED]),
         ("query.start", [*_ALL_STOPPED]),
     ],
@@ -448,7 +489,7 @@ def test_the_token_of_another_bot_is_refused_once_the_run_knows_its_own(
             assert (url, timeout) == ("http://127.0.0.1:2/", settings.telegram_timeout)
             tokens.append(token)
 
-    monkeypatch.setattr(composition, "BotApi", Api)
+    monkeypatch.setattr(run_module, "BotApi", Api)
 
     def rotated() -> None:
         monkeypatch.setenv("TELEGRAM_BOT_TOKEN", "43:" + "x" * 35)
@@ -531,6 +572,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "send_rate": Lanes,
     "model_attempts": Lanes,
     "answer_format": Lanes,
+    "feedback": Lanes,
     "privacy_contact": Lanes,
     "on_unknown": Lanes,
     "poll_seconds": Intake,
@@ -549,12 +591,16 @@ USED_BY: dict[str, Callable[..., Any]] = {
 }
 """The class that takes each setting of a run."""
 
-READ_BEFORE = {"openai_base_url", "model_source", "secret_scope", "storage", "startup_patience"}
+READ_BEFORE = {"openai_base_url", "model_source", "secret_scope", "storage", "startup_patience", "feedback_table"}
 """Settings that the credentials, the places and the preflight read from the settings themselves."""
+
+NOT_YET = {"context_turns", "context_tokens", "context_hours", "drafts"} | {
+    "user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day", "price_a_month", "input_price", "output_price",
+}  # fmt: skip
 
 
 def test_every_setting_has_its_own_name_where_it_is_used() -> None:
-    assert USED_BY.keys() | READ_BEFORE == RunSettings.model_fields.keys()
+    assert USED_BY.keys() | READ_BEFORE | NOT_YET == RunSettings.model_fields.keys()
     assert USED_BY.keys() & READ_BEFORE == set()
     for name, user in USED_BY.items():
         assert name in inspect.signature(user).parameters, f"{user.__name__} has another name for {name}"

@@ -57,15 +57,15 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def test_preparing_creates_the_three_tables_where_the_storage_has_them(world: World) -> None:
+def test_preparing_creates_the_tables_where_the_storage_has_them(world: World) -> None:
     world.tables.prepare()
-    assert world.ensured == ["b", "main.bot.silver", "q"]
+    assert world.ensured == ["b", "main.bot.silver", "q", "f"]
     assert set(world.sessions) == {SPARK}
 
 
 def test_a_check_asks_all_tables(world: World) -> None:
     world.tables.check()
-    assert world.checked == ["b", "main.bot.silver", "q"]
+    assert world.checked == ["b", "main.bot.silver", "q", "f"]
 
 
 def test_tables_are_seen_by_the_session_that_is_given(world: World) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
+from pipeline.conversations.context import Context
+from pipeline.limits.charge import Charge, Tokens
 from pipeline.messages.origin import Probe
 from pipeline.replies.reply import PartState, Reply
 from pipeline.stream.micro_batch import question_of
-from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
+from pipeline.stream.rows import Row, bronze_row, feedback_row, quarantine_row, silver_row
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table
 from pipeline.telegram.routing import Disposition
 from pipeline.telegram.update import Malformed, Update
 from tests.support.replies import NOON, accepted, answer, answered, part
-from tests.support.updates import BOT, group, mark, parsed, parsed_message, raw_update
+from tests.support.updates import BOT, group, mark, parsed, parsed_message, raw_press, raw_update
 
 INGESTED = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
+EARLIER = datetime(2026, 1, 2, 11, tzinfo=UTC)
 PROCESSED = datetime(2026, 1, 3, tzinfo=UTC)
 PYTHON_TYPES = {"bigint": int, "string": str, "timestamp": datetime, "array<bigint>": list}
 
@@ -148,7 +151,12 @@ def test_silver_has_a_value_for_every_column_from_its_own_field() -> None:
         author_signature="chief",
         author_id=99,
     )
-    said = answer("one two", model="m", prompt_tokens=30, completion_tokens=4)
+    context = Context(instructions=3, since=1, turns=2, digest="d16e57")
+    charge = Charge().charged(Tokens(prompt=31, completion=5))
+    asked = asked.with_context(context).with_charge(charge)
+    said = answer(
+        "one two", model="m", prompt_tokens=30, completion_tokens=4, asked_at=EARLIER, first_token_at=PROCESSED
+    )
     reply = asked.with_answer(said, (part("one", PartState.SENT, 11), part("two", PartState.PENDING)))
     assert silver(reply.sent(1, 12, NOON)) == {
         "bot_id": 42,
@@ -176,7 +184,21 @@ def test_silver_has_a_value_for_every_column_from_its_own_field() -> None:
         "batch_id": 8,
         "origin": None,
         "author_id": 99,
+        "asked_at": EARLIER,
+        "first_token_at": PROCESSED,
+        "context_from": 1,
+        "context_turns": 2,
+        "request_hash": "d16e57",
+        "instructions_version": 3,
+        "charged_prompt_tokens": 31,
+        "charged_completion_tokens": 5,
     }
+
+
+def test_an_answer_without_the_model_has_no_request_in_silver() -> None:
+    fixed = answered(part("a", PartState.SENT, 1), text="/help", command="help")
+    found = silver(fixed)
+    assert {found[name] for name in ("asked_at", "context_turns", "request_hash", "charged_prompt_tokens")} == {None}
 
 
 @pytest.mark.parametrize("more", [{}, {"sender_chat": {"id": -7, "type": "channel", "title": "News"}}, {"from": None}])
@@ -213,6 +235,38 @@ def test_a_silver_row_says_how_the_delivery_ended_and_why(
     found = silver(reply)
     assert (found["delivery_status"], found["reply_message_ids"], found["error"]) == (status, ids, error)
     assert found["delivered_at"] is None
+
+
+# Feedback
+
+
+def feedback(update: Update) -> dict[str, Any]:
+    return in_table(FEEDBACK, feedback_row(update, source_file="1-1-1.jsonl", ingested_at=INGESTED, batch_id=8))
+
+
+def test_feedback_has_a_value_for_every_column_from_its_own_field() -> None:
+    press = raw_press(6, "feedback:1:down:3:103", chat=group())
+    assert feedback(parsed(press, seq=1001)) == {
+        "bot_id": 42,
+        "update_id": 6,
+        "seq": 1001,
+        "channel_id": -100,
+        "message_id": 77,
+        "question_update_id": 3,
+        "question_message_id": 103,
+        "author_id": 99,
+        "vote": "down",
+        "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "ingested_at": INGESTED,
+        "source_file": "1-1-1.jsonl",
+        "batch_id": 8,
+        "origin": None,
+    }
+
+
+def test_the_press_of_a_check_says_so_in_feedback() -> None:
+    probe = parsed(raw_press(), origin={"kind": "probe", "id": "p", "deliver": True})
+    assert feedback(probe)["origin"] == "probe:p"
 
 
 # Quarantine

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from pipeline.sandbox.json_types import read_json
 from pipeline.sandbox.server import EscapedJson
 from pipeline.sandbox.web.control import observations, settings
-from pipeline.sandbox.web.control.table import Asked, ControlCall, Controlled, all_calls
+from pipeline.sandbox.web.control.table import ControlCall, Controlled, ControlRequest, all_calls
 
 __all__ = ["ControlApi", "all_calls", "observations", "settings"]
 """The modules are imported for what they put into the table."""
@@ -31,7 +31,7 @@ class ControlApi:
     def _endpoint(self, call: ControlCall) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             body = None if call.body is None else call.body.validate_python(await _json(request))
-            result = call.handler(self._controlled, Asked(body, request.path_params, request.query_params))
+            result = call.handler(self._controlled, ControlRequest(body, request.path_params, request.query_params))
             return result if isinstance(result, Response) else EscapedJson(result)
 
         return endpoint

@@ -25,7 +25,7 @@ class Controlled:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ControlRequest:
     """A request that was read and found valid."""
 
     body: Any
@@ -41,7 +41,7 @@ class Asked:
         return int(given)
 
 
-Handler = Callable[[Controlled, Asked], Any]
+Handler = Callable[[Controlled, ControlRequest], Any]
 """Carries out a request and returns the JSON to answer with. ValueError and KeyError say why it can't be done."""
 
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
@@ -91,7 +91,7 @@ def all_calls() -> list[ControlCall]:
 
 
 def _call_of(action: PersonAction) -> ControlCall:
-    def perform(controlled: Controlled, asked: Asked) -> Any:
+    def perform(controlled: Controlled, asked: ControlRequest) -> Any:
         return controlled.telegram.perform(action, asked.body)
 
     rule = (action.carry_out.__doc__ or "").partition("\n")[0]

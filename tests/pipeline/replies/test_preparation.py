@@ -1,0 +1,233 @@
+"""What is decided about a reply before the model is asked, and that the journal has it first."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.conversations.context import Context, request_of
+from pipeline.limits.charge import Charge, Tokens, cost_of
+from pipeline.messages.answer import Answer
+from pipeline.messages.origin import Probe
+from pipeline.messages.question import Question
+from pipeline.model.outcome import Outcome
+from pipeline.model.request import Said
+from pipeline.replies.journal import Journal, read_journal
+from pipeline.replies.lanes import Lanes
+from pipeline.replies.preparation import Preparation
+from pipeline.replies.reply import Reply
+from tests.support.fakes import FakeAnswering, FakeApi
+from tests.support.replies import NOON, answer, question, wait_for_replies
+from tests.support.waiting import eventually
+
+MET = answer("A ceiling is met.")
+
+
+class FakeMemory:
+    """Gives each question what was said in its chat before."""
+
+    looks_back = True
+
+    def __init__(self) -> None:
+        self.known = True
+        self.turns: dict[int, list[Reply]] = {}
+
+    def context_of(self, question: Question) -> Context | None:
+        if not self.known:
+            return None
+        turns = self.turns.get(question.chat_id, [])
+        said = [
+            Said(role=role, text=text)
+            for turn in turns
+            if turn.answer
+            for role, text in (("user", turn.question.text), ("assistant", turn.answer.text))
+        ]
+        context = Context(said=tuple(said), turns=len(turns), since=turns[0].question.seq if turns else None)
+        return context.model_copy(update={"digest": request_of(question, context).digest})
+
+    def remember(self, reply: Reply) -> None:
+        self.turns.setdefault(reply.question.chat_id, []).append(reply)
+
+
+class FakeLedger:
+    """Reserves for one call at a time."""
+
+    def __init__(self) -> None:
+        self.met = False
+        self.reserved: dict[str, Tokens] = {}
+        self.at_once = 100
+
+    def reserve(self, reply: Reply, most: Tokens, now: datetime) -> Reply | Answer | None:
+        if self.met:
+            return MET
+        if reply.charge.reserved is not None and reply.key in self.reserved:
+            return reply
+        if len(self.reserved) >= self.at_once:
+            return None
+        self.reserved[reply.key] = most
+        return reply.with_charge(reply.charge.with_reservation(most, now))
+
+    def settle(self, reply: Reply, outcome: Outcome) -> Reply:
+        self.reserved.pop(reply.key, None)
+        return reply.with_charge(reply.charge.charged(cost_of(outcome, reply.charge.reserved)))
+
+    def release(self, reply: Reply) -> Reply:
+        self.reserved.pop(reply.key, None)
+        return reply.with_charge(reply.charge.released())
+
+
+class Run:
+    """Lanes over a journal, with a memory and a ledger; replies are accepted as the stream does it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.api, self.answering = FakeApi(), FakeAnswering()
+        self.memory, self.ledger = FakeMemory(), FakeLedger()
+        self.begin()
+
+    def begin(self) -> None:
+        self.journal = Journal(self.folder)
+        preparation = Preparation(self.memory, self.ledger, 50, now=lambda: NOON)
+        self.lanes = Lanes(self.journal, self.answering, self.api, preparation, send_rate=10_000.0, model_attempts=2)
+        self.lanes.start()
+
+    def accept(self, *questions: Question) -> None:
+        replies = self.lanes.prepare(questions)
+        self.journal.record(*replies)
+        self.lanes.accept(replies)
+
+    def reply(self, seq: int) -> Reply:
+        return next(r for r in read_journal(self.folder).replies.values() if r.question.seq == seq)
+
+    def finish(self) -> None:
+        keys = [reply.key for reply in self.journal.replies().values()]
+        assert wait_for_replies(self.lanes, keys, 5.0)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Any:
+    run = Run(tmp_path)
+    yield run
+    run.lanes.stop(1.0)
+
+
+def given(run: Run, text: str) -> list[str]:
+    return [said.text for said in run.answering.requests[text].said]
+
+
+def test_the_first_question_of_a_chat_is_prepared_in_the_write_that_accepts_it(run: Run) -> None:
+    run.answering.held.add("hi")
+    run.accept(question("hi"))
+    eventually(lambda: run.answering.asked == ["hi"])
+    assert len(list(run.folder.iterdir())) == 1
+    accepted = run.reply(1)
+    assert accepted.context is not None
+    assert accepted.context.digest == run.answering.requests["hi"].digest
+    assert accepted.charge.reserved is not None
+    run.answering.release("hi")
+    run.finish()
+
+
+def test_a_question_that_follows_an_open_one_is_prepared_when_its_answer_is_there(run: Run) -> None:
+    run.answering.held.add("1")
+    run.accept(question("1", seq=1), question("2", seq=2))
+    run.accept(question("3", seq=3), question("other", chat_id=8, seq=4))
+    eventually(lambda: run.answering.asked == ["1", "other"])
+    assert run.reply(2).context is None
+    run.answering.release("1")
+    run.finish()
+    assert given(run, "2") == ["1", "re: 1", "2"]
+    assert given(run, "3") == ["1", "re: 1", "2", "re: 2", "3"]
+    assert given(run, "other") == ["other"]
+
+
+def test_what_the_model_is_given_is_in_the_journal_before_it_is_asked(run: Run) -> None:
+    digests: dict[str, str] = {}
+    submit = run.answering.submit
+
+    def submitted(asked: Any, done: Any) -> None:
+        for each in asked:
+            context = run.reply(each.question.seq).context
+            assert context is not None
+            digests[each.question.text] = context.digest
+        submit(asked, done)
+
+    run.answering.submit = submitted  # type: ignore[method-assign]
+    run.accept(*(question(str(seq), seq=seq) for seq in range(1, 6)))
+    run.finish()
+    assert digests == {text: request.digest for text, request in run.answering.requests.items()}
+    assert len(digests) == 5
+
+
+def test_a_restart_asks_for_what_was_decided_and_decides_nothing_anew(run: Run) -> None:
+    run.answering.held.add("2")
+    run.accept(question("1", seq=1))
+    run.finish()
+    run.accept(question("2", seq=2))
+    eventually(lambda: run.answering.asked == ["1", "2"])
+    before = run.answering.requests["2"]
+    run.lanes.stop(1.0)
+    run.memory.turns.clear()
+    run.answering.held.clear()
+    run.begin()
+    run.finish()
+    assert run.answering.asked == ["1", "2", "2"]
+    assert run.answering.requests["2"] == before
+    assert given(run, "2") == ["1", "re: 1", "2"]
+
+
+def test_an_attempt_that_a_crash_cut_short_counts_as_all_that_was_reserved_and_the_next_is_reserved_anew(
+    run: Run,
+) -> None:
+    run.answering.held.add("hi")
+    run.accept(question("hi"))
+    eventually(lambda: run.answering.asked == ["hi"])
+    most = run.ledger.reserved["42:1:7:101"]
+    run.lanes.stop(1.0)
+    run.answering.held.clear()
+    run.begin()
+    run.finish()
+    assert run.reply(1).charge == Charge(settled=most + Tokens(prompt=3, completion=2))
+
+
+def test_a_question_that_cannot_be_prepared_waits_until_somebody_looks_again(run: Run) -> None:
+    run.memory.known = False
+    run.accept(question("hi"))
+    run.accept(question("/help", chat_id=8, seq=2, command="help"))
+    eventually(lambda: run.api.texts_in(8) != [])
+    assert run.answering.asked == []
+    run.memory.known = True
+    run.lanes.look_again()
+    run.finish()
+    assert run.api.texts_in(7) == ["re: hi"]
+
+
+def test_a_question_that_waits_for_anothers_cost_is_asked_when_that_is_known(run: Run) -> None:
+    run.ledger.at_once = 1
+    run.answering.held |= {"1", "2"}
+    run.accept(*(question(str(chat), chat_id=chat, seq=chat) for chat in (1, 2, 3)))
+    eventually(lambda: run.answering.asked == ["1"])
+    run.answering.release("1")
+    eventually(lambda: run.answering.asked == ["1", "2"])
+    run.answering.release("2")
+    run.finish()
+    assert run.answering.asked == ["1", "2", "3"]
+
+
+def test_where_a_ceiling_is_met_its_answer_is_sent_and_the_model_is_not_asked(run: Run) -> None:
+    run.ledger.met = True
+    run.accept(question("hi"))
+    run.finish()
+    assert (run.api.texts, run.answering.asked) == ([MET.text], [])
+
+
+def test_a_checks_question_belongs_to_no_conversation(run: Run) -> None:
+    run.accept(question("1", seq=1))
+    run.finish()
+    run.accept(question("probe", seq=2, origin=Probe(id="p", deliver=True)))
+    run.finish()
+    run.accept(question("2", seq=3))
+    run.finish()
+    assert given(run, "probe") == ["probe"]
+    assert given(run, "2") == ["1", "re: 1", "2"]
