@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from infra.reports import layout
 from infra.reports.queries import Prices
 from pipeline.errors import OperatorError
-from pipeline.tables import SILVER
+from pipeline.tables import ANSWERS, SILVER
 from scripts.dashboard.specs import KINDS, DefinedValue, FilterWidget, NamedQuery, Spec, WidgetQuery
 
 
@@ -93,7 +93,7 @@ class DashboardDefinition(DefinedValue):
 
 def current(prices: Prices) -> str:
     """The definition that a deployment gets, its tables under their short names."""
-    return layout.serialized(SILVER.name, prices)
+    return layout.serialized(layout.Sources(SILVER.name, ANSWERS.name), prices)
 
 
 def read(text: str) -> DashboardDefinition:

@@ -20,6 +20,7 @@ ARGS = DashboardArgs(
     name="telegram-lakehouse-dev",
     host="https://dbc-1.cloud.databricks.com",
     silver="cat.telegram.silver",
+    answers="cat.telegram.answers",
     warehouse_id="w1",
     folder="/Workspace/reports/dev",
     prices=Prices(0.5, 1.5),
@@ -50,7 +51,9 @@ def test_it_is_published_in_its_own_folder_for_viewers_with_grants_of_their_own(
         "parentPath": "/reports/dev",
         "warehouseId": "w1",
         "embedCredentials": False,
-        "serializedDashboard": layout.serialized("cat.telegram.silver", Prices(0.5, 1.5)),
+        "serializedDashboard": layout.serialized(
+            layout.Sources("cat.telegram.silver", "cat.telegram.answers"), Prices(0.5, 1.5)
+        ),
     }
 
 

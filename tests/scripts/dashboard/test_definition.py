@@ -22,7 +22,7 @@ def _widget(kind: str, **encodings: Any) -> dict[str, Any]:
     return {"name": "w", "spec": {"widgetType": kind, "encodings": encodings}}
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(0.5, 1.5)])
+@pytest.mark.parametrize("prices", [Prices(), Prices(0.5, 1.5), Prices(0.5, 1.5, 20)])
 def test_what_is_deployed_can_be_drawn_and_no_widget_overlaps_another(prices: Prices) -> None:
     dashboard = read(current(prices))
     assert dashboard.pages
