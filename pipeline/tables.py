@@ -182,7 +182,9 @@ SILVER = Table(
             "sent, unknown (it may have arrived or not), dead (Telegram refused it) or withheld (a probe, not sent).",
         ),
         Column("reply_message_ids", "array<bigint>", "message_id of each part of the reply that Telegram confirmed."),
-        Column("error", "string", "Why the answer is a fallback, or why the delivery is unknown or dead."),
+        Column(
+            "error", "string", "Why the answer is a fallback or ends early, or why the delivery is unknown or dead."
+        ),
         Column("prompt_tokens", "bigint", "Tokens of the request, as counted by the model."),
         Column("completion_tokens", "bigint", "Tokens of the answer, as counted by the model."),
         Column("received_at", "timestamp", "When the pipeline received the question from Telegram."),

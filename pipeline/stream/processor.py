@@ -26,6 +26,7 @@ from pipeline.stream.micro_batch import (
     routed,
 )
 from pipeline.telegram.bot import Bot
+from pipeline.telegram.progress.stop_button import pressed_stop
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,9 @@ class ReplyLanes(Protocol):
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
         """Take over replies that the journal has. `ahead` is asked at once for what is prepared."""
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        """A person wants no more of the answer whose draft this is."""
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` replies are open; False after `timeout` seconds."""
@@ -163,6 +167,10 @@ class BatchProcessor:
         if replies:
             distributed = is_distributed(accepted, self._distribute_above)
             self._lanes.accept(replies, ahead=self._distributed if distributed else None)
+        for item in new:
+            # After the replies, since after a restart both may be in one batch.
+            if (stop := pressed_stop(item.update)) is not None:
+                self._lanes.stop_writing(stop.chat_id, stop.draft_id)
         self._committed(batch_id, len(batch.updates))
         log.info(
             "micro-batch",

@@ -96,6 +96,7 @@ class FakeLanes:
         """What each acceptance was to be answered by."""
         self.room: Callable[[], bool] = lambda: True
         """Whether there is room; called by each wait for it."""
+        self.stopped: list[tuple[int, int]] = []
         self._journal = journal
         self._events = events
         self._open: dict[str, Reply] = {}
@@ -116,6 +117,9 @@ class FakeLanes:
         self.ahead.append(ahead)
         self.accepted += [reply.question.text for reply in replies]
         self._open |= {reply.key: reply for reply in replies}
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        self.stopped.append((chat_id, draft_id))
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         return self.room()

@@ -278,3 +278,17 @@ def test_a_run_that_ends_while_room_appears_accepts_nothing_more(world: StreamWo
     with pytest.raises(Stopped):
         world.process(world.land("a"))
     assert world.journal.replies() == {}
+
+
+def test_a_press_of_the_stop_button_reaches_the_lanes_once_and_after_the_questions(world: StreamWorld) -> None:
+    world.update_id += 1
+    body = {"chat": {"id": 7, "type": "private"}, "draft_id": 101}
+    path = world.landing.land([raw_update(world.update_id, "stopped_message_generation", body)])
+    assert path is not None
+    asked = world.land("a")
+    world.process(path.name, asked)
+    world.process(path.name, asked)
+    assert world.lanes.stopped == [(7, 101)]
+    assert world.lanes.accepted == ["a"]
+    world.writer.write()
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["not_a_message", "answer"]
