@@ -21,7 +21,7 @@ from infra.components.workspace import Creation, Workspace, WorkspaceArgs
 from infra.existing.deployment import Existing, Names, look_up
 from infra.job_parameters import job_parameters
 from infra.outputs import Outputs
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from infra.settings import StackSettings
 from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER
 
@@ -264,7 +264,7 @@ def _reports(
             answers=catalog.answers,
             warehouse_id=catalog.warehouse_id,
             folder=deployer.folder,
-            prices=Prices(settings.input_price, settings.output_price, settings.price_a_month),
+            prices=TokenPrices(settings.input_price, settings.output_price, settings.price_a_month),
             operators=principals.operators,
             readers=principals.readers,
             existing=existing.dashboard,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.settings import AWS_ACCOUNTS, StackSettings
+from pipeline.limits.ceilings import Ceilings, Prices, least_call
 
 _FOUNDATION = "databricks-"
 
@@ -90,8 +91,18 @@ def _ceilings(settings: StackSettings) -> None:
     unknown = next((key for key, price in prices.items() if not price), None)
     if settings.price_a_month and unknown:
         raise Mismatch(unknown, "price_a_month needs both prices: set it to the price of a million tokens")
-    for key in ("user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day"):
-        ceiling = getattr(settings, key)
-        if 0 < ceiling <= settings.max_tokens:
-            # Before each call, the most that it can cost is reserved: the request, and an answer of max_tokens.
-            raise Mismatch(key, f"no question would fit: set it above max_tokens ({settings.max_tokens}), or to 0")
+    ceilings = Ceilings(
+        user_tokens_a_day=settings.user_tokens_a_day,
+        chat_tokens_a_day=settings.chat_tokens_a_day,
+        tokens_a_day=settings.tokens_a_day,
+        price_a_month=settings.price_a_month,
+        prices=Prices(*prices.values()),
+    )
+    call = least_call(settings.max_tokens)
+    for ceiling in ceilings.set:
+        if ceilings.measure(ceiling, call) > ceilings.limit(ceiling):
+            raise Mismatch(
+                ceiling.value,
+                f"it allows no call, which may cost {call.prompt} tokens and {call.completion} of the answer: "
+                "raise it, or lower max_tokens",
+            )

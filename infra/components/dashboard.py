@@ -9,7 +9,7 @@ import pulumi_databricks as databricks
 
 from infra.components.access import Group, access_list
 from infra.reports import layout
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DashboardArgs:
     warehouse_id: pulumi.Input[str]
     folder: pulumi.Input[str]
     """Workspace folder to create for the reports. In /Shared, every user could change them."""
-    prices: Prices
+    prices: TokenPrices
     operators: Group | None
     readers: Group | None
     existing: str | None = None

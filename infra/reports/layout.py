@@ -8,7 +8,7 @@ from typing import NamedTuple
 from infra.reports.pages.feedback import feedback, feedback_data
 from infra.reports.pages.overview import overview, overview_data
 from infra.reports.pages.spending import spending, spending_data
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 
 
 class Sources(NamedTuple):
@@ -19,7 +19,7 @@ class Sources(NamedTuple):
     """The view."""
 
 
-def serialized(sources: Sources, prices: Prices) -> str:
+def serialized(sources: Sources, prices: TokenPrices) -> str:
     """The dashboard's definition. The same names and prices give the same text, so that `up` finds no change."""
     datasets = [
         *overview_data(sources.silver, prices),

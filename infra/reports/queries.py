@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from string import Template
 
+from pipeline.limits.ceilings import PREFIX
 from pipeline.tables import NO_PROBES
 from pipeline.view.query import quoted
 
@@ -18,12 +19,12 @@ _FOLDER = Path(__file__).parent
 
 _DAYS_OF_A_MONTH = 31
 
-_AT_CEILING = "coalesce(answer_status = 'fallback' AND error LIKE 'ceiling: %', false)"
+_AT_CEILING = f"coalesce(answer_status = 'fallback' AND error LIKE '{PREFIX}%', false)"
 """Whether a question met a ceiling: the model was not asked, as was intended, and nothing failed."""
 
 
 @dataclass(frozen=True)
-class Prices:
+class TokenPrices:
     """USD for a million tokens of prompts and of answers, 0 where unknown; and the most of a month, 0 if unlimited."""
 
     input_price: float = 0.0
@@ -36,12 +37,12 @@ class Prices:
         return self.input_price > 0 and self.output_price > 0
 
 
-def totals(silver: str, prices: Prices) -> str:
+def totals(silver: str, prices: TokenPrices) -> str:
     """One row over all days. Rates are null without messages, tokens if no model counted them, cost without prices."""
     return _query("totals", replies=_replies(silver), measures=_measures(prices))
 
 
-def daily(silver: str, prices: Prices) -> str:
+def daily(silver: str, prices: TokenPrices) -> str:
     """The same for each day that has replies."""
     return _query("daily", replies=_replies(silver), measures=_measures(prices))
 
@@ -66,7 +67,7 @@ def disliked(answers: str) -> str:
     return _query("disliked", answers=quoted(answers), reported=NO_PROBES, days=DAYS)
 
 
-def spent_this_month(silver: str, prices: Prices) -> str:
+def spent_this_month(silver: str, prices: TokenPrices) -> str:
     """One row: tokens and price of this month of UTC. The price is null without prices, its share without a ceiling."""
     return _query(
         "spent_month",
@@ -77,17 +78,17 @@ def spent_this_month(silver: str, prices: Prices) -> str:
     )
 
 
-def spent_a_day(silver: str, prices: Prices) -> str:
+def spent_a_day(silver: str, prices: TokenPrices) -> str:
     """Tokens and price of each day, and how many questions met a ceiling."""
     return _query("spent_daily", spent=_spent(silver, DAYS), price=_price(prices))
 
 
-def spent_by_chat(silver: str, prices: Prices) -> str:
+def spent_by_chat(silver: str, prices: TokenPrices) -> str:
     """The chats that cost most, the dearest first."""
     return _query("spent_by", spent=_spent(silver, DAYS), price=_price(prices), key="channel_id")
 
 
-def spent_by_user(silver: str, prices: Prices) -> str:
+def spent_by_user(silver: str, prices: TokenPrices) -> str:
     """The users who cost most, the dearest first."""
     return _query("spent_by", spent=_spent(silver, DAYS), price=_price(prices), key="author_id")
 
@@ -117,15 +118,15 @@ def _spent(silver: str, days: int) -> str:
     return _query("spent", silver=quoted(silver), at_ceiling=_AT_CEILING, days=days)
 
 
-def _measures(prices: Prices) -> str:
+def _measures(prices: TokenPrices) -> str:
     return _query("measures", **_of_a_million(prices))
 
 
-def _price(prices: Prices) -> str:
+def _price(prices: TokenPrices) -> str:
     return _query("price", **_of_a_million(prices))
 
 
-def _of_a_million(prices: Prices) -> dict[str, str]:
+def _of_a_million(prices: TokenPrices) -> dict[str, str]:
     known = prices.known
     return {
         "input_price": _usd(prices.input_price if known else None),

@@ -1,4 +1,4 @@
-  sum(rated.thumbs_up) AS thumbs_up,
-  sum(rated.thumbs_down) AS thumbs_down,
+  coalesce(sum(rated.thumbs_up), 0) AS thumbs_up,
+  coalesce(sum(rated.thumbs_down), 0) AS thumbs_down,
   count_if(rated.thumbs_up + rated.thumbs_down > 0) / nullif(count(*), 0) AS voted_rate,
   sum(rated.thumbs_up) / nullif(sum(rated.thumbs_up + rated.thumbs_down), 0) AS up_rate

@@ -35,7 +35,7 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "allowed_chats": [{"allowed_chats": "7, -100,3"}],
     "allowed_users": [{"allowed_users": "99, -100,3"}],
     "answer_format": [{"answer_format": "plain"}, {"answer_format": "html"}],
-    "chat_tokens_a_day": [{"chat_tokens_a_day": "513"}, {"chat_tokens_a_day": "250000"}],
+    "chat_tokens_a_day": [{"chat_tokens_a_day": "5000"}, {"chat_tokens_a_day": "250000"}],
     "concurrency": [{"concurrency": "1"}, {"concurrency": "1000"}],
     "context_hours": [{"context_hours": "0.5"}, {"context_hours": "720"}],
     "context_tokens": [{"context_tokens": "1"}, {"context_tokens": "1000000"}],
@@ -53,7 +53,7 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "privacy_contact": [{"privacy_contact": "Ada & Bob (data@example.org)"}],
     "telegram_api_url": [{"telegram_api_url": "http://127.0.0.1:8081"}],
     "tokens_a_day": [{"tokens_a_day": "1000000"}],
-    "user_tokens_a_day": [{"user_tokens_a_day": "513"}, {"user_tokens_a_day": "200000"}],
+    "user_tokens_a_day": [{"user_tokens_a_day": "5000"}, {"user_tokens_a_day": "200000"}],
 }
 
 NOT_GIVEN: dict[str, object] = {

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from infra.settings import StackSettings
+from pipeline.limits.ceilings import least_call
 from tests.support.stacks import GIVEN, read, refused
 
 SECRET = "42:" + "AAtokenof35characters" + "x" * 14
@@ -55,6 +56,12 @@ def test_a_model_with_an_address_is_not_an_endpoint_of_the_workspace() -> None:
     assert read(model="m", openai_base_url="https://models.example.org/v1").model_source == "openai"
 
 
+TOKEN_CEILINGS = ("user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day")
+NO_CALL = (
+    f"it allows no call, which may cost {least_call(512).prompt} tokens and 512 of the answer: raise it, or lower "
+    "max_tokens"
+)
+
 FITTING: list[dict[str, str]] = [
     CREATION,
     {**CREATION, "aws_role_arn": "arn:aws:iam::1:role/r", "aws_root_bucket": "b"},
@@ -69,7 +76,7 @@ FITTING: list[dict[str, str]] = [
     {"model": "gpt", "openai_base_url": "https://models.example.org/v1"},
     {"aws_secrets": "bot/dev", "aws_region": "eu-west-1"},
     {"price_a_month": "100", "input_price": "0.1", "output_price": "0.4"},
-    {"user_tokens_a_day": "513", "chat_tokens_a_day": "513", "tokens_a_day": "513"},
+    dict.fromkeys(TOKEN_CEILINGS, str(least_call(512).total)),
     {"input_price": "0.1"},
 ]
 
@@ -164,15 +171,12 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
         "output_price is '0': price_a_month needs both prices: set it to the price of a million tokens",
     ),
     *(
-        (
-            {key: "512"},
-            f"{key} is '512': no question would fit: set it above max_tokens (512), or to 0",
-        )
-        for key in ("user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day")
+        ({key: str(least_call(512).total - 1)}, f"{key} is '{least_call(512).total - 1}': {NO_CALL}")
+        for key in TOKEN_CEILINGS
     ),
     (
-        {"tokens_a_day": "900", "max_tokens": "1000"},
-        "tokens_a_day is '900': no question would fit: set it above max_tokens (1000), or to 0",
+        {"price_a_month": "0.0001", "input_price": "1", "output_price": "1"},
+        f"price_a_month is '0.0001': {NO_CALL}",
     ),
     ({"aws_secrets": "bot"}, "aws_region is not set: aws_secrets and aws_region belong together: set both or none"),
     ({"aws_region": "x"}, "aws_secrets is not set: aws_secrets and aws_region belong together: set both or none"),

@@ -19,12 +19,12 @@ from infra.reports.pages.widgets import (
     table,
     text,
 )
-from infra.reports.queries import DAYS, Prices, daily, failures, totals
+from infra.reports.queries import DAYS, TokenPrices, daily, failures, totals
 
 UNKNOWN_PRICES = "Set input_price and output_price, in USD for a million tokens, in the stack's configuration."
 
 
-def overview_data(silver: str, prices: Prices) -> list[Json]:
+def overview_data(silver: str, prices: TokenPrices) -> list[Json]:
     return [
         dataset("totals", f"Last {DAYS} days", totals(silver, prices)),
         dataset("daily", "Each day", daily(silver, prices)),
@@ -32,11 +32,11 @@ def overview_data(silver: str, prices: Prices) -> list[Json]:
     ]
 
 
-def overview(prices: Prices) -> Json:
+def overview(prices: TokenPrices) -> Json:
     return page("overview", "Overview", _rows(prices))
 
 
-def _rows(prices: Prices) -> Sequence[Row]:
+def _rows(prices: TokenPrices) -> Sequence[Row]:
     return [
         Row(1, [text("scope", f"The last {DAYS} days; a day is a day of UTC. Smoke tests are left out.")]),
         Row(
@@ -142,7 +142,7 @@ def _rows(prices: Prices) -> Sequence[Row]:
     ]
 
 
-def _cost(prices: Prices) -> Json:
+def _cost(prices: TokenPrices) -> Json:
     if not prices.known:
         return text("cost", f"**Cost estimate: unknown.** {UNKNOWN_PRICES}")
     return chart("bar", "cost", "Cost estimate a day (USD)", "daily", [Field("cost", "Tokens at the prices set")], USD)

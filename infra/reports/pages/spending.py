@@ -17,10 +17,10 @@ from infra.reports.pages.widgets import (
     table,
     text,
 )
-from infra.reports.queries import DAYS, Prices, spent_a_day, spent_by_chat, spent_by_user, spent_this_month
+from infra.reports.queries import DAYS, TokenPrices, spent_a_day, spent_by_chat, spent_by_user, spent_this_month
 
 
-def spending_data(silver: str, prices: Prices) -> list[Json]:
+def spending_data(silver: str, prices: TokenPrices) -> list[Json]:
     return [
         dataset("spent", "This month", spent_this_month(silver, prices)),
         dataset("spent_daily", "Spent each day", spent_a_day(silver, prices)),
@@ -29,7 +29,7 @@ def spending_data(silver: str, prices: Prices) -> list[Json]:
     ]
 
 
-def spending(prices: Prices) -> Json:
+def spending(prices: TokenPrices) -> Json:
     return page(
         "spending",
         "Spending",
@@ -86,7 +86,7 @@ def spending(prices: Prices) -> Json:
     )
 
 
-def _month(prices: Prices) -> list[Json]:
+def _month(prices: TokenPrices) -> list[Json]:
     if not prices.known:
         return [text("price", f"**Price: unknown.** {UNKNOWN_PRICES}")]
     price = counter("spent", "price_this_month", "Price this month (USD)", USD)
@@ -104,7 +104,7 @@ def _price_a_day() -> Json:
     )
 
 
-def _top(name: str, title: str, key: str, also: Field | None, prices: Prices) -> Json:
+def _top(name: str, title: str, key: str, also: Field | None, prices: TokenPrices) -> Json:
     fields = [
         Field(key, "Chat" if key == "channel_id" else "User"),
         *([also] if also else []),

@@ -12,7 +12,7 @@ import pytest
 from infra.components.access import Group
 from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.reports import layout
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from tests.support.program import Run, run_program
 
 OPERATORS, READERS = Group("ops"), Group("readers")
@@ -23,7 +23,7 @@ ARGS = DashboardArgs(
     answers="cat.telegram.answers",
     warehouse_id="w1",
     folder="/Workspace/reports/dev",
-    prices=Prices(0.5, 1.5),
+    prices=TokenPrices(0.5, 1.5),
     operators=OPERATORS,
     readers=READERS,
 )
@@ -52,7 +52,7 @@ def test_it_is_published_in_its_own_folder_for_viewers_with_grants_of_their_own(
         "warehouseId": "w1",
         "embedCredentials": False,
         "serializedDashboard": layout.serialized(
-            layout.Sources("cat.telegram.silver", "cat.telegram.answers"), Prices(0.5, 1.5)
+            layout.Sources("cat.telegram.silver", "cat.telegram.answers"), TokenPrices(0.5, 1.5)
         ),
     }
 

@@ -111,8 +111,9 @@ def test_answers_with_a_vote_against_them_are_listed_with_their_questions(spark:
 
 
 def test_without_answers_there_are_no_votes_and_no_rates(spark: SparkSession, answers: str) -> None:
-    spark.sql(f"CREATE VIEW {CATALOG}.unrated AS SELECT * FROM {answers} WHERE false")
-    assert asked(spark, queries.votes_a_day(f"{CATALOG}.unrated")) == []
-    assert asked(spark, queries.votes_in_total(f"{CATALOG}.unrated")) == [
-        dict.fromkeys(("thumbs_up", "thumbs_down", "voted_rate", "up_rate"))
+    spark.table(answers).where("false").createOrReplaceTempView("unrated")
+    assert asked(spark, queries.votes_a_day("unrated")) == []
+    assert asked(spark, queries.votes_in_total("unrated")) == [
+        {"thumbs_up": 0, "thumbs_down": 0, "voted_rate": None, "up_rate": None}
     ]
+    spark.catalog.dropTempView("unrated")

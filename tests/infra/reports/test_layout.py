@@ -11,25 +11,25 @@ import pytest
 
 from infra.reports import layout, queries
 from infra.reports.pages.widgets import COLUMNS
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 
 SILVER, ANSWERS = "cat.telegram.silver", "cat.telegram.answers"
 SOURCES = layout.Sources(SILVER, ANSWERS)
-PRICES = Prices(0.5, 1.5, price_a_month=20)
+PRICES = TokenPrices(0.5, 1.5, price_a_month=20)
 PAGES = ("overview", "feedback", "spending")
 
 
-def _dashboard(prices: Prices = PRICES) -> Any:
+def _dashboard(prices: TokenPrices = PRICES) -> Any:
     return json.loads(layout.serialized(SOURCES, prices))
 
 
-def _widgets(prices: Prices = PRICES, *pages: str) -> dict[str, Any]:
+def _widgets(prices: TokenPrices = PRICES, *pages: str) -> dict[str, Any]:
     """The widgets of some pages, or of all, by their names."""
     shown = [page for page in _dashboard(prices)["pages"] if page["name"] in (pages or PAGES)]
     return {item["widget"]["name"]: item["widget"] for page in shown for item in page["layout"]}
 
 
-def _titles(page: str, prices: Prices = PRICES) -> list[tuple[str, str]]:
+def _titles(page: str, prices: TokenPrices = PRICES) -> list[tuple[str, str]]:
     """The kind and the title of each widget of a page that shows rows."""
     return [
         (widget["spec"]["widgetType"], widget["spec"]["frame"]["title"])
@@ -118,14 +118,14 @@ def test_the_page_of_spending_shows_tokens_prices_ceilings_and_who_costs_most() 
 
 
 def test_without_a_ceiling_for_the_month_the_page_of_spending_names_the_setting_in_its_place() -> None:
-    assert _titles("spending", Prices(0.5, 1.5)) == [one for one in SPENDING if "Share" not in one[1]]
-    assert "price_a_month" in _widgets(Prices(0.5, 1.5))["price-share"]["multilineTextboxSpec"]["lines"][0]
+    assert _titles("spending", TokenPrices(0.5, 1.5)) == [one for one in SPENDING if "Share" not in one[1]]
+    assert "price_a_month" in _widgets(TokenPrices(0.5, 1.5))["price-share"]["multilineTextboxSpec"]["lines"][0]
 
 
 def test_without_prices_the_page_of_spending_shows_tokens_alone() -> None:
-    assert _titles("spending", Prices()) == [one for one in SPENDING if "USD" not in one[1]]
-    assert "input_price and output_price" in _widgets(Prices())["price"]["multilineTextboxSpec"]["lines"][0]
-    assert "`price`" not in str([widget.get("queries") for widget in _widgets(Prices(), "spending").values()])
+    assert _titles("spending", TokenPrices()) == [one for one in SPENDING if "USD" not in one[1]]
+    assert "input_price and output_price" in _widgets(TokenPrices())["price"]["multilineTextboxSpec"]["lines"][0]
+    assert "`price`" not in str([widget.get("queries") for widget in _widgets(TokenPrices(), "spending").values()])
 
 
 def test_a_widget_shows_the_columns_that_it_asks_for() -> None:
@@ -145,8 +145,10 @@ def test_names_are_valid_and_unique() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(PAGES)), ids=PAGES)
-@pytest.mark.parametrize("prices", [Prices(), Prices(0.5, 1.5), PRICES], ids=["no prices", "prices", "ceiling"])
-def test_widgets_are_within_the_page_and_do_not_overlap(number: int, prices: Prices) -> None:
+@pytest.mark.parametrize(
+    "prices", [TokenPrices(), TokenPrices(0.5, 1.5), PRICES], ids=["no prices", "prices", "ceiling"]
+)
+def test_widgets_are_within_the_page_and_do_not_overlap(number: int, prices: TokenPrices) -> None:
     taken = []
     for item in _dashboard(prices)["pages"][number]["layout"]:
         at = item["position"]
@@ -160,8 +162,8 @@ def test_widgets_are_within_the_page_and_do_not_overlap(number: int, prices: Pri
     assert sum(map(len, taken)) == height * COLUMNS
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
-def test_without_both_prices_the_page_says_that_the_cost_is_unknown(prices: Prices) -> None:
+@pytest.mark.parametrize("prices", [TokenPrices(), TokenPrices(input_price=0.5), TokenPrices(output_price=1.5)])
+def test_without_both_prices_the_page_says_that_the_cost_is_unknown(prices: TokenPrices) -> None:
     widget = _widgets(prices)["cost"]
     assert "queries" not in widget
     assert "unknown" in widget["multilineTextboxSpec"]["lines"][0]
@@ -171,4 +173,4 @@ def test_without_both_prices_the_page_says_that_the_cost_is_unknown(prices: Pric
 def test_its_text_depends_on_nothing_but_the_names_and_the_prices() -> None:
     text = layout.serialized(SOURCES, PRICES)
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True)
-    assert text != layout.serialized(SOURCES, Prices(0.5, 1.5, 21))
+    assert text != layout.serialized(SOURCES, TokenPrices(0.5, 1.5, 21))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.reports import layout, queries
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from pipeline.tables import ANSWERS, BRONZE, FEEDBACK, SILVER
 from tests.support.reports import CATALOG, Row, asked, made_table
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-PRICES = Prices(input_price=0.5, output_price=1.5, price_a_month=20)
+PRICES = TokenPrices(input_price=0.5, output_price=1.5, price_a_month=20)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -223,14 +223,16 @@ def test_days_are_those_of_utc_in_whatever_zone_the_session_is(spark: SparkSessi
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
-def test_without_both_prices_the_cost_is_unknown_and_not_zero(spark: SparkSession, silver: str, prices: Prices) -> None:
+@pytest.mark.parametrize("prices", [TokenPrices(), TokenPrices(input_price=0.5), TokenPrices(output_price=1.5)])
+def test_without_both_prices_the_cost_is_unknown_and_not_zero(
+    spark: SparkSession, silver: str, prices: TokenPrices
+) -> None:
     assert asked(spark, queries.totals(silver, prices)) == [TOTALS | {"cost": None}]
     assert {row["cost"] for row in asked(spark, queries.daily(silver, prices))} == {None}
 
 
 def test_a_price_that_python_writes_with_an_exponent_is_counted(spark: SparkSession, silver: str) -> None:
-    [row] = asked(spark, queries.totals(silver, Prices(input_price=1e-05, output_price=2e-05)))
+    [row] = asked(spark, queries.totals(silver, TokenPrices(input_price=1e-05, output_price=2e-05)))
     assert row["cost"] == pytest.approx((410 * 1e-05 + 215 * 2e-05) / 1e6)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.reports import queries
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from pipeline.tables import SILVER
 from tests.support.reports import Row, asked, made_table
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 
-PRICES = Prices(input_price=0.5, output_price=1.5, price_a_month=0.002)
+PRICES = TokenPrices(input_price=0.5, output_price=1.5, price_a_month=0.002)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 YESTERDAY = TODAY - timedelta(days=1)
 MONTH = TODAY.replace(day=1)
@@ -119,8 +119,10 @@ def test_days_and_months_are_those_of_utc_in_whatever_zone_the_session_is(
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
-def test_without_both_prices_a_price_is_unknown_and_not_zero(spark: SparkSession, silver: str, prices: Prices) -> None:
+@pytest.mark.parametrize("prices", [TokenPrices(), TokenPrices(input_price=0.5), TokenPrices(output_price=1.5)])
+def test_without_both_prices_a_price_is_unknown_and_not_zero(
+    spark: SparkSession, silver: str, prices: TokenPrices
+) -> None:
     (month,) = asked(spark, queries.spent_this_month(silver, prices))
     assert (month["price_this_month"], month["price_share"]) == (None, None)
     for sql in (queries.spent_a_day(silver, prices), queries.spent_by_chat(silver, prices)):
@@ -128,7 +130,7 @@ def test_without_both_prices_a_price_is_unknown_and_not_zero(spark: SparkSession
 
 
 def test_without_a_ceiling_for_the_month_there_is_no_share(spark: SparkSession, silver: str) -> None:
-    (month,) = asked(spark, queries.spent_this_month(silver, Prices(0.5, 1.5)))
+    (month,) = asked(spark, queries.spent_this_month(silver, TokenPrices(0.5, 1.5)))
     assert month["price_share"] is None
     assert month["price_this_month"] > 0
 
