@@ -136,7 +136,7 @@ def message(view: DataView, plan: ProbePlan, interruption: Interruption) -> str:
     began = datetime.now(UTC)
     probe = Probe(id=f"smoke-{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}", deliver=plan.chat is not None)
     update = probe_update(_QUESTION, began, NO_CHAT if plan.chat is None else plan.chat)
-    press = Probe(id=f"{probe.id}-press")
+    press = Probe(id=f"{probe.id}-press", deliver=probe.deliver)
     name, content = injected_file([(probe, update), (press, _press_under_the_answer(update))], bot_id, began)
     interruption.will_remove(name, lambda: view.take_back(name))
     view.land(name, content)

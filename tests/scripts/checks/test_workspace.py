@@ -321,7 +321,7 @@ def test_the_model_of_another_server_is_asked_with_the_key_of_the_scope(deployme
 def test_with_a_smoke_chat_the_message_is_delivered_there(deployment: Deployed) -> None:
     deployment.change(smoke_chat="9001")
     result = outcome(deployment, "message", deadline=10)["message"]
-    assert result.finding.endswith("sent to the smoke chat")
+    assert "sent to the smoke chat; a press of 👍 is in feedback" in result.finding
     (row,) = deployment.rows("silver")
     assert (row["delivery_status"], row["channel_id"]) == ("sent", 9001)
 
