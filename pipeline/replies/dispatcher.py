@@ -24,9 +24,11 @@ from pipeline.telegram.typing_action import Typist
 log = structlog.get_logger(__name__)
 
 _RESUMED_AT_ONCE = 64
-"""Chats that are looked at again in one event: each look takes time from the others."""
-_LOOK_AFTER = 5.0
-"""Seconds until they are looked at in any case: nobody says that a day has ended, and with it a ceiling."""
+"""Held chats that are looked at again in one event: each look takes time from the others."""
+_RESUMED_BY_AN_OUTCOME = 8
+"""Of these, how many are looked at after one outcome, and again as many while that helps any."""
+_LOOK_AFTER = 2.0
+"""Seconds until all are looked at in any case: nobody says that a day has ended, and with it a ceiling."""
 
 
 class Dispatcher:
@@ -74,6 +76,8 @@ class Dispatcher:
         """How many of them, from the first on, are still to be looked at after the last change."""
         self._look_is_due = False
         """Whether a timer is set for them."""
+        self._times_held = 0
+        """How often a chat was held."""
         self._model = ModelGate(
             loop,
             most_attempts=model_attempts,
@@ -123,6 +127,14 @@ class Dispatcher:
             self._loop.post(self._look)
         for _ in range(count):
             self._resume(self._held.popleft(), Wait.ANSWER)
+
+    def _look_at_next(self) -> None:
+        """An attempt has ended: what it did not cost may be what others wait for."""
+        count, before = min(len(self._held), _RESUMED_BY_AN_OUTCOME), self._times_held
+        for _ in range(count):
+            self._resume(self._held.popleft(), Wait.ANSWER)
+        if self._times_held - before < count:
+            self._loop.post(self._look_at_next)
 
     def _look_in_time(self) -> None:
         self._look_is_due = False
@@ -219,6 +231,7 @@ class Dispatcher:
             return prepared
         if prepared is None:
             self._held.append(chat)
+            self._times_held += 1
             if not self._look_is_due:
                 self._look_is_due = True
                 self._loop.at(self._loop.now() + _LOOK_AFTER, self._look_in_time)
@@ -246,8 +259,8 @@ class Dispatcher:
         chat, ahead = work.chat_id, work.state is WorkState.AHEAD
         first = self._lanes[chat].works[0] is work
         reply = self._preparation.attempted(work.reply, outcome)
-        # What it did not cost may be what another waits for.
-        self._loop.guard(self.look_again)
+        if self._held:
+            self._loop.post(self._look_at_next)
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER
