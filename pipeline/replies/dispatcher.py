@@ -248,8 +248,7 @@ class Dispatcher:
         chat, ahead = work.chat_id, work.state is WorkState.AHEAD
         first = self._lanes[chat].works[0] is work
         reply = self._preparation.attempted(work.reply, outcome)
-        # What it did not cost may be what another waits for.
-        self._loop.guard(self.look_again)
+        self._held.look_at_next()
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER
