@@ -24,6 +24,7 @@ FLOORS = (
     {"view"},
     {"stream"},
     {"replies"},
+    {"conversations", "limits"},
     {"model"},
     {"feedback"},
     {"telegram"},
