@@ -13,7 +13,7 @@ from pipeline.messages.origin import NO_CHAT, Probe, probe_update
 from pipeline.messages.vote import Thumb, Vote
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Verdict
-from pipeline.model.request import INSTRUCTIONS, Request, Said
+from pipeline.model.request import alone
 from pipeline.platform.credentials import ModelAccess
 from pipeline.storage.done import file_seq
 from pipeline.storage.landing import injected_file
@@ -69,15 +69,17 @@ def telegram(api: BotApi, view: DataView, rotate: str) -> str:
 
 
 def model(access: ModelAccess, name: str) -> str:
-    """The model answers one small question with the JSON that a run asks for."""
+    """The model answers one small question, with the JSON that a run asks for unless its server takes no schema."""
     client = Model(ModelSettings(name))
     try:
-        outcome = client.ask(access, Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_QUESTION),)))
+        outcome = client.ask(access, alone(_QUESTION))
     finally:
         client.close()
     if outcome.verdict is not Verdict.ANSWERED:
         fix = _MODEL_FIXES.get(outcome.verdict, "see the model's own logs")
         raise CheckFailed(f"{name}: {outcome.reason}", fix)
+    if not client.takes_schema:
+        return f"{outcome.model or name} answered in {outcome.seconds:.1f} s; its server takes no JSON schema"
     if not outcome.as_asked:
         raise CheckFailed(
             f"{name} answers, but not with the JSON asked for", "name a model that keeps to a JSON schema"
