@@ -13,10 +13,11 @@ from pipeline.model.answering import Answering
 from pipeline.model.outcome import Next, Outcome
 from pipeline.replies.delivery import AnswerFormat, Effect, Sender, Sending, parts_of
 from pipeline.replies.event_loop import EventLoop
-from pipeline.replies.model_gate import ModelGate
-from pipeline.replies.preparation import HeldChats, Preparation, asked_of
+from pipeline.replies.gates.held import HeldChats
+from pipeline.replies.gates.model import ModelGate
+from pipeline.replies.gates.telegram import Admission, TelegramGate
+from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import Reply
-from pipeline.replies.telegram_gate import Admission, TelegramGate
 from pipeline.replies.work import (
     Lane,
     Wait,
