@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
@@ -15,7 +14,7 @@ from pipeline.model.outcome import Next, Outcome
 from pipeline.replies.delivery import AnswerFormat, Effect, Sender, Sending, parts_of
 from pipeline.replies.event_loop import EventLoop
 from pipeline.replies.model_gate import ModelGate
-from pipeline.replies.preparation import Preparation, asked_of
+from pipeline.replies.preparation import HeldChats, Preparation, asked_of
 from pipeline.replies.reply import Reply
 from pipeline.replies.telegram_gate import Admission, TelegramGate
 from pipeline.replies.work import (
@@ -29,15 +28,10 @@ from pipeline.replies.work import (
     ready_answer,
     stopped_answer,
 )
-from pipeline.telegram.progress.drafts import Drafts, draft_id_of
+from pipeline.telegram.progress.drafts import DraftSender, draft_id_of
 from pipeline.telegram.progress.typing_action import Typist
 
 log = structlog.get_logger(__name__)
-
-_RESUMED_AT_ONCE = 64
-"""Chats that are looked at again in one event: each look takes time from the others."""
-_LOOK_AFTER = 5.0
-"""Seconds until they are looked at in any case: nobody says that a day has ended, and with it a ceiling."""
 
 
 class Dispatcher:
@@ -54,7 +48,7 @@ class Dispatcher:
         preparation: Preparation,
         sender: Sender,
         typist: Typist,
-        drafts: Drafts,
+        drafts: DraftSender,
         *,
         send_rate: float,
         model_attempts: int,
@@ -83,12 +77,7 @@ class Dispatcher:
         self._stopping = stopping
         self._works: dict[str, Work] = {}
         self._lanes: dict[int, Lane] = {}
-        self._held: deque[int] = deque()
-        """Chats whose first reply can't be prepared yet, the next one first."""
-        self._to_look_at = 0
-        """How many of them, from the first on, are still to be looked at after the last change."""
-        self._look_is_due = False
-        """Whether a timer is set for them."""
+        self._held = HeldChats(loop, resume=partial(self._resume, reason=Wait.ANSWER))
         self._model = ModelGate(
             loop,
             most_attempts=model_attempts,
@@ -137,24 +126,7 @@ class Dispatcher:
 
     def look_again(self) -> None:
         """Look again at the chats whose first reply could not be prepared: what that needs has changed."""
-        assert self._loop.owned
-        if not self._to_look_at:
-            self._loop.post(self._look)
-        self._to_look_at = len(self._held)
-
-    def _look(self) -> None:
-        # Those that are held again come after all others, and those that come meanwhile know of the change.
-        left = min(self._to_look_at, len(self._held))
-        count = min(left, _RESUMED_AT_ONCE)
-        self._to_look_at = left - count
-        if self._to_look_at:
-            self._loop.post(self._look)
-        for _ in range(count):
-            self._resume(self._held.popleft(), Wait.ANSWER)
-
-    def _look_in_time(self) -> None:
-        self._look_is_due = False
-        self.look_again()
+        self._held.look_again()
 
     @property
     def requests(self) -> int:
@@ -251,10 +223,7 @@ class Dispatcher:
         if isinstance(prepared, Answer):
             return prepared
         if prepared is None:
-            self._held.append(chat)
-            if not self._look_is_due:
-                self._look_is_due = True
-                self._loop.at(self._loop.now() + _LOOK_AFTER, self._look_in_time)
+            self._held.add(chat)
         elif prepared is work.reply:
             work.prepared()
         else:
@@ -279,8 +248,7 @@ class Dispatcher:
         chat, ahead = work.chat_id, work.state is WorkState.AHEAD
         first = self._lanes[chat].works[0] is work
         reply = self._preparation.attempted(work.reply, outcome)
-        # What it did not cost may be what another waits for.
-        self._loop.guard(self.look_again)
+        self._held.look_at_next()
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER

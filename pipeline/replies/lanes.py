@@ -22,7 +22,7 @@ from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import OnUnknown, Reply
 from pipeline.replies.work import ready_answer
 from pipeline.telegram.client import BotApi
-from pipeline.telegram.progress.drafts import Drafts
+from pipeline.telegram.progress.drafts import DraftSender
 from pipeline.telegram.progress.typing_action import Typist
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class Lanes:
         self._open = OpenReplies()
         self._preparation = preparation
         self._typist = Typist(api)
-        self._drafts = Drafts(
+        self._drafts = DraftSender(
             api,
             enabled=drafts,
             as_shown=begun_as_plain if answer_format == "html" else str,

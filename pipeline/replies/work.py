@@ -210,9 +210,10 @@ def deliverable(answer: Answer, language: str | None) -> Answer:
 
 def model_answer(outcome: Outcome, language: str | None) -> Answer:
     """The answer that the model gave, or what it had written of one that was stopped; its reason then says so."""
-    if outcome.verdict is Verdict.STOPPED and not outcome.text:
-        return _answer(outcome, phrases(language).stopped, AnswerStatus.FIXED, outcome.reason)
-    return _answer(outcome, outcome.text, AnswerStatus.ANSWERED, outcome.reason or None)
+    reason = outcome.reason if outcome.verdict is Verdict.STOPPED else None
+    if reason is not None and not outcome.text:
+        return _answer(outcome, phrases(language).stopped, AnswerStatus.FIXED, reason)
+    return _answer(outcome, outcome.text, AnswerStatus.ANSWERED, reason)
 
 
 def stopped_answer(language: str | None) -> Answer:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from scripts.dashboard.definition import current, read
 from scripts.dashboard.grid import WIDTH
 from scripts.dashboard.lake import Lake, show_tables, spark_session
@@ -14,7 +14,7 @@ from scripts.dashboard.page import anchor, dashboard_html
 from scripts.pictures.browser import chromium, page_of, save
 from scripts.pictures.synthetic import write_tables
 
-PRICES = Prices(input_price=0.5, output_price=1.5)
+PRICES = TokenPrices(input_price=0.5, output_price=1.5)
 _MARGIN = 24
 _NOTE = "Synthetic data, drawn from the definition and the SQL that are deployed"
 

@@ -12,8 +12,8 @@ from pipeline.model.request import Asked, Listener, Request
 from pipeline.replies.event_loop import Action, EventLoop
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError
-from pipeline.telegram.progress.draft_schedule import Draft
-from pipeline.telegram.progress.drafts import DraftListener, Drafts
+from pipeline.telegram.progress.draft_schedule import AnswerDraft
+from pipeline.telegram.progress.drafts import DraftListener, DraftSender
 from pipeline.telegram.progress.typing_action import Typist
 
 
@@ -210,7 +210,7 @@ class FakeTypist(Typist):
         self.paused.append(paused)
 
 
-class FakeDrafts(Drafts):
+class FakeDrafts(DraftSender):
     """Follows the answers of private chats, and shows nothing."""
 
     def __init__(self) -> None:
@@ -221,7 +221,7 @@ class FakeDrafts(Drafts):
 
     def begin(self, question: Question) -> DraftListener | None:
         self.begun.append(question.text)
-        return DraftListener(self, Draft(question))
+        return DraftListener(self, AnswerDraft(question))
 
     def end(self, question: Question) -> None:
         self.ended.append(question.text)

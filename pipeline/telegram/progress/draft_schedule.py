@@ -13,6 +13,9 @@ MOST_SHOWN = 10
 MOST_ASKED = 20
 """While more questions than this are being asked, no further answer is shown: to read an answer piece by piece takes
 time that many waiting answers need, and few of them could be shown."""
+_FIRST_AFTER = 0.1
+"""Seconds from its first words to the first draft: an answer that is whole by then needs none, and its reply would
+wait for the end of that request."""
 AT_ONCE = 10
 """Drafts without a pause, and requests under way."""
 _APART = 0.1
@@ -28,7 +31,7 @@ _CHATS_BETWEEN_CLEANUPS = 1000
 
 
 @dataclass(eq=False)
-class Draft:
+class AnswerDraft:
     """The draft of one answer. Times are seconds of any steady clock."""
 
     question: Question
@@ -55,29 +58,29 @@ class DraftSchedule:
     def __init__(self) -> None:
         self._asked: set[str] = set()
         """The questions that are being asked."""
-        self._drafts: dict[str, Draft] = {}
+        self._drafts: dict[str, AnswerDraft] = {}
         self._under_way: set[str] = set()
         """The questions whose draft is being sent."""
         self._sent_at: dict[int, float] = {}
         """When each chat got its last draft."""
         self._next = 0.0
 
-    def begin(self, question: Question) -> Draft | None:
+    def begin(self, question: Question) -> AnswerDraft | None:
         """The question is being asked from now on. Its draft, or None where its answer is not to be shown."""
         self._asked.add(question.key)
         draft = self._drafts.get(question.key)
         if draft is None and _may_be_shown(question) and self._has_room:
-            draft = self._drafts[question.key] = Draft(question)
+            draft = self._drafts[question.key] = AnswerDraft(question)
         return draft
 
     @property
     def _has_room(self) -> bool:
         return len(self._drafts) < MOST_SHOWN and len(self._asked) <= MOST_ASKED
 
-    def of(self, question: Question) -> Draft | None:
+    def of(self, question: Question) -> AnswerDraft | None:
         return self._drafts.get(question.key)
 
-    def words(self, draft: Draft, so_far: Callable[[], str], now: float) -> None:
+    def words(self, draft: AnswerDraft, so_far: Callable[[], str], now: float) -> None:
         """More of the answer has come."""
         draft.so_far, draft.words_at = so_far, now
         if not draft.unsent:
@@ -104,7 +107,7 @@ class DraftSchedule:
             return None
         return max(due, self._next - (AT_ONCE - 1) * _APART)
 
-    def take(self, now: float) -> Draft:
+    def take(self, now: float) -> AnswerDraft:
         """The draft to send now, at or after `next_due`. `returned` must follow."""
         draft = min(self._drafts.values(), key=lambda draft: draft.due)
         assert draft.due <= now
@@ -116,7 +119,7 @@ class DraftSchedule:
         self._sent_at[draft.question.chat_id] = now
         return draft
 
-    def returned(self, draft: Draft, now: float) -> None:
+    def returned(self, draft: AnswerDraft, now: float) -> None:
         """Its request has ended."""
         draft.under_way = False
         self._under_way.discard(draft.question.key)
@@ -126,12 +129,12 @@ class DraftSchedule:
         """Send nothing before `until`: Telegram asks for that."""
         self._next = max(self._next, until + (AT_ONCE - 1) * _APART)
 
-    def _set_due(self, draft: Draft, now: float) -> None:
+    def _set_due(self, draft: AnswerDraft, now: float) -> None:
         sent_at = self._sent_at.get(draft.question.chat_id, -math.inf)
         if draft.over or draft.stopped:
             draft.due = math.inf
         elif draft.unsent:
-            draft.due = max(now, sent_at + _EVERY)
+            draft.due = max(now if draft.shown else now + _FIRST_AFTER, sent_at + _EVERY)
         elif draft.shown and now + _STANDS < draft.words_at + _STANDS_FOR:
             draft.due = now + _STANDS
         else:

@@ -12,7 +12,7 @@ from pipeline.messages.question import Question
 from pipeline.peers.workers import Workers
 from pipeline.redaction import without_begun_secret
 from pipeline.telegram.client import BotApi, Refused
-from pipeline.telegram.progress.draft_schedule import Draft, DraftSchedule
+from pipeline.telegram.progress.draft_schedule import AnswerDraft, DraftSchedule
 from pipeline.telegram.splitting import split
 
 _LONGEST_WAIT = 0.5
@@ -26,7 +26,7 @@ def draft_id_of(question: Question) -> int:
     return question.message_id
 
 
-class Drafts:
+class DraftSender:
     """Sends the drafts of answers. A request that fails is not made again, and ends the drafts of its answer.
 
     Threads: any thread may call any method; only `wait_for_last` waits for Telegram. The schedule, its drafts and the
@@ -105,7 +105,7 @@ class Drafts:
             self._stopped = True
             self._changed.notify()
 
-    def take_words(self, draft: Draft, so_far: Callable[[], str]) -> None:
+    def take_words(self, draft: AnswerDraft, so_far: Callable[[], str]) -> None:
         """More of a draft's answer has come."""
         with self._lock:
             self._schedule.words(draft, so_far, time.monotonic())
@@ -128,7 +128,7 @@ class Drafts:
             except RuntimeError:  # the machine has no thread left; nobody waits for a draft
                 self._end_request(draft, hold=_HOLD)
 
-    def _send(self, draft: Draft) -> None:
+    def _send(self, draft: AnswerDraft) -> None:
         question, before = draft.question, draft.shown
         hold = None
         try:
@@ -145,7 +145,7 @@ class Drafts:
         if draft.shown and not before:
             self._first_shown(question)
 
-    def _end_request(self, draft: Draft, hold: float | None) -> None:
+    def _end_request(self, draft: AnswerDraft, hold: float | None) -> None:
         with self._lock:
             now = time.monotonic()
             if hold is not None:
@@ -158,7 +158,7 @@ class Drafts:
 class DraftListener:
     """Follows one answer: a `model.request.Listener`. It only notes what it is told."""
 
-    def __init__(self, drafts: Drafts, draft: Draft) -> None:
+    def __init__(self, drafts: DraftSender, draft: AnswerDraft) -> None:
         self._drafts = drafts
         self._draft = draft
 

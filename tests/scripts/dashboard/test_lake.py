@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from pipeline.stream.delta import DeltaTable
 from pipeline.tables import ANSWERS, SILVER, TABLES
 from scripts.dashboard.definition import DashboardDefinition, current, read
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 NOW = datetime.now(UTC)
-PRICES = Prices(0.5, 1.5)
+PRICES = TokenPrices(0.5, 1.5, price_a_month=20)
 
 
 @pytest.fixture

@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 
 from pipeline.messages.origin import Probe
-from pipeline.telegram.progress.draft_schedule import AT_ONCE, MOST_ASKED, MOST_SHOWN, Draft, DraftSchedule
+from pipeline.telegram.progress import draft_schedule
+from pipeline.telegram.progress.draft_schedule import AT_ONCE, MOST_ASKED, MOST_SHOWN, AnswerDraft, DraftSchedule
 from tests.support.replies import question
 
 
-def begun(schedule: DraftSchedule, number: int = 1, **more: Any) -> Draft:
+def begun(schedule: DraftSchedule, number: int = 1, **more: Any) -> AnswerDraft:
     draft = schedule.begin(question(chat_id=number, seq=number, **more))
     assert draft is not None
     return draft
 
 
-def sent(schedule: DraftSchedule, draft: Draft, now: float) -> None:
+def sent(schedule: DraftSchedule, draft: AnswerDraft, now: float) -> None:
     """The draft is due, and is sent in a moment."""
     assert schedule.next_due is not None
     assert schedule.next_due <= now
@@ -24,7 +25,27 @@ def sent(schedule: DraftSchedule, draft: Draft, now: float) -> None:
     schedule.returned(draft, now)
 
 
-def test_the_first_words_are_due_at_once_and_the_next_ones_half_a_second_later() -> None:
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment before the first draft has a test of its own."""
+    monkeypatch.setattr(draft_schedule, "_FIRST_AFTER", 0.0)
+
+
+def test_the_first_words_are_due_after_a_moment_in_which_the_whole_answer_may_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    schedule = DraftSchedule()
+    draft = begun(schedule)
+    schedule.words(draft, lambda: "a", 100.0)
+    schedule.words(draft, lambda: "a b", 100.05)
+    assert schedule.next_due == 100.1
+    sent(schedule, draft, 100.1)
+    schedule.words(draft, lambda: "a b c", 107.0)
+    assert schedule.next_due == 107.0
+
+
+def test_the_next_words_are_due_half_a_second_later() -> None:
     schedule = DraftSchedule()
     draft = begun(schedule)
     assert schedule.next_due is None

@@ -9,7 +9,7 @@ import pytest
 from pipeline.redaction import learn_secret
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
 from pipeline.telegram.progress import draft_schedule
-from pipeline.telegram.progress.drafts import DraftListener, Drafts
+from pipeline.telegram.progress.drafts import DraftListener, DraftSender
 from tests.support.fakes import FakeApi
 from tests.support.replies import question
 from tests.support.waiting import eventually
@@ -21,6 +21,7 @@ ASKED = question(chat_id=7, seq=1)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draft_schedule, "_EVERY", 0.03)
+    monkeypatch.setattr(draft_schedule, "_FIRST_AFTER", 0.0)
 
 
 @pytest.fixture
@@ -29,13 +30,13 @@ def api() -> FakeApi:
 
 
 @pytest.fixture
-def drafts(api: FakeApi) -> Iterator[Drafts]:
-    drafts = Drafts(api, enabled=True)
+def drafts(api: FakeApi) -> Iterator[DraftSender]:
+    drafts = DraftSender(api, enabled=True)
     yield drafts
     drafts.stop()
 
 
-def begun(drafts: Drafts, seq: int = 1) -> DraftListener:
+def begun(drafts: DraftSender, seq: int = 1) -> DraftListener:
     listener = drafts.begin(question(chat_id=6 + seq, seq=seq))
     assert listener is not None
     return listener
@@ -45,7 +46,7 @@ def says(text: str) -> Callable[[], str]:
     return lambda: text
 
 
-def test_it_grows_in_the_questions_chat_under_its_messages_number(drafts: Drafts, api: FakeApi) -> None:
+def test_it_grows_in_the_questions_chat_under_its_messages_number(drafts: DraftSender, api: FakeApi) -> None:
     listener = begun(drafts)
     listener.words(says("Once"))
     eventually(lambda: api.drafts == [(7, 101, "Once")])
@@ -56,10 +57,10 @@ def test_it_grows_in_the_questions_chat_under_its_messages_number(drafts: Drafts
 
 
 def test_where_drafts_are_off_nobody_follows(api: FakeApi) -> None:
-    assert Drafts(api, enabled=False).begin(ASKED) is None
+    assert DraftSender(api, enabled=False).begin(ASKED) is None
 
 
-def test_after_the_end_none_is_sent(drafts: Drafts, api: FakeApi) -> None:
+def test_after_the_end_none_is_sent(drafts: DraftSender, api: FakeApi) -> None:
     listener = begun(drafts)
     listener.words(says("a"))
     eventually(lambda: api.drafts)
@@ -70,7 +71,7 @@ def test_after_the_end_none_is_sent(drafts: Drafts, api: FakeApi) -> None:
 
 
 def test_a_reply_waits_for_the_last_request_but_not_for_long(
-    drafts: Drafts, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+    drafts: DraftSender, api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sending, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 
@@ -95,7 +96,7 @@ def test_a_reply_waits_for_the_last_request_but_not_for_long(
 
 @pytest.mark.parametrize("failure", [Refused(403, "blocked"), Unreachable("no"), Interrupted("broke")])
 def test_a_draft_that_fails_ends_those_of_its_answer_only(
-    drafts: Drafts, api: FakeApi, failure: Refused | Unreachable | Interrupted
+    drafts: DraftSender, api: FakeApi, failure: Refused | Unreachable | Interrupted
 ) -> None:
     api.drafts_fail_with = failure
     first, second = begun(drafts, 1), begun(drafts, 2)
@@ -110,7 +111,7 @@ def test_a_draft_that_fails_ends_those_of_its_answer_only(
     assert not first.stopped, "its answer goes on"
 
 
-def test_a_limit_that_telegram_names_pauses_all(drafts: Drafts, api: FakeApi) -> None:
+def test_a_limit_that_telegram_names_pauses_all(drafts: DraftSender, api: FakeApi) -> None:
     api.drafts_fail_with = Refused(429, "Too Many Requests", retry_after=0.3)
     first, second = begun(drafts, 1), begun(drafts, 2)
     first.words(says("a"))
@@ -123,7 +124,7 @@ def test_a_limit_that_telegram_names_pauses_all(drafts: Drafts, api: FakeApi) ->
     assert api.drafts[-1] == (8, 102, "x")
 
 
-def test_during_an_outage_none_is_sent_and_after_it_the_latest(drafts: Drafts, api: FakeApi) -> None:
+def test_during_an_outage_none_is_sent_and_after_it_the_latest(drafts: DraftSender, api: FakeApi) -> None:
     listener = begun(drafts)
     drafts.pause(True)
     listener.words(says("a"))
@@ -134,13 +135,13 @@ def test_during_an_outage_none_is_sent_and_after_it_the_latest(drafts: Drafts, a
     eventually(lambda: api.drafts == [(7, 101, "a b")])
 
 
-def test_a_long_answer_shows_its_last_message(drafts: Drafts, api: FakeApi) -> None:
+def test_a_long_answer_shows_its_last_message(drafts: DraftSender, api: FakeApi) -> None:
     begun(drafts).words(says("word " * 819 + "\n\n" + "the next message"))
     eventually(lambda: api.drafts)
     assert api.drafts == [(7, 101, "the next message")]
 
 
-def test_no_part_of_a_secret_is_shown(drafts: Drafts, api: FakeApi) -> None:
+def test_no_part_of_a_secret_is_shown(drafts: DraftSender, api: FakeApi) -> None:
     learn_secret("kEy/0123456789")
     listener = begun(drafts)
     listener.words(says("it is kEy/01234"))
@@ -149,7 +150,7 @@ def test_no_part_of_a_secret_is_shown(drafts: Drafts, api: FakeApi) -> None:
     eventually(lambda: api.drafts[-1] == (7, 101, "it is <credential>!"))
 
 
-def test_an_empty_draft_is_not_sent(drafts: Drafts, api: FakeApi) -> None:
+def test_an_empty_draft_is_not_sent(drafts: DraftSender, api: FakeApi) -> None:
     listener = begun(drafts)
     listener.words(says(" \n"))
     time.sleep(0.05)
@@ -160,7 +161,7 @@ def test_an_empty_draft_is_not_sent(drafts: Drafts, api: FakeApi) -> None:
 
 def test_it_says_once_that_a_draft_is_shown(api: FakeApi) -> None:
     shown: list[str] = []
-    drafts = Drafts(api, enabled=True, as_shown=str.upper, first_shown=lambda question: shown.append(question.key))
+    drafts = DraftSender(api, enabled=True, as_shown=str.upper, first_shown=lambda question: shown.append(question.key))
     listener = drafts.begin(ASKED)
     assert listener is not None
     listener.words(says("a"))
@@ -172,7 +173,7 @@ def test_it_says_once_that_a_draft_is_shown(api: FakeApi) -> None:
     drafts.stop()
 
 
-def test_a_stopped_answer_shows_no_more_and_says_so_to_who_writes_it(drafts: Drafts, api: FakeApi) -> None:
+def test_a_stopped_answer_shows_no_more_and_says_so_to_who_writes_it(drafts: DraftSender, api: FakeApi) -> None:
     listener = begun(drafts)
     drafts.stop_writing(question(chat_id=99, seq=9))
     assert not listener.stopped
@@ -188,7 +189,9 @@ def test_a_stopped_answer_shows_no_more_and_says_so_to_who_writes_it(drafts: Dra
     assert again.stopped, "asked again, it stays stopped"
 
 
-def test_without_a_thread_left_it_is_tried_later(drafts: Drafts, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_thread_left_it_is_tried_later(
+    drafts: DraftSender, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.telegram.progress.drafts._HOLD", 0.05)
     start, failed = drafts._workers.start, list[bool]()
 
