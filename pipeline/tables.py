@@ -103,6 +103,9 @@ _ORIGIN = (
     "operator injected again. Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
 )
 
+NO_PROBES = "(origin IS NULL OR origin LIKE 'replay:%')"
+"""The condition that leaves out the rows of probes, whose `origin` is `probe:…`, the same in every report and view."""
+
 BRONZE = Table(
     name="bronze",
     comment="Every update that Telegram delivered, once: raw JSON, parsed columns, and whether the bot answers it.",
@@ -179,7 +182,9 @@ SILVER = Table(
             "sent, unknown (it may have arrived or not), dead (Telegram refused it) or withheld (a probe, not sent).",
         ),
         Column("reply_message_ids", "array<bigint>", "message_id of each part of the reply that Telegram confirmed."),
-        Column("error", "string", "Why the answer is a fallback, or why the delivery is unknown or dead."),
+        Column(
+            "error", "string", "Why the answer is a fallback or ends early, or why the delivery is unknown or dead."
+        ),
         Column("prompt_tokens", "bigint", "Tokens of the request, as counted by the model."),
         Column("completion_tokens", "bigint", "Tokens of the answer, as counted by the model."),
         Column("received_at", "timestamp", "When the pipeline received the question from Telegram."),

@@ -22,6 +22,21 @@ _MEDIA = {
 """Each kind of media as the model is told of it."""
 
 
+class Quoted(BaseModel):
+    """The message that a question replies to."""
+
+    model_config = ConfigDict(frozen=True)
+    message_id: int
+    text: str
+    """Its text or caption, cut to `MOST_QUOTED` characters."""
+    by_bot: bool
+    """Whether this bot wrote it."""
+
+
+MOST_QUOTED = 1000
+"""Characters of a message that is replied to."""
+
+
 class Question(BaseModel):
     """A message that the bot has to answer, with what its answer and its silver row need."""
 
@@ -45,6 +60,8 @@ class Question(BaseModel):
     media: str | None = None
     """The kind of media that came with it, as Telegram names it, such as `photo`: nobody can look at it."""
     command: str | None = None
+    replied_to: Quoted | None = None
+    """None also where the message that it replies to has no text."""
     received_at: datetime
     origin: Origin | None = None
     """None for a message from Telegram."""

@@ -92,6 +92,11 @@ class ModelGate:
         now = self._loop.now()
         began = now - outcome.seconds
         others_answered = self._last_answered > (began if work.failed_at is None else work.failed_at)
+        if outcome.verdict is Verdict.STOPPED and not outcome.text:
+            # It says nothing about the model; but a trial has ended.
+            if self.state is not GateState.OPEN:
+                self._failed(now, began, outcome)
+            return Next.DELIVER
         work.failed_at = now
         work.attempts += counts(outcome, others_answered)
         step = next_step(outcome, work.attempts, self._most_attempts, others_answered)

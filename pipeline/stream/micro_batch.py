@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.messages.identity import Identity
-from pipeline.messages.question import Question
+from pipeline.messages.question import MOST_QUOTED, Question, Quoted
 from pipeline.storage.done import file_seq
 from pipeline.storage.landing import is_injected
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.routing import Disposition, command, disposition
-from pipeline.telegram.update import Malformed, Tick, Update, read_line
+from pipeline.telegram.update import Malformed, Message, Tick, Update, read_line
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -173,9 +173,19 @@ def question_of(update: Update, bot: Bot) -> Question:
         text=words,
         media=update.media,
         command=command(words, bot),
+        replied_to=_replied_to(message, update.bot_id),
         received_at=update.received_at,
         origin=update.origin,
     )
+
+
+def _replied_to(message: Message, bot_id: int) -> Quoted | None:
+    replied = message.reply_to_message
+    words = (replied.words or "")[:MOST_QUOTED] if replied else ""
+    if replied is None or not words.strip():
+        return None
+    by_bot = replied.sender is not None and replied.sender.id == bot_id
+    return Quoted(message_id=replied.message_id, text=words, by_bot=by_bot)
 
 
 # What may be in the tables already.

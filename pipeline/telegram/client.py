@@ -153,6 +153,18 @@ class BotApi:
         """
         self._call("answerCallbackQuery", {"callback_query_id": press_id, **({"text": text} if text else {})})
 
+    def send_draft(self, chat_id: int, draft_id: int, text: str, topic_id: int | None) -> None:
+        """Show a part of an answer for 30 seconds, with a button that stops it: in private chats only.
+
+        https://core.telegram.org/bots/api#sendmessagedraft
+        """
+        body: dict[str, Any] = {"chat_id": chat_id, "draft_id": draft_id, "text": text, "can_stop": True}
+        # What was written is the answer then, so it stays until that comes.
+        body["keep_on_stop"] = True
+        if topic_id is not None:
+            body["message_thread_id"] = topic_id
+        self._call("sendMessageDraft", body)
+
     def commands(self, language: str) -> dict[str, str]:
         """The menu of commands that a language has of its own, with their descriptions. An empty language: all others.
 

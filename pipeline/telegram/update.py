@@ -81,6 +81,13 @@ class RepliedTo(_Payload):
     message_id: int = Id
     sender: User | None = Field(None, alias="from")
     forum_topic_created: dict[str, Any] | None = None
+    text: str | None = None
+    caption: str | None = None
+
+    @property
+    def words(self) -> str | None:
+        """The text, or else the caption."""
+        return self.text if self.text is not None else self.caption
 
 
 class Message(_Payload):

@@ -11,13 +11,10 @@ from datetime import datetime
 from string import Template
 from typing import TypeVar
 
-from pipeline.tables import ANSWERS, TABLES, Table
+from pipeline.tables import ANSWERS, NO_PROBES, TABLES, Table
 
 Value = str | int | datetime
 _T = TypeVar("_T")
-
-NO_PROBES = "(origin IS NULL OR origin LIKE 'replay:%')"
-"""The condition that leaves out the rows of probes, whose `origin` is `probe:…`, the same in every report and view."""
 
 _AT_ONCE = 100
 """Values named in one statement."""

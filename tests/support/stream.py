@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.conversations.memory import Memory
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe, probe_update
 from pipeline.messages.question import Question
@@ -63,6 +64,10 @@ class FakeTable:
         self._events.append((f"{self.table.name} known", len(wanted)))
         return wanted & {Identity(*(row[name] for name in self.table.identity)) for row in self.rows}
 
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        self._events.append((f"{self.table.name} ask", statement))
+        return []
+
     def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
         if names:
             self._events.append((f"{self.table.name} lines", len(names)))
@@ -85,10 +90,13 @@ class FakeLanes:
     def __init__(self, journal: Journal, events: list[Event]) -> None:
         self.accepted: list[str] = []
         """The texts of the questions, in the order in which they came."""
+        self.prepared: list[str] = []
+        """The same of those that were prepared."""
         self.ahead: list[Answering | None] = []
         """What each acceptance was to be answered by."""
         self.room: Callable[[], bool] = lambda: True
         """Whether there is room; called by each wait for it."""
+        self.stopped: list[tuple[int, int]] = []
         self._journal = journal
         self._events = events
         self._open: dict[str, Reply] = {}
@@ -98,6 +106,8 @@ class FakeLanes:
         return len(self._open)
 
     def prepare(self, questions: Iterable[Question]) -> list[Reply]:
+        questions = list(questions)
+        self.prepared += [question.text for question in questions]
         return [Reply.accepted(question) for question in questions]
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
@@ -107,6 +117,9 @@ class FakeLanes:
         self.ahead.append(ahead)
         self.accepted += [reply.question.text for reply in replies]
         self._open |= {reply.key: reply for reply in replies}
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        self.stopped.append((chat_id, draft_id))
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         return self.room()
@@ -174,11 +187,13 @@ class StreamWorld:
         )
         allowed = {name: settings[name] for name in ("allowed_chats", "allowed_users") if name in settings}
         self.leftover = Leftover(self.landing, BOT, self.journal, self.tables.silver, self.writer, **allowed)
+        self.memory = Memory()
         self.processor = BatchProcessor(
             BOT,
             self.journal,
             self.lanes,
             self.writer,
+            self.memory,
             run_began=self.landing.first_seq,
             **{"committed": lambda *batch: self.committed.append(batch), "now": self.clock, **settings},
         )

@@ -195,7 +195,7 @@ STORED = StoredAnswer(text="said before", status=AnswerStatus.FALLBACK, reason="
 def test_a_probe_is_asked_and_recorded_and_nothing_of_it_reaches_telegram(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.telegram.typing_action._FIRST_AFTER", 0.0)
+    monkeypatch.setattr("pipeline.telegram.progress.typing_action._FIRST_AFTER", 0.0)
     run.answering.held = {"probe", "hi"}
     run.accept(accepted("probe", chat_id=0, seq=1, origin=Probe(id="p")), accepted("hi", chat_id=7, seq=2))
     eventually(lambda: run.api.typed)

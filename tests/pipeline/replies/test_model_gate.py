@@ -350,3 +350,37 @@ def test_a_check_that_finds_the_model_alive_opens_the_gate_for_all(run: Run) -> 
     assert not run.gate.admits(2)
     run.loop.run_job("alive")
     assert (run.gate.state, run.asked, run.reports) == (OPEN, [1, 2], ["500 crashed", None])
+
+
+# Answers that are stopped
+
+
+def stopped(text: str = "") -> Outcome:
+    return Outcome(verdict=Verdict.STOPPED, text=text, reason="stopped", seconds=0.5)
+
+
+def test_a_stopped_answer_says_that_the_model_answers_if_it_has_words(run: Run) -> None:
+    first = work(1)
+    run.fail(first)
+    assert run.gate.state is CLOSED
+    run.loop.advance(0.5)
+    assert run.asked == [1]
+    assert run.gate.judge(first, stopped("so far")) is Next.DELIVER
+    assert run.gate.state is OPEN
+
+
+def test_one_without_a_word_ends_a_trial_and_opens_nothing(run: Run) -> None:
+    first, second = work(1), work(2)
+    run.fail(first)
+    run.fail(second)
+    run.loop.advance(0.5)
+    assert (run.asked, run.gate.state) == ([1], TRIAL)
+    assert run.gate.judge(first, stopped()) is Next.DELIVER
+    assert run.gate.state is CLOSED
+    run.loop.advance(LONGEST_WAIT)
+    assert run.asked == [1, 2], "another one tries"
+
+
+def test_one_without_a_word_closes_nothing(run: Run) -> None:
+    assert run.gate.judge(work(1), stopped()) is Next.DELIVER
+    assert (run.gate.state, run.reports) == (OPEN, [])

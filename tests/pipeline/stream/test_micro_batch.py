@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.messages.origin import Probe, probe_update
+from pipeline.messages.question import Quoted
 from pipeline.stream.micro_batch import (
     Albums,
     Batch,
@@ -96,6 +97,7 @@ def test_a_question_has_what_its_answer_and_its_row_need() -> None:
         "text": "/Start@our_bot now",
         "media": None,
         "command": "start",
+        "replied_to": None,
         "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         "origin": None,
     }
@@ -121,6 +123,24 @@ def test_a_caption_is_a_question() -> None:
 def test_media_without_a_caption_is_a_question_without_a_text() -> None:
     question = question_of(parsed_message(None, voice={}), BOT)
     assert (question.text, question.media, question.command, question.is_unreadable) == ("", "voice", None, True)
+
+
+@pytest.mark.parametrize(
+    ("replied", "quoted"),
+    [
+        ({"text": "one"}, Quoted(message_id=4, text="one", by_bot=False)),
+        ({"text": "one", "from": {"id": 43}}, Quoted(message_id=4, text="one", by_bot=False)),
+        ({"text": "one", "from": {"id": BOT.id}}, Quoted(message_id=4, text="one", by_bot=True)),
+        ({"caption": "a picture"}, Quoted(message_id=4, text="a picture", by_bot=False)),
+        ({"text": "🙂" * 1001}, Quoted(message_id=4, text="🙂" * 1000, by_bot=False)),
+        ({"photo": []}, None),
+        ({"text": " "}, None),
+        ({"forum_topic_created": {"name": "x"}}, None),
+    ],
+)
+def test_a_question_knows_what_it_replies_to(replied: dict[str, object], quoted: Quoted | None) -> None:
+    update = parsed_message("and?", reply_to_message={"message_id": 4, **replied})
+    assert question_of(update, BOT).replied_to == quoted
 
 
 def batch(

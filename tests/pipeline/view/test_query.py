@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.tables import ANSWERS, BRONZE, FEEDBACK, SILVER
-from pipeline.view.query import NO_PROBES, Query, Value, all_of, any_of, one_of, portions, quoted
+from pipeline.tables import ANSWERS, BRONZE, FEEDBACK, NO_PROBES, SILVER
+from pipeline.view.query import Query, Value, all_of, any_of, one_of, portions, quoted
 
 
 def test_a_statement_names_its_tables_only_when_it_is_asked() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.telegram.client import Refused
-from pipeline.telegram.typing_action import TypingSchedule, Typist
+from pipeline.telegram.progress.typing_action import TypingSchedule, Typist
 from tests.support.fakes import FakeApi
 from tests.support.replies import question
 from tests.support.waiting import eventually
@@ -16,9 +16,9 @@ from tests.support.waiting import eventually
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows and repeats the action within hundredths of a second."""
-    monkeypatch.setattr("pipeline.telegram.typing_action._FIRST_AFTER", 0.02)
-    monkeypatch.setattr("pipeline.telegram.typing_action._EVERY", 0.03)
-    monkeypatch.setattr("pipeline.telegram.typing_action._FOR", 0.2)
+    monkeypatch.setattr("pipeline.telegram.progress.typing_action._FIRST_AFTER", 0.02)
+    monkeypatch.setattr("pipeline.telegram.progress.typing_action._EVERY", 0.03)
+    monkeypatch.setattr("pipeline.telegram.progress.typing_action._FOR", 0.2)
 
 
 @pytest.fixture
