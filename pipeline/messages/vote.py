@@ -26,7 +26,7 @@ class Thumb(StrEnum):
         return "👍" if self is Thumb.UP else "👎"
 
 
-class VoteButton(NamedTuple):
+class Vote(NamedTuple):
     """What a button says, and of the answer to which question."""
 
     thumb: Thumb
@@ -41,16 +41,16 @@ class VoteButton(NamedTuple):
 
 def vote_buttons(question: Question) -> dict[str, str]:
     """The buttons under the answer to a question: what each shows, with its `callback_data`."""
-    return {thumb.label: VoteButton(thumb, question.update_id, question.message_id).data for thumb in Thumb}
+    return {thumb.label: Vote(thumb, question.update_id, question.message_id).data for thumb in Thumb}
 
 
-def read_vote(data: str | None) -> VoteButton | None:
+def read_vote(data: str | None) -> Vote | None:
     """The vote of a button; None for a button that is not one of these. A client can send any data."""
     found = _DATA.fullmatch(data or "")
     if found is None:
         return None
     thumb, update_id, message_id = found.groups()
-    vote = VoteButton(Thumb(thumb), int(update_id), int(message_id))
+    vote = Vote(Thumb(thumb), int(update_id), int(message_id))
     return vote if all(-_INT64 <= number < _INT64 for number in (vote.update_id, vote.message_id)) else None
 
 
@@ -67,6 +67,6 @@ def probe_press(probe: dict[str, Any], thumb: Thumb, now: datetime) -> dict[str,
             "from": message["from"],
             "message": {"message_id": number, "date": 0, "chat": message["chat"]},
             "chat_instance": str(message["chat"]["id"]),
-            "data": VoteButton(thumb, probe["update_id"], message["message_id"]).data,
+            "data": Vote(thumb, probe["update_id"], message["message_id"]).data,
         },
     }

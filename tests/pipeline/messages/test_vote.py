@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.messages.origin import probe_update
-from pipeline.messages.vote import Thumb, VoteButton, probe_press, read_vote, vote_buttons
+from pipeline.messages.vote import Thumb, Vote, probe_press, read_vote, vote_buttons
 from pipeline.telegram.routing import Disposition, disposition
 from tests.support.replies import NOON, question
 from tests.support.updates import BOT, parsed
@@ -14,14 +14,11 @@ LARGEST, LOWEST = 2**63 - 1, -(2**63)
 def test_there_is_a_button_for_each_vote_and_each_is_read_as_what_it_says() -> None:
     buttons = vote_buttons(question(seq=3))
     assert list(buttons) == ["👍", "👎"]
-    assert [read_vote(data) for data in buttons.values()] == [
-        VoteButton(Thumb.UP, 3, 103),
-        VoteButton(Thumb.DOWN, 3, 103),
-    ]
+    assert [read_vote(data) for data in buttons.values()] == [Vote(Thumb.UP, 3, 103), Vote(Thumb.DOWN, 3, 103)]
 
 
 def test_a_button_says_it_in_the_64_bytes_that_telegram_allows_whatever_the_ids() -> None:
-    vote = VoteButton(Thumb.DOWN, LOWEST, LARGEST)
+    vote = Vote(Thumb.DOWN, LOWEST, LARGEST)
     assert len(vote.data.encode()) <= 64
     assert read_vote(vote.data) == vote
 
@@ -44,5 +41,5 @@ def test_a_check_presses_under_the_answer_to_its_own_probe() -> None:
     assert press.press is not None
     asked = parsed(probe, origin={"kind": "probe", "id": "p"})
     assert asked.message is not None
-    assert read_vote(press.press.data) == VoteButton(Thumb.DOWN, asked.update_id, asked.message.message_id)
+    assert read_vote(press.press.data) == Vote(Thumb.DOWN, asked.update_id, asked.message.message_id)
     assert disposition(press, BOT) is Disposition.FEEDBACK
