@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from pipeline.model.partial import PartialAnswer, paired
 from pipeline.model.request import Listener
+from pipeline.model.streaming.partial import PartialAnswer, paired
 from pipeline.peers.bounds import current_bounds
 
 _LAST_EVENT = b"[DONE]"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.streaming import events
+from pipeline.model.streaming.completion import events
 from pipeline.platform.credentials import ModelAccess
 from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
