@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,19 +18,22 @@ from pipeline.demo import signposts
 from pipeline.demo.chat import TerminalChat
 from pipeline.demo.failure import DemoError
 from pipeline.demo.folder import demo_root, held_folder
-from pipeline.demo.job import Job, job
+from pipeline.demo.job import Job
 from pipeline.demo.messages import answer_all, read_messages
 from pipeline.demo.own_model import own_model
 from pipeline.demo.progress import Progress
 from pipeline.demo.summary import summary
 from pipeline.sandbox.models.embedded import LONGEST_ANSWER, EmbeddedModel
-from pipeline.sandbox.server import serve
+from pipeline.sandbox.server import Served, serve
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
-from pipeline.settings import bot_id_of, bot_token, read_run_settings
+from pipeline.settings import StorageSettings, bot_id_of, bot_token, read_run_settings
 from pipeline.storage.record import read_record
 from pipeline.terminal import plain, terminal
+from pipeline.watch.faults.demo_faults import DemoFaults
+from pipeline.watch.faults.model_faults import ModelFaults
+from pipeline.watch.served import watching
 
 _EPOCH = 1_767_225_600
 """2026-01-01, from which the simulated Telegram counts."""
@@ -56,6 +59,10 @@ class _Services:
 
     telegram: Telegram | None = None
     page: str = ""
+    live: str = ""
+    """The address of the live page."""
+    model_faults: ModelFaults | None = None
+    """None where the model is not the demo's."""
     own: dict[str, str] = field(default_factory=dict)
     """The variables that the demo sets itself."""
 
@@ -89,7 +96,10 @@ def _run(console: Console, progress: Progress, choices: Choices, lines: list[str
         folder = _folder(running, choices)
         with ExitStack() as working:
             with progress.phase("pipeline: Spark, its tables and the first micro-batch"):
-                started = working.enter_context(job(environment, folder))
+                token = DEFAULT_TOKEN if services.telegram is not None else None
+                started = working.enter_context(Job(environment, folder, token=token))
+                if lines is None:
+                    services.live = working.enter_context(_live_page(started, services)).url
                 started.wait_until_serving()
             progress.print_total()
             if services.telegram is not None and lines is not None:
@@ -114,7 +124,8 @@ def _start_services(running: ExitStack, progress: Progress, choices: Choices) ->
             services.own |= own_model(url, choices.model_name or os.environ.get("PIPELINE_MODEL"))
     else:
         with progress.phase("model: loading the small one"):
-            model = _small_model(running)
+            services.model_faults = ModelFaults()
+            model = _small_model(running, services.model_faults)
         # It answers one question after another, and the longer, the worse.
         services.own |= {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "PIPELINE_MODEL": model.model}
         services.own |= {"PIPELINE_CONCURRENCY": "1", "PIPELINE_MAX_TOKENS": str(LONGEST_ANSWER)}
@@ -130,11 +141,20 @@ def _start_services(running: ExitStack, progress: Progress, choices: Choices) ->
     return services
 
 
-def _small_model(running: ExitStack) -> EmbeddedModel:
+def _small_model(running: ExitStack, faults: ModelFaults) -> EmbeddedModel:
     try:
-        return running.enter_context(EmbeddedModel(own_instructions=True))
+        return running.enter_context(EmbeddedModel(own_instructions=True, around=faults.around))
     except ImportError as error:
         raise DemoError(f"{error}, or ask a server of your own: make demo MODEL_URL=http://…") from None
+
+
+def _live_page(started: Job, services: _Services) -> AbstractContextManager[Served]:
+    """The page with the pipeline, the chat beside it, and what can be broken."""
+    places = StorageSettings(storage=started.folder).places
+    if services.telegram is None:
+        return watching(places)
+    faults = DemoFaults(places, services.telegram, services.page, model=services.model_faults, run=started)
+    return watching(places, chat=services.page, faults=faults)
 
 
 def _folder(running: ExitStack, choices: Choices) -> Path:
@@ -160,13 +180,16 @@ def _talk(console: Console, started: Job, services: _Services) -> int:
 def _announce(console: Console, started: Job, services: _Services) -> None:
     """Where everything is, once all of it runs."""
     _print(console, ["", *signposts.places(started.folder), "", *signposts.beside(started.folder, services.own), ""])
+    live = f"Live pipeline: [bold]{services.live}/[/]"
     if services.telegram is None:
+        console.print(live, soft_wrap=True)
         record = read_record(started.folder)
         bot = record.bot_username if record and record.bot_username else "?"
         console.print(f"Write to @{plain(bot)} on Telegram. Press Ctrl-C to stop.")
         return
     # The addresses of pages stand here, one a line, last: they are what a person needs next.
     console.print(f"Chat page: [bold]{services.page}/[/]", soft_wrap=True)
+    console.print(f"{live}  (the chat beside it, and what you can break)", soft_wrap=True)
     console.print("It is the same chat as here. An empty line or Ctrl-C ends the demo.")
 
 

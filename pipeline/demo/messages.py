@@ -31,7 +31,7 @@ def read_messages(file: Path) -> list[str]:
 
 
 @dataclass
-class Outcome:
+class FileLine:
     """The result of one message."""
 
     question: str
@@ -45,14 +45,14 @@ def answer_all(console: Console, job: Job, telegram: Telegram, lines: list[str],
 
     Returns whether all are final. Ctrl-C raises KeyboardInterrupt, and nothing is printed.
     """
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, FileLine] = {}
     with console.status("") as progress:
         for number, line in enumerate(lines, start=1):
             # Telegram sends no empty text; a photo with an empty caption is the nearest to it.
             content: dict[str, Any] = {"text": line} if line.strip() else {"photo": True, "caption": line.strip()}
             sent = telegram.receive(UserMessage(chat_id=number, first_name=f"User {number}", **content))
             assert sent.update_id is not None
-            outcomes[sent.update_id] = Outcome(line)
+            outcomes[sent.update_id] = FileLine(line)
         until = time.monotonic() + timeout
         while time.monotonic() < until and job.running:
             _read_outcomes(job.folder, outcomes)
@@ -66,7 +66,7 @@ def answer_all(console: Console, job: Job, telegram: Telegram, lines: list[str],
     return all(outcome.seconds is not None for outcome in outcomes.values())
 
 
-def _print(console: Console, outcomes: list[Outcome]) -> None:
+def _print(console: Console, outcomes: list[FileLine]) -> None:
     grid = Grid(
         "#", Column("question", overflow="fold"), Column("answer", overflow="fold"), "status", "s", show_lines=True
     )
@@ -78,7 +78,7 @@ def _print(console: Console, outcomes: list[Outcome]) -> None:
     console.print(grid)
 
 
-def _read_outcomes(folder: Path, outcomes: dict[int, Outcome]) -> None:
+def _read_outcomes(folder: Path, outcomes: dict[int, FileLine]) -> None:
     """Read final states from the tables: the row in silver, or the reason in bronze why there is no answer.
 
     The tables also have the messages of earlier demos.

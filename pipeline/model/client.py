@@ -21,7 +21,7 @@ from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import STOPPED, Outcome, Verdict, is_json_answer, read_answer
 from pipeline.model.request import Listener, Request, alone
-from pipeline.model.streaming import StreamFailed, Writing
+from pipeline.model.streaming.completion import StreamFailed, Writing
 from pipeline.model.unreadable import UnreadableAnswers, other_temperature
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
 from pipeline.peers.encoding import NotUnpacked

@@ -75,7 +75,7 @@ class Listener(Protocol):
         """Whether the answer is to end with what has come of it."""
 
     def words(self, so_far: Callable[[], str]) -> None:
-        """More of the answer has come. `so_far` gives all of that, now or later, on any thread."""
+        """More has come. `so_far` gives the answer in it, if it has begun: now or later, on any thread."""
 
 
 class Asked(NamedTuple):

@@ -25,6 +25,7 @@ FLOORS = (
     {"view"},
     {"stream"},
     {"replies"},
+    {"conversations", "limits"},
     {"model"},
     {"feedback"},
     {"telegram"},

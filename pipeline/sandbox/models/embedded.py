@@ -5,6 +5,7 @@ shows it. In a JSON schema its answers are much worse, so the server refuses to 
 """
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from starlette.types import ASGIApp
 
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.models.front import ModelFront
@@ -62,12 +64,21 @@ class EmbeddedModel:
 
     model = MODEL
 
-    def __init__(self, port: int = 0, *, threads: int | None = None, own_instructions: bool = False) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        threads: int | None = None,
+        own_instructions: bool = False,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
         """`port`: 0 for a free one. `threads`: by default one less than there are processors, since its threads wait
         for each other, and a processor that is busy otherwise makes an answer take many times as long.
 
-        `own_instructions`: short ones with examples, in place of those of a request.
+        `own_instructions`: short ones with examples, in place of those of a request. `around`: puts something in front
+        of its application, such as faults.
         """
+        self._around = around
         self._port = port
         self._threads = threads or max(1, (os.cpu_count() or 1) - 1)
         self._own_instructions = own_instructions
@@ -114,7 +125,7 @@ class EmbeddedModel:
         # xllamacpp stops a server when its last reference is gone.
         self._server: Any = xllamacpp.Server(parameters)
         front = self._front(self._server.listening_address)
-        self._base_url = f"{self._running.enter_context(serve(front.app, port=self._port)).url}/v1"
+        self._base_url = f"{self._running.enter_context(serve(self._around(front.app), port=self._port)).url}/v1"
         return self
 
     def __exit__(

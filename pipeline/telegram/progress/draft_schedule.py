@@ -14,7 +14,7 @@ MOST_ASKED = 20
 """While more questions than this are being asked, no further answer is shown: to read an answer piece by piece takes
 time that many waiting answers need, and few of them could be shown."""
 _FIRST_AFTER = 0.1
-"""Seconds from its first words to the first draft: an answer that is whole by then needs none, and its reply would
+"""Seconds from its first piece to the first draft: an answer that is whole by then needs none, and its reply would
 wait for the end of that request."""
 AT_ONCE = 10
 """Drafts without a pause, and requests under way."""
@@ -37,8 +37,10 @@ class AnswerDraft:
     question: Question
     so_far: Callable[[], str] = lambda: ""
     """What has come of the answer."""
+    began_at: float | None = None
+    """When its first piece came, which need not have a word."""
     words_at: float = -math.inf
-    """When that came last."""
+    """When words came last."""
     unsent: bool = False
     """Whether words have come since the last request began."""
     due: float = math.inf
@@ -81,7 +83,11 @@ class DraftSchedule:
         return self._drafts.get(question.key)
 
     def words(self, draft: AnswerDraft, so_far: Callable[[], str], now: float) -> None:
-        """More of the answer has come."""
+        """More of the answer has come, possibly no word yet."""
+        if draft.began_at is None:
+            draft.began_at = now
+        if draft.words_at == -math.inf and not so_far():
+            return
         draft.so_far, draft.words_at = so_far, now
         if not draft.unsent:
             draft.unsent = True
@@ -134,7 +140,7 @@ class DraftSchedule:
         if draft.over or draft.stopped:
             draft.due = math.inf
         elif draft.unsent:
-            draft.due = max(now if draft.shown else now + _FIRST_AFTER, sent_at + _EVERY)
+            draft.due = max(now, (draft.began_at or now) + _FIRST_AFTER, sent_at + _EVERY)
         elif draft.shown and now + _STANDS < draft.words_at + _STANDS_FOR:
             draft.due = now + _STANDS
         else:

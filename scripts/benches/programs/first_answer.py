@@ -35,21 +35,21 @@ _SETUP_SAYS = re.compile(r"^(?:setup: )?(?P<what>.+?)(?: \(.*)?(?: …)?$")
 """A line of `make setup` says what begins then."""
 
 
-class Step(NamedTuple):
+class TimedStep(NamedTuple):
     name: str
     seconds: float
 
 
-class Steps:
+class TimedSteps:
     """The steps so far. Each ends when the next begins."""
 
     def __init__(self, now: float) -> None:
-        self.done: list[Step] = []
+        self.done: list[TimedStep] = []
         self._since = now
 
     def end(self, name: str, now: float) -> None:
         """The step that began when the last one ended is done."""
-        self.done.append(Step(name, now - self._since))
+        self.done.append(TimedStep(name, now - self._since))
         self._since = now
 
     @property
@@ -69,7 +69,7 @@ class Steps:
         )
 
 
-def take_setup(steps: Steps, lines: Iterator[str]) -> None:
+def take_setup(steps: TimedSteps, lines: Iterator[str]) -> None:
     """Time `make setup` by its lines, each of which says what begins."""
     begun = "setup: virtual environment"
     for line in lines:
@@ -79,7 +79,7 @@ def take_setup(steps: Steps, lines: Iterator[str]) -> None:
     steps.end(begun, time.monotonic())
 
 
-def take_start(steps: Steps, lines: Iterator[str]) -> str:
+def take_start(steps: TimedSteps, lines: Iterator[str]) -> str:
     """Time the demo's start by its phases. Returns the chat page's address. Raises RunFailed where the demo ends."""
     shown = []
     for line in lines:
@@ -92,7 +92,7 @@ def take_start(steps: Steps, lines: Iterator[str]) -> str:
     raise RunFailed(f"the demo ended before its page was there: {' / '.join(shown[-3:]) or 'it said nothing'}")
 
 
-def ask_on_page(steps: Steps, url: str) -> str:
+def ask_on_page(steps: TimedSteps, url: str) -> str:
     """Open the page and ask there. Returns the answer. Raises RunFailed if none comes."""
     with requests.Session() as browser:
         browser.trust_env = False
@@ -136,7 +136,7 @@ def main(
         bool, typer.Option("--setup", help="Install everything in the clone, as a stranger does.")
     ] = False,
 ) -> None:
-    steps = Steps(time.monotonic())
+    steps = TimedSteps(time.monotonic())
     with tempfile.TemporaryDirectory(prefix="fresh-clone-") as folder:
         clone = Path(folder, "clone")
         subprocess.run(["git", "clone", "-q", "--no-local", str(ROOT), str(clone)], check=True)

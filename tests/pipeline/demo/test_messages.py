@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.demo.failure import DemoError
-from pipeline.demo.messages import Outcome, _read_outcomes, read_messages
+from pipeline.demo.messages import FileLine, _read_outcomes, read_messages
 from pipeline.tables import BRONZE, SILVER
 from tests.support.delta_rows import append
 from tests.support.replies import NOON
@@ -39,8 +39,8 @@ def test_rows_of_earlier_demos_are_nobodys_outcome(tmp_path: Path) -> None:
         tmp_path / "bronze",
         *({"update_id": n, "disposition": "no_text", "received_at": NOON, "ingested_at": later} for n in (2, 501)),
     )
-    outcomes = {number: Outcome("q") for number in (500, 501, 502)}
+    outcomes = {number: FileLine("q") for number in (500, 501, 502)}
     _read_outcomes(tmp_path, outcomes)
-    assert outcomes[500] == Outcome("q", "answer 500", "answered, sent", 2.0)
-    assert outcomes[501] == Outcome("q", "", "not answered: no_text", 2.0)
-    assert outcomes[502] == Outcome("q")
+    assert outcomes[500] == FileLine("q", "answer 500", "answered, sent", 2.0)
+    assert outcomes[501] == FileLine("q", "", "not answered: no_text", 2.0)
+    assert outcomes[502] == FileLine("q")

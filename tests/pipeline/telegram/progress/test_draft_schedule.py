@@ -31,16 +31,18 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draft_schedule, "_FIRST_AFTER", 0.0)
 
 
+@pytest.mark.parametrize(("words_at", "due"), [(100.0, 100.1), (100.04, 100.1), (100.3, 100.3)])
 def test_the_first_words_are_due_after_a_moment_in_which_the_whole_answer_may_come(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, words_at: float, due: float
 ) -> None:
     monkeypatch.undo()
     schedule = DraftSchedule()
     draft = begun(schedule)
-    schedule.words(draft, lambda: "a", 100.0)
-    schedule.words(draft, lambda: "a b", 100.05)
-    assert schedule.next_due == 100.1
-    sent(schedule, draft, 100.1)
+    schedule.words(draft, lambda: "", 100.0)
+    assert schedule.next_due is None
+    schedule.words(draft, lambda: "a", words_at)
+    assert schedule.next_due == due
+    sent(schedule, draft, due)
     schedule.words(draft, lambda: "a b c", 107.0)
     assert schedule.next_due == 107.0
 
@@ -99,7 +101,7 @@ def test_a_draft_that_stands_still_is_sent_again_before_telegram_removes_it_for_
 def test_what_was_never_shown_is_not_sent_again() -> None:
     schedule = DraftSchedule()
     draft = begun(schedule)
-    schedule.words(draft, lambda: " ", 100.0)
+    schedule.words(draft, lambda: "half a key", 100.0)
     schedule.take(100.0)
     schedule.returned(draft, 100.0)
     assert schedule.next_due is None

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.streaming import events
+from pipeline.model.streaming.completion import events
 from pipeline.platform.credentials import ModelAccess
 from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
@@ -30,13 +30,12 @@ class Follower:
 
     def __init__(self, stop_at: int | None = None, *, stopped: bool = False) -> None:
         self.texts: list[str] = []
-        self.times: list[float] = []
         self.stop_at = stop_at
         self.stopped = stopped
 
     def words(self, so_far: Callable[[], str]) -> None:
-        self.texts.append(so_far())
-        self.times.append(time.monotonic())
+        if text := so_far():
+            self.texts.append(text)
         self.stopped = self.stopped or len(self.texts) == self.stop_at
 
 

@@ -1,6 +1,6 @@
 """When a service that fails may be tried."""
 
-from pipeline.replies.outage import LONGEST_WAIT, GateState, Outage
+from pipeline.replies.gates.outage import LONGEST_WAIT, GateState, Outage
 
 
 def test_a_service_that_answers_admits_every_call() -> None:

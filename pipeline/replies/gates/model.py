@@ -9,7 +9,7 @@ import structlog
 
 from pipeline.model.outcome import OUTAGES, SUSPICIOUS, Next, Outcome, Verdict, counts, next_step
 from pipeline.replies.event_loop import EventLoop
-from pipeline.replies.outage import LONGEST_WAIT, GateState, Outage
+from pipeline.replies.gates.outage import LONGEST_WAIT, GateState, Outage
 from pipeline.replies.work import Work
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pipeline.model.outcome import read_answer
-from pipeline.model.partial import PartialAnswer, paired
+from pipeline.model.streaming.partial import PartialAnswer, paired
 
 
 def shown(content: str, size: int = 1) -> list[str]:

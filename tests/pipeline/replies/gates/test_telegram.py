@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.replies.delivery import Effect, Sending
-from pipeline.replies.outage import LONGEST_WAIT, GateState
+from pipeline.replies.gates.outage import LONGEST_WAIT, GateState
+from pipeline.replies.gates.telegram import MOST_REQUESTS, Admission, TelegramGate
 from pipeline.replies.reply import Reply
-from pipeline.replies.telegram_gate import MOST_REQUESTS, Admission, TelegramGate
 from tests.support.fakes import ManualLoop
 from tests.support.replies import answered
 

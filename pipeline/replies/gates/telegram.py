@@ -10,7 +10,7 @@ import structlog
 
 from pipeline.replies.delivery import Effect, Sending
 from pipeline.replies.event_loop import EventLoop
-from pipeline.replies.outage import GateState, Outage
+from pipeline.replies.gates.outage import GateState, Outage
 from pipeline.replies.reply import Reply
 from pipeline.telegram.pacing import Pace
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from pipeline.model.outcome import Next, Outcome, Verdict
-from pipeline.replies.model_gate import ModelGate
-from pipeline.replies.outage import LONGEST_WAIT, GateState
+from pipeline.replies.gates.model import ModelGate
+from pipeline.replies.gates.outage import LONGEST_WAIT, GateState
 from pipeline.replies.reply import Part
 from pipeline.replies.work import Work
 from tests.support.fakes import ManualLoop, failed, said

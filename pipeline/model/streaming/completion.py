@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from pipeline.model.partial import PartialAnswer, paired
 from pipeline.model.request import Listener
+from pipeline.model.streaming.partial import PartialAnswer, paired
 from pipeline.peers.bounds import current_bounds
 
 _LAST_EVENT = b"[DONE]"
@@ -89,10 +89,9 @@ class Writing:
     def _take(self, chunk: object) -> None:
         for words in self._completion.add(chunk):
             self._answer.add(words)
-            if self._answer.begun:
-                if self.first_words is None:
-                    self.first_words = self._clock() - self._began
-                self._listener.words(lambda: self._answer.text)
+            if self._answer.begun and self.first_words is None:
+                self.first_words = self._clock() - self._began
+            self._listener.words(lambda: self._answer.text)
 
 
 def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
