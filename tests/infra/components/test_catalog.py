@@ -339,6 +339,10 @@ def test_a_view_that_exists_is_imported_and_its_comment_is_no_reason_to_replace_
     assert run.named("catalog-answers").ignored == ("comment",)
 
 
+def test_a_view_that_is_replaced_is_deleted_first_since_the_new_one_has_its_name(whole: Run) -> None:
+    assert {one.name for one in whole.resources if one.deleted_first} == {"catalog-answers"}
+
+
 def test_a_view_that_does_not_exist_is_created(whole: Run) -> None:
     answers = whole.named("catalog-answers")
     assert (answers.import_id, answers.ignored) == ("", ())
