@@ -22,8 +22,9 @@ $(READY): requirements.lock pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/setup.sh
 	@touch $@
 
-demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers each line of a file instead
-	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)")
+demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers its lines, MODEL_URL=http://… asks your own model
+	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)") $(if $(MODEL_URL),--model-url "$(MODEL_URL)") \
+		$(if $(MODEL),--model "$(MODEL)") $(if $(FRESH),--fresh)
 
 test: lint  ## Everything that CI checks
 	@$(MAKE) --no-print-directory -j2 types docs spark  # each of them keeps one core busy
@@ -63,9 +64,9 @@ reference: $(READY)  ## Write what comes from the code: Pulumi.yaml, tables of s
 	@$(BIN)/python -m infra.project_file
 	@$(BIN)/python -m scripts.reference
 
-pictures: $(READY)  ## Draw the pictures in docs/images again: the diagrams, and a real run of the demo
+pictures: $(READY)  ## Take the pictures in docs/images again, from the running product; ONLY="chat status" takes some
 	@$(BIN)/python -m pip install -q "uv>=0.13,<1"
-	@$(BIN)/python -m scripts.pictures
+	@$(BIN)/python -m scripts.pictures $(ONLY)
 
 bench: $(READY)  ## Measure beside two other bots: half an hour, to build/bench.json; ONLY=burst plays those alone
 	@$(BIN)/python scripts/bench.py $(if $(ONLY),--only "$(ONLY)") $(ARGS)

@@ -21,6 +21,8 @@ _SHORTEST, _LONG = 8, 16
 are placeholders for a server that wants no key (`anything`, `12345678`), and may stand in an ordinary answer."""
 _MOST = 64
 """How many of the last secrets that expire are known. A bearer is renewed every hour or so."""
+_HARMLESS = 3
+"""The first characters of a secret, which say no more than of which kind it is."""
 _READ_AT_MOST = 20_000
 """Characters of a text that are looked at if it is cut to a few hundred."""
 
@@ -52,6 +54,14 @@ class _Secrets:
                     text = text.replace(form, "<credential>")
         return text
 
+    def unfinished(self, text: str) -> str:
+        cut = 0
+        for forms in self._forms.values():
+            for form in forms:
+                longest = min(len(form) - 1, len(text))
+                cut = max(cut, next((n for n in range(longest, _HARMLESS, -1) if text.endswith(form[:n])), 0))
+        return text[: len(text) - cut]
+
 
 _secrets = _Secrets()
 
@@ -67,6 +77,11 @@ def learn_secret(secret: str, *, expires: bool = False) -> None:
 def without_secrets(text: str) -> str:
     """The text without the secrets that this process has resolved; nothing else is changed."""
     return _secrets.removed(text)
+
+
+def without_begun_secret(text: str) -> str:
+    """The beginning of a longer text: without secrets, and without an end that may be the beginning of one."""
+    return _secrets.unfinished(_secrets.removed(text))
 
 
 def scrub(text: str) -> str:

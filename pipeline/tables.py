@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from string import Template
 
 EARLIEST, LATEST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 """Times from the first on and before the second go into a table: many readers count nanoseconds in 64 bits."""
@@ -64,6 +65,24 @@ class Table:
         return frozenset(self.column_names)
 
 
+@dataclass(frozen=True)
+class View:
+    """A view over the tables, in SQL that Databricks, Spark and DataFusion read alike."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    reads: tuple[Table, ...]
+    """The tables that it reads."""
+    template: str
+    """Its statement, with `$silver` and the like for the tables, and `$columns` for its columns of silver."""
+
+    def select(self, names: Mapping[str, str]) -> str:
+        """Its statement. `names` has the name of each table that it reads, quoted as needed, by the table's own."""
+        columns = ", ".join(f"s.{column.name}" for column in SILVER.columns)
+        return Template(self.template).substitute(names, columns=columns).strip()
+
+
 IDENTITY = ("bot_id", "update_id", "chat_id", "message_id", "origin")
 """The columns that identify a message: update_id alone does not, it restarts at random after a week of silence."""
 
@@ -83,6 +102,9 @@ _ORIGIN = (
     "Null for what Telegram delivered; probe:<id> for a check's synthetic message, replay:<id> for a message that an "
     "operator injected again. Reports leave probes out: origin IS NULL OR origin LIKE 'replay:%'."
 )
+
+NO_PROBES = "(origin IS NULL OR origin LIKE 'replay:%')"
+"""The condition that leaves out the rows of probes, whose `origin` is `probe:…`, the same in every report and view."""
 
 BRONZE = Table(
     name="bronze",
@@ -160,7 +182,9 @@ SILVER = Table(
             "sent, unknown (it may have arrived or not), dead (Telegram refused it) or withheld (a probe, not sent).",
         ),
         Column("reply_message_ids", "array<bigint>", "message_id of each part of the reply that Telegram confirmed."),
-        Column("error", "string", "Why the answer is a fallback, or why the delivery is unknown or dead."),
+        Column(
+            "error", "string", "Why the answer is a fallback or ends early, or why the delivery is unknown or dead."
+        ),
         Column("prompt_tokens", "bigint", "Tokens of the request, as counted by the model."),
         Column("completion_tokens", "bigint", "Tokens of the answer, as counted by the model."),
         Column("received_at", "timestamp", "When the pipeline received the question from Telegram."),
@@ -257,6 +281,57 @@ FEEDBACK = Table(
 # Add a new column at the end, and change no comment at the same time: the provider alters a table by position, and
 # refuses to add one column and change another's comment in one deployment.
 TABLES = (BRONZE, SILVER, QUARANTINE, FEEDBACK)
+
+ANSWERS = View(
+    name="answers",
+    comment="Silver, and how many users think well or badly of each answer by the latest button that each pressed.",
+    columns=(
+        *SILVER.columns,
+        Column("thumbs_up", "bigint", "How many users pressed 👍 last."),
+        Column("thumbs_down", "bigint", "How many users pressed 👎 last."),
+    ),
+    reads=(SILVER, FEEDBACK),
+    # A question may have several answers, since it can be replayed. A press belongs to the one whose message it names;
+    # if none has that message, to the one whose messages are not known. A client can send any data with a press, so the
+    # chats are compared; only what was a group may have become another chat. A check's press counts for checks only.
+    template="""
+WITH pressed AS (
+  SELECT s.bot_id, s.update_id, s.channel_id, s.message_id, coalesce(s.origin, '') AS origin, f.author_id, f.vote,
+    f.seq,
+    row_number() OVER (
+      PARTITION BY f.bot_id, f.update_id, f.seq
+      ORDER BY CASE WHEN array_contains(s.reply_message_ids, f.message_id) THEN 0 ELSE 1 END, s.processed_at
+    ) AS choice
+  FROM $feedback f
+  JOIN $silver s
+    ON s.bot_id = f.bot_id AND s.update_id = f.question_update_id AND s.message_id = f.question_message_id
+  WHERE (s.channel_id = f.channel_id OR s.conversation_type = 'group')
+    AND (array_contains(s.reply_message_ids, f.message_id) OR s.delivery_status IN ('unknown', 'withheld'))
+    AND (f.origin IS NULL OR f.origin LIKE 'replay:%' OR s.origin LIKE 'probe:%')
+),
+aged AS (
+  SELECT bot_id, update_id, channel_id, message_id, origin, vote,
+    row_number() OVER (
+      PARTITION BY bot_id, update_id, channel_id, message_id, origin, author_id ORDER BY seq DESC
+    ) AS age
+  FROM pressed
+  WHERE choice = 1
+),
+votes AS (
+  SELECT bot_id, update_id, channel_id, message_id, origin,
+    count(CASE WHEN vote = 'up' THEN 1 END) AS thumbs_up,
+    count(CASE WHEN vote = 'down' THEN 1 END) AS thumbs_down
+  FROM aged
+  WHERE age = 1
+  GROUP BY bot_id, update_id, channel_id, message_id, origin
+)
+SELECT $columns, coalesce(v.thumbs_up, 0) AS thumbs_up, coalesce(v.thumbs_down, 0) AS thumbs_down
+FROM $silver s
+LEFT JOIN votes v
+  ON v.bot_id = s.bot_id AND v.update_id = s.update_id AND v.channel_id = s.channel_id
+  AND v.message_id = s.message_id AND v.origin = coalesce(s.origin, '')
+""",
+)
 
 
 _TABLE_NAME = re.compile(r"^[\w-]+\.[\w-]+\.[\w-]+$")

@@ -25,7 +25,8 @@ from infra.outputs import Outputs
 from infra.settings import StackSettings
 from pipeline.sandbox.command import sandbox
 from pipeline.settings import MODEL_KEY, TOKEN_KEY, RunSettings, env_name
-from scripts import bench, pictures, reference, replay, smoke
+from scripts import bench, reference, replay, smoke
+from scripts.pictures import diagrams, gallery
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -299,10 +300,31 @@ def _external(svg: str) -> list[str]:
     return re.findall(r"(?:https?:)?//[^\s\"')<]+|@import|@font-face|<script|<foreignObject", names)
 
 
-@pytest.mark.parametrize("file", sorted(IMAGES.glob("*.svg")), ids=lambda file: file.name)
+_SHOWN = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+def _pictures(page: Path) -> list[tuple[str, Path]]:
+    """The alt text and the file of each picture that a page shows."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [(alt, (page.parent / file).resolve()) for alt, file in _SHOWN.findall(text)]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _pictures(page)], ids=_name)
+def test_each_picture_that_a_page_shows_exists_and_says_in_words_what_it_shows(page: Path) -> None:
+    for alt, file in _pictures(page):
+        assert file.is_file(), file
+        assert len(alt.split()) >= 5, f"{_name(page)}: say in the brackets what {file.name} shows"
+
+
+def test_each_picture_is_shown_by_a_page() -> None:
+    shown = {file for page in PAGES for _, file in _pictures(page)}
+    assert {file for kind in ("svg", "png") for file in IMAGES.glob(f"*.{kind}")} - shown == set()
+
+
+@pytest.mark.parametrize("file", sorted([*IMAGES.glob("*.svg"), *IMAGES.glob("*.png")]), ids=lambda file: file.name)
 def test_a_picture_is_small_and_loads_nothing(file: Path) -> None:
-    assert _external(file.read_text()) == []
-    assert file.stat().st_size < 100_000
+    assert file.stat().st_size <= gallery.MOST_BYTES
+    assert file.suffix == ".png" or _external(file.read_text()) == []
 
 
 def test_what_a_picture_would_load_is_noticed() -> None:
@@ -313,23 +335,16 @@ def test_what_a_picture_would_load_is_noticed() -> None:
 @pytest.mark.parametrize("source", sorted(IMAGES.glob("*.mmd")), ids=lambda file: file.name)
 def test_a_diagram_was_drawn_from_its_present_source(source: Path) -> None:
     drawn = source.with_suffix(".svg").read_text()
-    assert f"<!-- source: {pictures.source_hash(source.read_text())} -->" in drawn, "run `make pictures`"
+    assert f"<!-- source: {diagrams.source_hash(source.read_text())} -->" in drawn, "run `make pictures`"
 
 
 def test_readme_shows_the_demo_answering_the_messages_of_the_file() -> None:
     assert "](docs/images/demo.svg)" in README.read_text()
-    shown = pictures.DEMO.read_text()
-    for line in pictures.MESSAGES.read_text().split():
+    shown = gallery.DEMO.read_text()
+    for line in gallery.MESSAGES.read_text().split():
         assert line in shown
     for outcome in ("answered,&#160;sent", "fixed,&#160;sent", "not&#160;answered:&#160;no_text"):
         assert outcome in shown
-
-
-def test_a_picture_of_a_terminal_keeps_its_columns_whatever_the_script() -> None:
-    svg = pictures.terminal_svg("│ 日本 │ x │\n│ 🎉   │ y │\n│ abcd │ z │\n", "make demo")
-    assert _external(svg) == []
-    places = {re.search(rf'x="([\d.]+)"[^>]*>&#160;{letter}', svg)[1] for letter in "xyz"}  # type: ignore[index]
-    assert len(places) == 1
 
 
 # The site

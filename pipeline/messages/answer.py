@@ -16,7 +16,7 @@ class AnswerStatus(StrEnum):
     FALLBACK = "fallback"
     """The polite text, in place of an answer that the model does not give."""
     FIXED = "fixed"
-    """A command's text, without the model."""
+    """A command's text, without the model; or that of an answer that was stopped before it had a word."""
 
 
 class Answer(BaseModel):
@@ -28,7 +28,7 @@ class Answer(BaseModel):
     model: str | None = None
     """The name by which the model calls itself."""
     reason: str | None = None
-    """Why this is a fallback; None otherwise."""
+    """Why this is a fallback, or that the person who asked stopped it; None otherwise."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     """What the model says the answer cost; None where it does not say, or was not asked."""
@@ -37,3 +37,5 @@ class Answer(BaseModel):
     first_token_at: datetime | None = None
     """When its first words came; None where they did not come one after the other."""
     answered_at: datetime
+    withheld: bool = False
+    """Whether it is kept and not sent: its reader was told the same before."""

@@ -11,7 +11,7 @@ import string
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -32,6 +32,8 @@ class CommandDescriptions(_Table):
 
     start: _Description
     help: _Description
+    new: _Description
+    usage: _Description
     privacy: _Description
 
 
@@ -40,13 +42,29 @@ class Phrases(_Table):
 
     start: _Text
     help: _Text
+    new: _Text
     privacy: _Text
     privacy_contact: _Text
     """The last line of the answer to /privacy, where there is somebody to ask."""
     fallback: _Text
     """In place of an answer that the model does not give."""
+    unreadable: _Text
+    """The answer to a photo, a voice message or the like without words."""
+    thanks: _OneLine
+    """Shown for a moment to who pressed a button under an answer."""
+    stopped: _OneLine
+    """In place of an answer that a person stopped before it had a word."""
     cut: _OneLine
     """The last line of an answer that was cut."""
+    usage: _OneLine
+    """The answer to /usage, a line of it each: where a user has no limit, and where they have one."""
+    usage_limit: _OneLine
+    usage_chat: _OneLine
+    usage_ends: _OneLine
+    limit_user: _Text
+    """In place of an answer where the limit is met of a user, of a chat, or of all together."""
+    limit_chat: _Text
+    limit_bot: _Text
     commands: CommandDescriptions
 
 
@@ -54,7 +72,17 @@ _Language = Annotated[str, Field(pattern="^[a-z]{2}$")]
 """ISO 639-1, as https://core.telegram.org/bots/api#setmycommands takes it."""
 _LANGUAGES: TypeAdapter[dict[_Language, Phrases]] = TypeAdapter(dict[_Language, Phrases])
 
-_PLACEHOLDERS = {"privacy_contact": {"contact"}}
+_SPENT = {"used", "limit", "left"}
+_PLACEHOLDERS = {
+    "privacy_contact": {"contact"},
+    "usage": {"used"},
+    "usage_limit": _SPENT,
+    "usage_chat": _SPENT,
+    "usage_ends": {"when"},
+    "limit_user": {"when"},
+    "limit_chat": {"when"},
+    "limit_bot": {"when"},
+}
 """The words in braces that a text must have; all others have none."""
 
 
@@ -76,11 +104,36 @@ def fixed_answer(command: str | None, language: str | None = None, privacy_conta
             return texts.start
         case "help":
             return texts.help
+        case "new":
+            return texts.new
         case "privacy" if privacy_contact:
             return f"{texts.privacy}\n{texts.privacy_contact.format(contact=privacy_contact)}"
         case "privacy":
             return texts.privacy
     return None
+
+
+class Usage(NamedTuple):
+    """Where a user and their chat stand today, in tokens. A limit of 0 is none, and not shown."""
+
+    used: int
+    limit: int
+    used_by_chat: int
+    chat_limit: int
+    ends: str
+    """When the day ends, as it is shown."""
+
+
+def usage_answer(usage: Usage, language: str | None = None) -> str:
+    """The answer to /usage."""
+    texts = phrases(language)
+    left = max(0, usage.limit - usage.used)
+    user = texts.usage_limit if usage.limit else texts.usage
+    lines = [user.format(used=usage.used, limit=usage.limit, left=left)]
+    if usage.chat_limit:
+        left = max(0, usage.chat_limit - usage.used_by_chat)
+        lines.append(texts.usage_chat.format(used=usage.used_by_chat, limit=usage.chat_limit, left=left))
+    return "\n".join([*lines, texts.usage_ends.format(when=usage.ends)])
 
 
 @functools.cache

@@ -10,6 +10,32 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Origin, Probe
 
+_MEDIA = {
+    "voice": "a voice message",
+    "audio": "an audio file",
+    "video": "a video",
+    "video_note": "a video message",
+    "photo": "a photo",
+    "animation": "an animation",
+    "document": "a file",
+}
+"""Each kind of media as the model is told of it."""
+
+
+class Quoted(BaseModel):
+    """The message that a question replies to."""
+
+    model_config = ConfigDict(frozen=True)
+    message_id: int
+    text: str
+    """Its text or caption, cut to `MOST_QUOTED` characters."""
+    by_bot: bool
+    """Whether this bot wrote it."""
+
+
+MOST_QUOTED = 1000
+"""Characters of a message that is replied to."""
+
 
 class Question(BaseModel):
     """A message that the bot has to answer, with what its answer and its silver row need."""
@@ -30,7 +56,12 @@ class Question(BaseModel):
     language: str | None = None
     """IETF language tag of the author's Telegram app, as Telegram gives it."""
     text: str
+    """What the author wrote: empty for media without a caption."""
+    media: str | None = None
+    """The kind of media that came with it, as Telegram names it, such as `photo`: nobody can look at it."""
     command: str | None = None
+    replied_to: Quoted | None = None
+    """None also where the message that it replies to has no text."""
     received_at: datetime
     origin: Origin | None = None
     """None for a message from Telegram."""
@@ -43,7 +74,14 @@ class Question(BaseModel):
     @property
     def prompt(self) -> str:
         """The question as the model is given it."""
-        return self.text
+        if self.media is None:
+            return self.text
+        return f"{self.text}\n(With this message came {_MEDIA.get(self.media, 'a file')}, which you can't see or hear.)"
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it is media without a word, so that nobody can read what is asked."""
+        return self.media is not None and not self.text.strip()
 
     @property
     def is_probe(self) -> bool:

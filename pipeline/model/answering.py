@@ -12,7 +12,7 @@ from typing import Protocol
 from pipeline.messages.question import Question
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.request import Asked, Request
+from pipeline.model.request import Asked, Listener, Request
 from pipeline.platform.credentials import ModelAccess
 
 REFUSALS = frozenset({Verdict.UNAUTHORISED, Verdict.FORBIDDEN})
@@ -33,9 +33,9 @@ class Answering(Protocol):
         ...
 
 
-def ask_once(model: Model, access: ModelAccess, request: Request) -> Outcome:
+def ask_once(model: Model, access: ModelAccess, request: Request, listener: Listener | None = None) -> Outcome:
     """One attempt. Whatever goes wrong is an outcome: it never raises."""
     try:
-        return model.ask(access, request)
+        return model.ask(access, request, listener)
     except Exception as error:  # one message's error must not end the thread that others wait for
         return Outcome(verdict=Verdict.FAILING, reason=f"asking failed: {type(error).__name__}")

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,13 +19,15 @@ from pipeline.errors import SettingsError
 from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
-from pipeline.model.outcome import Outcome, Verdict, is_json_answer, read_answer
-from pipeline.model.request import INSTRUCTIONS, Request, Said
+from pipeline.model.outcome import STOPPED, Outcome, Verdict, is_json_answer, read_answer
+from pipeline.model.request import Listener, Request, alone
+from pipeline.model.streaming.completion import StreamFailed, Writing
+from pipeline.model.unreadable import UnreadableAnswers, other_temperature
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
 from pipeline.peers.encoding import NotUnpacked
 from pipeline.peers.waits import named_wait
 from pipeline.platform.credentials import ModelAccess
-from pipeline.redaction import learn_secret, quoted
+from pipeline.redaction import learn_secret, quoted, without_begun_secret
 
 _SCHEMA: Any = {
     "type": "json_schema",
@@ -59,13 +62,13 @@ _ABOUT_THE_CALLER = frozenset({402, 403, 405, 407, 421})
 
 _MOST_BYTES = 4 * MIB
 """Of one response with its headers. An answer of this product's length has a hundredth of this."""
-_MOST_OF_A_NAME = 200
+_MOST_OF_A_NAME = _MOST_OF_A_REASON = 200
 """Characters."""
 _CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
 """Seconds."""
 
 _PING = "ping"
-_PING_REQUEST = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_PING),))
+_PING_REQUEST = alone(_PING)
 
 _Messages = list[dict[str, str]]
 
@@ -78,23 +81,54 @@ class Model:
         self._lock = threading.Lock()
         self._client: tuple[ModelAccess, openai.OpenAI] | None = None
         self._dialect = Dialect()
+        self._unreadable = UnreadableAnswers()
 
-    def ask(self, access: ModelAccess, request: Request) -> Outcome:
-        """One attempt at one message, in the form of request that the server takes."""
+    @property
+    def takes_schema(self) -> bool:
+        """False once the server has refused to answer in a JSON schema."""
+        return self._dialect.schema
+
+    def ask(self, access: ModelAccess, request: Request, listener: Listener | None = None) -> Outcome:
+        """One attempt at one message, in the form of request that the server takes.
+
+        After an answer that could not be read it is asked without a schema, and at a temperature that is not 0.
+        `listener` follows the answer while it is written, where the server can send it so, and may stop it.
+        """
+        if listener is not None and listener.stopped:
+            return Outcome(verdict=Verdict.STOPPED, reason=STOPPED, prompt_tokens=0, completion_tokens=0)
         started = time.monotonic()
+        writing = None if listener is None else Writing(listener)
+        again = self._unreadable.has(request.digest)
         try:
             completion = self._complete(
-                access, request.messages, self._settings.max_tokens, schema=True, text=request.question
+                access,
+                request.messages,
+                self._settings.max_tokens,
+                schema=not again,
+                text=request.question,
+                again=again,
+                writing=writing,
             )
         except openai.APIError as error:
             outcome = verdict_of(error)
+        except StreamFailed as error:
+            outcome = _verdict_of_status(error.status or 500, quoted(str(error), _MOST_OF_A_REASON), None)
         except SettingsError as error:  # on an executor, whose environment may name another proxy
             outcome = Outcome(verdict=Verdict.UNREACHABLE, reason=str(error))
         except Exception as error:  # whatever breaks, what came is no completion
             outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         else:
             outcome = _read(completion)
-        return outcome.model_copy(update={"seconds": time.monotonic() - started})
+        self._unreadable.note(request.digest, outcome.verdict)
+        seconds = time.monotonic() - started
+        if writing is None:
+            return outcome.model_copy(update={"seconds": seconds})
+        if writing.stopped and outcome.verdict not in (Verdict.ANSWERED, Verdict.REJECTED):
+            text, model = without_begun_secret(writing.text).strip(), writing.model
+            outcome = Outcome(
+                verdict=Verdict.STOPPED, text=text, reason=STOPPED, model=model if isinstance(model, str) else None
+            )
+        return outcome.model_copy(update={"seconds": seconds, "first_words": writing.first_words})
 
     def close(self) -> None:
         with self._lock:
@@ -158,23 +192,35 @@ class Model:
                 self._client = (access, client)
             return self._client[1]
 
-    def _complete(self, access: ModelAccess, messages: _Messages, tokens: int, *, schema: bool, text: str) -> object:
+    def _complete(
+        self,
+        access: ModelAccess,
+        messages: _Messages,
+        tokens: int,
+        *,
+        schema: bool,
+        text: str,
+        again: bool = False,
+        writing: Writing | None = None,
+    ) -> object:
         """A completion's JSON. A form of request that the server refuses is changed, and what it then takes is kept.
 
-        Raises openai.APIError, ValueError or RecursionError for a body that is no JSON. `text` is what the user says.
+        Raises openai.APIError, StreamFailed, ValueError or RecursionError for a body that is no JSON. `text` is what
+        the user says. `again`: the last answer to it could not be read.
         """
         dialect, client = self._dialect, self._connected(access)
+        temperature = other_temperature(self._settings.temperature) if again else self._settings.temperature
+        given_up = None if writing is None else lambda: writing.stopped
         # For all of it: so that no server can make an attempt longer by refusing first.
-        with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES)):
+        with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES, given_up=given_up)):
             while True:
-                options = dialect.options(tokens, self._settings.temperature, _SCHEMA if schema else None)
+                streams = writing is not None and dialect.stream
+                options = dialect.options(tokens, temperature, _SCHEMA if schema else None, stream=streams)
                 body = {"model": self._settings.model, "messages": messages, **options}
                 try:
-                    # Not `chat.completions.create`: it looks at each part of the request and of the response by their
-                    # declared types, which takes as long as the rest of the call, and checks nothing.
-                    response = client.post("/chat/completions", cast_to=httpx.Response, body=body)
+                    completion = _posted(client, body, writing if streams else None)
                 except openai.APIError as error:
-                    other = dialect.alternative(error, text)
+                    other = dialect.alternative(error, text, stream=streams)
                     if other is None:
                         if not isinstance(error, (openai.BadRequestError, openai.UnprocessableEntityError)):
                             self._dialect = dialect
@@ -182,7 +228,27 @@ class Model:
                     dialect = other
                 else:
                     self._dialect = dialect
-                    return json.loads(response.content)
+                    return completion
+
+
+def _posted(client: openai.OpenAI, body: dict[str, Any], writing: Writing | None) -> object:
+    """The JSON of what a request brought; `writing` reads it while it comes."""
+    # Not `chat.completions.create`: it looks at each part of the request and of the response by their declared types,
+    # which takes as long as the rest of the call, and checks nothing.
+    post = partial(client.post, "/chat/completions", cast_to=httpx.Response, body=body)
+    if writing is None:
+        return json.loads(post().content)
+    # The openai client gives its own errors to what breaks while it reads, and here it does not read.
+    try:
+        return writing.read(post(stream=True))
+    except httpx.TimeoutException as error:
+        raise openai.APITimeoutError(request=_request_of(client)) from error
+    except (httpx.HTTPError, OSError) as error:
+        raise openai.APIConnectionError(request=_request_of(client)) from error
+
+
+def _request_of(client: openai.OpenAI) -> httpx.Request:
+    return httpx.Request("POST", client.base_url)
 
 
 def verdict_of(error: openai.APIError) -> Outcome:
@@ -193,29 +259,31 @@ def verdict_of(error: openai.APIError) -> Outcome:
     if isinstance(error, openai.APITimeoutError):
         return Outcome(verdict=Verdict.FAILING, reason="no answer in time")
     if isinstance(error, openai.APIStatusError):
-        status, wait = error.status_code, named_wait(error.response.headers.get("retry-after"))
-        reason = f"{status} {_message(error)}".strip()
-        if status == 401:
-            return Outcome(verdict=Verdict.UNAUTHORISED, reason="401: the model refuses the credential")
-        if status in _ABOUT_THE_CALLER:
-            return Outcome(verdict=Verdict.FORBIDDEN, reason=f"{status}: the model refuses to be asked")
-        if status == 404:
-            return Outcome(verdict=Verdict.UNKNOWN_MODEL, reason=reason)
-        if status == 429:
-            return Outcome(verdict=Verdict.BUSY, reason=reason, retry_after=wait)
-        if status in (408, 409, 425) or status >= 500:
-            return Outcome(
-                verdict=Verdict.FAILING,
-                reason=reason,
-                retry_after=wait,
-            )
-        if 400 <= status < 500:
-            return Outcome(verdict=Verdict.REJECTED, reason=reason)
+        wait = named_wait(error.response.headers.get("retry-after"))
+        if error.status_code >= 400:
+            return _verdict_of_status(error.status_code, _message(error), wait)
+        reason = f"{error.status_code} {_message(error)}".strip()
     if isinstance(error.__cause__, (TooLarge, NotUnpacked)):
         return Outcome(verdict=Verdict.UNREADABLE, reason=str(error.__cause__))
     if isinstance(error, openai.APIConnectionError):
         return Outcome(verdict=Verdict.FAILING, reason="the connection to the model broke")
     return Outcome(verdict=Verdict.UNREADABLE, reason=reason)
+
+
+def _verdict_of_status(status: int, message: str, wait: float | None) -> Outcome:
+    """`status`: from 400 on."""
+    reason = f"{status} {message}".strip()
+    if status == 401:
+        return Outcome(verdict=Verdict.UNAUTHORISED, reason="401: the model refuses the credential")
+    if status in _ABOUT_THE_CALLER:
+        return Outcome(verdict=Verdict.FORBIDDEN, reason=f"{status}: the model refuses to be asked")
+    if status == 404:
+        return Outcome(verdict=Verdict.UNKNOWN_MODEL, reason=reason)
+    if status == 429:
+        return Outcome(verdict=Verdict.BUSY, reason=reason, retry_after=wait)
+    if status in (408, 409, 425) or status >= 500:
+        return Outcome(verdict=Verdict.FAILING, reason=reason, retry_after=wait)
+    return Outcome(verdict=Verdict.REJECTED, reason=reason)
 
 
 def _read(completion: object) -> Outcome:
@@ -254,4 +322,4 @@ def _count(usage: object, name: str) -> int | None:
 def _message(error: openai.APIStatusError) -> str:
     body = error.body
     text = body.get("message") if isinstance(body, dict) else None
-    return quoted(str(text or type(error).__name__), 200)
+    return quoted(str(text or type(error).__name__), _MOST_OF_A_REASON)

@@ -253,9 +253,17 @@ class _Stream(httpcore.NetworkStream):
         # The server may have closed the connection early, and said why.
         with contextlib.suppress(httpcore.WriteError):
             self._send()
-        read = self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-        current_bounds().take(len(read))
-        return read
+        bounds = current_bounds()
+        while True:
+            left = _left(timeout, httpcore.ReadTimeout)
+            try:
+                read = self._stream.read(max_bytes, min(left, bounds.longest_read))
+            except httpcore.ReadTimeout:
+                if left <= bounds.longest_read:
+                    raise
+            else:
+                bounds.take(len(read))
+                return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if self._unsent and len(self._unsent) + len(buffer) > _MOST_UNSENT:

@@ -15,6 +15,7 @@ _ABOUT_A_NAME = re.compile(
     r"|unknown|unexpected|extra|does not support|no longer|deprecated|instead"
 )
 """What servers say of a parameter that they don't take. Of a limit that is too large they say something else."""
+_STREAM = re.compile(r"\bstream(?:ing|ed)?\b")
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,14 @@ class Dialect:
     limit: str | None = _LIMITS[0]
     """The name of the limit of an answer's length; None: the server takes none."""
     temperature: bool = True
+    stream: bool = True
+    usage: bool = True
+    """Whether it says at the end of a stream what that cost, if it is asked to."""
 
-    def options(self, tokens: int, temperature: float | None, schema: Any | None) -> dict[str, Any]:
-        """The optional parts of a request, as far as the server takes them; None: not asked for."""
+    def options(
+        self, tokens: int, temperature: float | None, schema: Any | None, *, stream: bool = False
+    ) -> dict[str, Any]:
+        """The optional parts of a request, as far as the server takes them; None or false: not asked for."""
         options: dict[str, Any] = {}
         if self.limit is not None:
             options[self.limit] = tokens
@@ -35,10 +41,16 @@ class Dialect:
             options["response_format"] = schema
         if self.temperature and temperature is not None:
             options["temperature"] = temperature
+        if self.stream and stream:
+            options["stream"] = True
+            if self.usage:
+                options["stream_options"] = {"include_usage": True}
         return options
 
-    def alternative(self, error: openai.APIError, asked: str) -> Dialect | None:
+    def alternative(self, error: openai.APIError, asked: str, *, stream: bool = False) -> Dialect | None:
         """The form to use after a refusal of this one. None where the refusal is not about the form.
+
+        `stream`: whether the answer was asked for as a stream.
 
         A server may quote the message, `asked`, which says nothing about the form.
         """
@@ -56,4 +68,10 @@ class Dialect:
             return replace(self, limit=_LIMITS[1] if self.limit == _LIMITS[0] else None)
         if self.schema and any(name in text for name in ("response_format", "json_schema", "structured output")):
             return replace(self, schema=False)
+        if stream and self.stream:
+            if self.usage and any(name in text for name in ("stream_options", "include_usage")):
+                return replace(self, usage=False)
+            # OpenAI lets only verified organizations stream some models, and names the parameter beside the text.
+            if error.param == "stream" or (_STREAM.search(text) and _ABOUT_A_NAME.search(text)):
+                return replace(self, stream=False)
         return None

@@ -16,7 +16,7 @@ from pipeline.messages.question import Question
 from pipeline.model.answering import REFUSALS, Done, ask_once
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.request import Asked, Request
+from pipeline.model.request import Asked
 from pipeline.peers.workers import Workers
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 
@@ -109,8 +109,6 @@ class DriverAnswering:
 
     def submit(self, asked: Sequence[Asked], done: Done) -> None:
         with self._changed:
-            if self._stopped:
-                return
             self._waiting.extend((each, done) for each in asked)
             calls = self._next_calls()
             if self._waiting:
@@ -124,16 +122,15 @@ class DriverAnswering:
         return waiting
 
     def stop(self) -> None:
-        """Begin no further call; those under way are abandoned."""
+        """Begin no further call; those under way are abandoned. What has not been asked may still be withdrawn."""
         with self._changed:
             self._stopped = True
-            self._waiting.clear()
             self._changed.notify()
 
     def _next_calls(self) -> list[_Call]:
         """The calls that begin now, for the holder of the lock."""
         calls = []
-        while self._waiting and self._stragglers.free > 0:
+        while self._waiting and not self._stopped and self._stragglers.free > 0:
             self._calls += 1
             self._stragglers.begin(self._calls)
             calls.append(_Call(self._calls, *self._waiting.popleft()))
@@ -164,7 +161,7 @@ class DriverAnswering:
         """Ask for one answer, and then for as long as questions wait for the next."""
         while True:
             try:
-                outcome = self._ask_with_current_access(call.asked.request)
+                outcome = self._ask_with_current_access(call.asked)
             finally:
                 with self._changed:
                     self._stragglers.end(call.number)
@@ -176,16 +173,16 @@ class DriverAnswering:
             self._begin(calls[1:])
             call = calls[0]
 
-    def _ask_with_current_access(self, request: Request) -> Outcome:
+    def _ask_with_current_access(self, asked: Asked) -> Outcome:
         try:
             self._confirm()
         except (OperatorError, OSError) as error:
             return Outcome(verdict=Verdict.UNREACHABLE, reason=f"not asked: {error}")
         try:
             access = self._access.current()
-            outcome = ask_once(self._model, access, request)
+            outcome = ask_once(self._model, access, asked.request, asked.listener)
             if outcome.verdict in REFUSALS and self._access.refresh(access):
-                outcome = ask_once(self._model, self._access.current(), request)
+                outcome = ask_once(self._model, self._access.current(), asked.request, asked.listener)
         except CredentialError as error:
             return Outcome(verdict=Verdict.UNAUTHORISED, reason=str(error))
         except Exception as error:  # the question's chat waits for an outcome

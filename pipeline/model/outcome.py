@@ -17,6 +17,10 @@ _MOST_OF_A_REASON = 400
 """Characters."""
 
 
+STOPPED = "stopped by the person who asked"
+"""The reason of an outcome of that verdict."""
+
+
 class Verdict(StrEnum):
     """What one attempt says about the message or about the model."""
 
@@ -37,6 +41,8 @@ class Verdict(StrEnum):
     """403 and similar: the credential lacks a permission, or a gateway refuses the message."""
     UNKNOWN_MODEL = "unknown_model"
     """404: no model of this name, or nothing at this address."""
+    STOPPED = "stopped"
+    """The person who asked has stopped it."""
 
 
 OUTAGES = frozenset({Verdict.BUSY, Verdict.UNREACHABLE, Verdict.UNAUTHORISED})
@@ -55,7 +61,7 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True)
     verdict: Verdict
     text: str = ""
-    """The answer; empty where the verdict is another than `answered`."""
+    """The answer, or what was written of one that was stopped; empty where the verdict is another."""
     as_asked: bool = False
     """Whether the answer came as the JSON that was asked for, and not in another form that could be read."""
     reason: str = ""
@@ -121,7 +127,7 @@ def next_step(outcome: Outcome, attempts: int, most_attempts: int, others_answer
     since it was asked. Only then can a failure be this message's fault. Otherwise it is an outage, and no
     message is lost to an outage.
     """
-    if outcome.verdict is Verdict.ANSWERED:
+    if outcome.verdict in (Verdict.ANSWERED, Verdict.STOPPED):
         return Next.DELIVER
     if outcome.verdict is Verdict.REJECTED:
         return Next.FALL_BACK

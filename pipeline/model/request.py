@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cached_property
 from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,11 +67,29 @@ class Request(BaseModel):
         return texts + _TOKENS_OF_A_MESSAGE * (1 + len(self.said)) + _TOKENS_OF_A_REQUEST
 
 
+class Listener(Protocol):
+    """Who follows an answer while it is written. The thread that asks calls it, and it never blocks."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the answer is to end with what has come of it."""
+
+    def words(self, so_far: Callable[[], str]) -> None:
+        """More has come. `so_far` gives the answer in it, if it has begun: now or later, on any thread."""
+
+
 class Asked(NamedTuple):
     """A question, and the request that the model is given for it."""
 
     question: Question
     request: Request
+    listener: Listener | None = None
+    """Where there is one, the answer comes while it is written, if the server can do that."""
+
+
+def alone(text: str) -> Request:
+    """The request for a text before which nothing was said."""
+    return Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=text),))
 
 
 @functools.cache

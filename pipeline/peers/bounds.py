@@ -7,12 +7,16 @@ first connection to the last byte of the body. Whoever reads from a socket asks 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 MIB = 1 << 20
+
+_LOOK_EVERY = 0.2
+"""Seconds between two looks whether the response is still wanted."""
 
 
 class TooLate(TimeoutError):
@@ -23,15 +27,28 @@ class TooLarge(OSError):
     """The response has more bytes than the call allows."""
 
 
+class GivenUp(OSError):
+    """Nobody wants the response any more."""
+
+
 class Bounds:
     """What is left of one call's time and size. For the one thread that makes the call."""
 
-    def __init__(self, seconds: float, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds of a steady clock."""
+    def __init__(
+        self,
+        seconds: float,
+        most_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+        given_up: Callable[[], bool] | None = None,
+    ) -> None:
+        """`clock`: seconds of a steady clock. `given_up`: whether nobody wants the response any more."""
         self.most_bytes = most_bytes
         self.broken: str | None = None
         """Which of the bounds the response broke, in words; None if it kept them."""
+        self.longest_read = math.inf if given_up is None else _LOOK_EVERY
+        """Seconds after which a read that has brought nothing asks again what is left."""
         self._clock = clock
+        self._given_up = given_up
         self._seconds = seconds
         self._deadline = clock() + seconds
         self._bytes = 0
@@ -41,11 +58,17 @@ class Bounds:
         self._deadline = self._clock() + self._seconds
 
     def left(self) -> float:
-        """Seconds that are left, more than none. Raises TooLate."""
+        """Seconds that are left, more than none. Raises TooLate, and GivenUp."""
+        if self._given_up is not None and self._given_up():
+            raise GivenUp("given up")
         left = self._deadline - self._clock()
         if left <= 0:
             raise self.late()
         return left
+
+    def shorten(self, seconds: float) -> None:
+        """Leave no more than so many seconds."""
+        self._deadline = min(self._deadline, self._clock() + seconds)
 
     def late(self) -> TooLate:
         """The error to raise after a read that took all the time that was left."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,8 +17,10 @@ from typing import Literal
 import structlog
 
 from pipeline.errors import OperatorError
-from pipeline.messages.answer import Answer
+from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Probe
+from pipeline.messages.question import Question
+from pipeline.messages.vote import vote_buttons
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import OnUnknown, Part, Reply
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
@@ -31,6 +34,10 @@ _TAG = re.compile(
     r"</?(?:b|strong|i|em|u|ins|s|strike|del|code|pre|a|span|tg-spoiler|tg-emoji|blockquote)(?:\s[^<>]*)?>"
 )
 
+_OF_BUTTONS = re.compile("button|markup|keyboard", re.IGNORECASE)
+"""In the description of a refusal that is for the buttons."""
+
+_BEGUN_TAG = re.compile(r"<[^<>]{0,200}\Z")
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -63,9 +70,24 @@ class Sending:
     """Seconds that Telegram asks us to wait."""
 
 
-def parts_of(answer: Answer, answer_format: AnswerFormat) -> tuple[Part, ...]:
-    """The messages that an answer is sent as: at least one, since no answer is empty."""
-    return tuple(Part(text=text, html=answer_format == "html") for text in split(answer.text))
+def parts_of(answer: Answer, answer_format: AnswerFormat, *, buttons: bool = False) -> tuple[Part, ...]:
+    """The messages that an answer is sent as: at least one, since no answer is empty.
+
+    `buttons`: whether those for a vote are under the last one, if the model gave the answer.
+    """
+    texts = split(answer.text)
+    last = len(texts) - 1 if buttons and answer.status is AnswerStatus.ANSWERED else None
+    return tuple(Part(text=text, html=answer_format == "html", buttons=i == last) for i, text in enumerate(texts))
+
+
+def as_plain(text: str) -> str:
+    """What a reader sees of a text in HTML."""
+    return html.unescape(_TAG.sub("", text))
+
+
+def begun_as_plain(text: str) -> str:
+    """What a reader sees of the beginning of a text in HTML, which may end within a tag."""
+    return as_plain(_BEGUN_TAG.sub("", text))
 
 
 def send(api: BotApi, reply: Reply, index: int) -> int:
@@ -81,6 +103,7 @@ def send(api: BotApi, reply: Reply, index: int) -> int:
         reply_to=None if no_such_message else question.message_id,
         topic_id=question.topic_id,
         html=part.html,
+        buttons=vote_buttons(question) if part.buttons else {},
     )
 
 
@@ -103,8 +126,12 @@ def after_fault(reply: Reply, index: int, error: BotApiError, on_unknown: OnUnkn
         return Sending(reply.not_sent(index), Effect.HOLD, reason, error.retry_after or 1.0)
     if error.migrate_to_chat_id is not None and error.migrate_to_chat_id != reply.chat_id:
         return Sending(reply.not_sent(index).moved(error.migrate_to_chat_id))
-    if error.code == 400 and reply.parts[index].html:
-        plain = html.unescape(_TAG.sub("", reply.parts[index].text))
+    part = reply.parts[index]
+    # An answer without its buttons is better than none. Where the reason does not say so, HTML is the likelier fault.
+    if error.code == 400 and part.buttons and (not part.html or _OF_BUTTONS.search(error.description)):
+        return Sending(reply.not_sent(index).with_part(index, buttons=False))
+    if error.code == 400 and part.html:
+        plain = as_plain(part.text)
         return Sending(reply.not_sent(index).with_part(index, text=plain, html=False))
     return Sending(reply.dead(reason))
 
@@ -112,8 +139,19 @@ def after_fault(reply: Reply, index: int, error: BotApiError, on_unknown: OnUnkn
 class Sender:
     """The calls of delivery that block. Thread-safe: each call runs on a thread of its own, and none raises."""
 
-    def __init__(self, journal: Journal, api: BotApi, on_unknown: OnUnknown, stopping: threading.Event) -> None:
-        """`stopping`: once it is set, a journal that can't be written is tried a last time and then given up."""
+    def __init__(
+        self,
+        journal: Journal,
+        api: BotApi,
+        on_unknown: OnUnknown,
+        stopping: threading.Event,
+        before_send: Callable[[Question], None] = lambda question: None,
+    ) -> None:
+        """`stopping`: once it is set, a journal that can't be written is tried a last time and then given up.
+
+        `before_send` may block for a moment; it is called on any thread.
+        """
+        self._before_send = before_send
         self._journal = journal
         self._api = api
         self._on_unknown = on_unknown
@@ -121,6 +159,7 @@ class Sender:
 
     def send(self, reply: Reply, index: int) -> Sending:
         """Record a reply whose part is `sending`, send that part, and record what came of it."""
+        self._before_send(reply.question)
         try:
             # With the answer, where the journal does not have it yet: one write for both states.
             self._journal.record(reply)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
@@ -14,17 +13,26 @@ from pipeline.model.answering import Answering
 from pipeline.model.outcome import Next, Outcome
 from pipeline.replies.delivery import AnswerFormat, Effect, Sender, Sending, parts_of
 from pipeline.replies.event_loop import EventLoop
-from pipeline.replies.model_gate import ModelGate
+from pipeline.replies.gates.held import HeldChats
+from pipeline.replies.gates.model import ModelGate
+from pipeline.replies.gates.telegram import Admission, TelegramGate
 from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import Reply
-from pipeline.replies.telegram_gate import Admission, TelegramGate
-from pipeline.replies.work import Lane, Wait, Work, WorkState, deliverable, fallback_answer, model_answer, ready_answer
-from pipeline.telegram.typing_action import Typist
+from pipeline.replies.work import (
+    Lane,
+    Wait,
+    Work,
+    WorkState,
+    deliverable,
+    fallback_answer,
+    model_answer,
+    ready_answer,
+    stopped_answer,
+)
+from pipeline.telegram.progress.drafts import DraftSender, draft_id_of
+from pipeline.telegram.progress.typing_action import Typist
 
 log = structlog.get_logger(__name__)
-
-_RESUMED_AT_ONCE = 64
-"""Chats that are looked at again after one change: each look takes time from the others."""
 
 
 class Dispatcher:
@@ -41,10 +49,12 @@ class Dispatcher:
         preparation: Preparation,
         sender: Sender,
         typist: Typist,
+        drafts: DraftSender,
         *,
         send_rate: float,
         model_attempts: int,
         answer_format: AnswerFormat,
+        feedback: bool,
         privacy_contact: str,
         model_alive: Callable[[], bool],
         report: Callable[[str, str | None], None],
@@ -59,15 +69,16 @@ class Dispatcher:
         self._preparation = preparation
         self._sender = sender
         self._typist = typist
+        self._drafts = drafts
         self._answer_format = answer_format
+        self._feedback = feedback
         self._privacy_contact = privacy_contact
         self._report = report
         self._finished = finished
         self._stopping = stopping
         self._works: dict[str, Work] = {}
         self._lanes: dict[int, Lane] = {}
-        self._held: deque[int] = deque()
-        """Chats whose first reply can't be prepared yet, the next one first."""
+        self._held = HeldChats(loop, resume=partial(self._resume, reason=Wait.ANSWER))
         self._model = ModelGate(
             loop,
             most_attempts=model_attempts,
@@ -101,11 +112,22 @@ class Dispatcher:
         """Any thread: hand over what came of asking."""
         self._loop.post(partial(self._take_outcome, question, outcome))
 
+    def stop_writing(self, chat: int, draft_id: int) -> None:
+        """A person wants no more of the answer whose draft this is. Nothing happens if the answer is there."""
+        assert self._loop.owned
+        lane = self._lanes.get(chat)
+        work = lane.works[0] if lane is not None else None
+        if work is None or work.reply.answer is not None or draft_id_of(work.reply.question) != draft_id:
+            return
+        log.info("stopped by the person who asked", key=work.key, state=work.state)
+        work.stopped = True
+        self._drafts.stop_writing(work.reply.question)
+        if work.state in (WorkState.WAITING, WorkState.READY):
+            self._resume(chat, Wait.ANSWER)
+
     def look_again(self) -> None:
         """Look again at the chats whose first reply could not be prepared: what that needs has changed."""
-        assert self._loop.owned
-        for _ in range(min(len(self._held), _RESUMED_AT_ONCE)):
-            self._resume(self._held.popleft(), Wait.ANSWER)
+        self._held.look_again()
 
     @property
     def requests(self) -> int:
@@ -119,6 +141,20 @@ class Dispatcher:
         if works and self._sender.save(*(work.reply for work in works)):
             for work in works:
                 work.saved()
+
+    def take_back(self) -> None:
+        """Give back what was reserved for calls that will not be made: the next run would take them for made.
+
+        Blocks, so it is for a stop only.
+        """
+        assert self._loop.owned
+        withdrawn = {question.key for question in self._answering.withdraw()}
+        works = [work for work in self._works.values() if work.state is WorkState.READY or work.key in withdrawn]
+        reserved = [work for work in works if work.reply.charge.reserved is not None]
+        for work in reserved:
+            work.attempted(self._preparation.taken_back(work.reply))
+        if reserved:
+            self._sender.save(*(work.reply for work in reserved))
 
     # A chat's order
 
@@ -164,6 +200,10 @@ class Dispatcher:
     def _ask(self, chat: int, work: Work) -> None:
         question = work.reply.question
         ready = ready_answer(question, self._privacy_contact)
+        if ready is None and work.stopped and work.state in (WorkState.WAITING, WorkState.READY):
+            if work.state is WorkState.READY:
+                work.attempted(self._preparation.taken_back(work.reply))
+            ready = stopped_answer(question.language)
         if ready is None and work.state is WorkState.WAITING:
             ready = self._prepare(chat, work)
         if ready is not None:
@@ -175,7 +215,8 @@ class Dispatcher:
             self._typist.begin(question)
         if work.state is WorkState.READY and self._model.admits(chat):
             work.ask()
-            self._answering.submit([asked_of(work.reply)], self.post_outcome)
+            asked = asked_of(work.reply)._replace(listener=self._drafts.begin(question))
+            self._answering.submit([asked], self.post_outcome)
 
     def _prepare(self, chat: int, work: Work) -> Answer | None:
         """Have the reply prepared. Returns an answer where the model is not to be asked."""
@@ -183,21 +224,22 @@ class Dispatcher:
         if isinstance(prepared, Answer):
             return prepared
         if prepared is None:
-            self._held.append(chat)
+            self._held.add(chat)
         elif prepared is work.reply:
             work.prepared()
         else:
+            before = work.reply
             work.prepare(prepared)
             self._loop.in_background(
-                "prepare", partial(self._sender.save, prepared), partial(self._take_prepared, work)
+                "prepare", partial(self._sender.save, prepared), partial(self._take_prepared, work, before)
             )
         return None
 
-    def _take_prepared(self, work: Work, saved: bool) -> None:
+    def _take_prepared(self, work: Work, before: Reply, saved: bool) -> None:
         if saved:
             work.prepared()
         else:
-            work.not_prepared()
+            work.not_prepared(before)
         self._resume(work.chat_id, Wait.ANSWER)
 
     def _take_outcome(self, question: Question, outcome: Outcome) -> None:
@@ -206,14 +248,14 @@ class Dispatcher:
             return
         chat, ahead = work.chat_id, work.state is WorkState.AHEAD
         first = self._lanes[chat].works[0] is work
-        first = self._lanes[chat].works[0] is work
         reply = self._preparation.attempted(work.reply, outcome)
-        # What it did not cost may be what another waits for.
-        self._loop.guard(self.look_again)
+        self._held.look_at_next()
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER
-            answer = model_answer(outcome) if delivers else fallback_answer(outcome, question.language)
+            answer = (
+                model_answer(outcome, question.language) if delivers else fallback_answer(outcome, question.language)
+            )
             work.attempted(reply)
             self._answered(work, answer)
             if first:
@@ -236,13 +278,18 @@ class Dispatcher:
         answer = deliverable(given, work.reply.question.language)
         if answer is not given:
             log.warning("answer cut", key=work.key, characters=len(given.text), kept=len(answer.text))
-        work.answered(answer, parts_of(answer, self._answer_format))
-        self._typist.end(work.reply.question)
-        if answer.status is AnswerStatus.FALLBACK:
+        question = work.reply.question
+        buttons = self._feedback and not question.is_probe
+        work.answered(answer, parts_of(answer, self._answer_format, buttons=buttons))
+        self._typist.end(question)
+        self._drafts.end(question)
+        if answer.status is AnswerStatus.FALLBACK and not answer.withheld:
             log.warning("fallback", key=work.key, reason=answer.reason)
 
     def _give_up(self, work: Work, outcome: Outcome) -> None:
         """A message was found to be at fault while its chat was parked."""
+        if work.state is WorkState.READY:
+            work.attempted(self._preparation.taken_back(work.reply))
         self._answered(work, fallback_answer(outcome, work.reply.question.language))
         self._save(work)
 
@@ -290,3 +337,4 @@ class Dispatcher:
     def _report_telegram(self, reason: str | None) -> None:
         self._report("telegram", reason)
         self._typist.pause(reason is not None)
+        self._drafts.pause(reason is not None)

@@ -14,7 +14,7 @@ import structlog
 from pipeline.errors import RunFailed
 from pipeline.messages.question import Question
 from pipeline.model.answering import Answering
-from pipeline.replies.delivery import AnswerFormat, Sender
+from pipeline.replies.delivery import AnswerFormat, Sender, begun_as_plain
 from pipeline.replies.dispatcher import Dispatcher
 from pipeline.replies.event_loop import EventLoop, place_of
 from pipeline.replies.journal import Journal
@@ -22,7 +22,8 @@ from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import OnUnknown, Reply
 from pipeline.replies.work import ready_answer
 from pipeline.telegram.client import BotApi
-from pipeline.telegram.typing_action import Typist
+from pipeline.telegram.progress.drafts import DraftSender
+from pipeline.telegram.progress.typing_action import Typist
 
 log = structlog.get_logger(__name__)
 
@@ -49,13 +50,16 @@ class Lanes:
         send_rate: float,
         model_attempts: int,
         answer_format: AnswerFormat = "plain",
+        feedback: bool = False,
+        drafts: bool = False,
         privacy_contact: str = "",
         on_unknown: OnUnknown = "hold",
         model_alive: Callable[[], bool] = lambda: False,
         report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
         """`send_rate`: messages a second over all chats. `model_attempts`: how often one message is asked for.
-        `privacy_contact`: whom people ask about their data.
+        `feedback`: whether the buttons for a vote are under answers of the model. `drafts`: whether an answer is shown
+        while it is written. `privacy_contact`: whom people ask about their data.
 
         `model_alive` asks the model something harmless, and may block: if the model answers that, a message that fails
         alone is itself at fault. `report` is called with a service and the reason when its outage begins, and with None
@@ -71,15 +75,23 @@ class Lanes:
         self._open = OpenReplies()
         self._preparation = preparation
         self._typist = Typist(api)
+        self._drafts = DraftSender(
+            api,
+            enabled=drafts,
+            as_shown=begun_as_plain if answer_format == "html" else str,
+            first_shown=self._typist.end,
+        )
         self._dispatcher = Dispatcher(
             self._loop,
             answering,
             preparation,
-            Sender(journal, api, on_unknown, self._stopping),
+            Sender(journal, api, on_unknown, self._stopping, self._drafts.wait_for_last),
             self._typist,
+            self._drafts,
             send_rate=send_rate,
             model_attempts=model_attempts,
             answer_format=answer_format,
+            feedback=feedback,
             privacy_contact=privacy_contact,
             model_alive=model_alive,
             report=report,
@@ -103,7 +115,7 @@ class Lanes:
         """Replies to accept these questions with, in their order, prepared where that can be done now.
 
         For whoever accepts questions, so that one write to the journal does for both. What depends on an answer that is
-        still to come is prepared later.
+        still to come, or on what others spend before it, is prepared later.
         """
         replies: list[Reply] = []
         unfinished = self._open.chats() if self._preparation.looks_back else set()
@@ -136,6 +148,10 @@ class Lanes:
         """Any thread: what the preparation needs has changed, for example because silver was read."""
         self._loop.post(self._dispatcher.look_again)
 
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        """Any thread: a person wants no more of the answer whose draft this is. Ignored if the answer is there."""
+        self._loop.post(lambda: self._dispatcher.stop_writing(chat_id, draft_id))
+
     @property
     def open(self) -> int:
         """How many replies are not yet terminal."""
@@ -154,6 +170,7 @@ class Lanes:
         """Begin no further call; wait up to `grace` seconds for sends under way; keep the answers that have come."""
         self._stopping.set()
         self._typist.stop()
+        self._drafts.stop()
         self._open.end_waits()
         self._loop.post(lambda: None)  # ends the loop's wait
         if self._thread.is_alive():
@@ -180,6 +197,7 @@ class Lanes:
         while self._loop.handle_event(0):
             pass
         self._loop.guard(self._dispatcher.save_answers)
+        self._loop.guard(self._dispatcher.take_back)
 
 
 class OpenReplies:

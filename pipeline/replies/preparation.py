@@ -6,17 +6,18 @@ overspend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Protocol
 
 from pipeline.conversations.context import Context, request_of, without_context
-from pipeline.limits.charge import Tokens
+from pipeline.limits.charge import Charge, Tokens
 from pipeline.messages.answer import Answer
 from pipeline.messages.question import Question
 from pipeline.model.outcome import Outcome
 from pipeline.model.request import Asked
 from pipeline.replies.reply import Reply
+
+USAGE = "usage"
+"""The command that asks where a user stands."""
 
 
 class RemembersConversations(Protocol):
@@ -35,48 +36,55 @@ class RemembersConversations(Protocol):
 class KeepsLedger(Protocol):
     """What the preparation needs of the ledger. `limits.ledger.Ledger` is one."""
 
-    def reserve(self, reply: Reply, most: Tokens, now: datetime) -> Reply | Answer | None:
-        """The reply with its reservation; an answer if a ceiling is met; None while that is not known."""
+    @property
+    def limited(self) -> bool:
+        """Whether there is any ceiling."""
 
-    def settle(self, reply: Reply, outcome: Outcome) -> Reply:
-        """The reply after an attempt that has ended."""
+    def reserve(self, question: Question, charge: Charge, most: Tokens) -> Charge | Answer | None:
+        """The charge with its reservation; an answer if a ceiling is met; None while that is not known."""
 
-    def release(self, reply: Reply) -> Reply:
-        """The reply whose attempt was taken back before it began."""
+    def settle(self, question: Question, charge: Charge, outcome: Outcome) -> Charge:
+        """The charge after an attempt that has ended."""
+
+    def release(self, question: Question, charge: Charge) -> Charge:
+        """The charge after an attempt that never began."""
+
+    def usage(self, question: Question) -> Answer | None:
+        """The answer to /usage; None while it is not known."""
 
 
 class Preparation:
     """Prepares replies for being asked for. Thread-safe: the stream prepares what it accepts, the lanes the rest."""
 
-    def __init__(
-        self,
-        memory: RemembersConversations,
-        ledger: KeepsLedger,
-        max_tokens: int,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, memory: RemembersConversations, ledger: KeepsLedger, max_tokens: int) -> None:
         """`max_tokens`: of an answer."""
         self._memory = memory
         self._ledger = ledger
         self._max_tokens = max_tokens
-        self._now = now
 
     @property
     def looks_back(self) -> bool:
-        """Whether what the model is given depends on earlier answers of the chat."""
-        return self._memory.looks_back
+        """Whether only the first open reply of a chat may be prepared.
+
+        So it is if what the model is given depends on earlier answers of the chat. And where there are ceilings: a
+        reservation of a reply that waits for an earlier one of its chat could be what that one waits for.
+        """
+        return self._memory.looks_back or self._ledger.limited
 
     def prepare(self, reply: Reply) -> Reply | Answer | None:
         """The reply as it must be recorded before the model is asked; the same one if nothing is to be recorded.
 
         An answer if the model is not to be asked. None if that can't be decided now: ask again after something changed.
         """
+        if reply.question.command == USAGE:
+            return self._ledger.usage(reply.question)
         context = reply.context or self._context_of(reply.question)
         if context is None:
             return None
         prepared = reply if reply.context is not None else reply.with_context(context)
         most = request_of(reply.question, context).most_prompt_tokens
-        return self._ledger.reserve(prepared, Tokens(prompt=most, completion=self._max_tokens), self._now())
+        charge = self._ledger.reserve(reply.question, reply.charge, Tokens(prompt=most, completion=self._max_tokens))
+        return _charged(prepared, charge) if isinstance(charge, Charge) else charge
 
     def _context_of(self, question: Question) -> Context | None:
         # A check's question belongs to no conversation.
@@ -84,16 +92,20 @@ class Preparation:
 
     def attempted(self, reply: Reply, outcome: Outcome) -> Reply:
         """The reply after an attempt that has ended."""
-        return self._ledger.settle(reply, outcome)
+        return _charged(reply, self._ledger.settle(reply.question, reply.charge, outcome))
 
     def taken_back(self, reply: Reply) -> Reply:
         """The reply after an attempt that never began."""
-        return self._ledger.release(reply)
+        return _charged(reply, self._ledger.release(reply.question, reply.charge))
 
     def finished(self, reply: Reply) -> None:
         """The reply is terminal, and the journal says so."""
         if not reply.question.is_probe:
             self._memory.remember(reply)
+
+
+def _charged(reply: Reply, charge: Charge) -> Reply:
+    return reply if charge is reply.charge else reply.with_charge(charge)
 
 
 def asked_of(reply: Reply) -> Asked:

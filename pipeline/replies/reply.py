@@ -1,8 +1,8 @@
 """A reply from question to delivery: its states, and the decisions that lead from one to the next.
 
 A reply is `accepted`, then `answered` when it has its answer, and then each of its parts goes
-`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are. The parts of a probe
-that is not to be delivered are `withheld` from the start.
+`pending` → `sending` → `sent | unknown | dead`. The reply is terminal when all of its parts are. The parts of an
+answer that is not to be delivered, a probe's for example, are `withheld` from the start.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Part(_Value):
 
     text: str
     html: bool = False
+    buttons: bool = False
+    """Whether the buttons for a vote are under it."""
     state: PartState = PartState.PENDING
     message_id: int | None = None
     error: str | None = None
@@ -111,6 +113,11 @@ class Reply(_Value):
         return PartState.SENT.value
 
     @property
+    def message_ids(self) -> list[int]:
+        """The messages that Telegram confirmed, in the order of the parts."""
+        return [part.message_id for part in self.parts if part.message_id is not None]
+
+    @property
     def error(self) -> str | None:
         """All reasons why something went wrong, each once."""
         reasons = [self.answer.reason if self.answer else None, *(part.error for part in self.parts)]
@@ -124,7 +131,7 @@ class Reply(_Value):
         return self.model_copy(update={"charge": charge})
 
     def with_answer(self, answer: Answer, parts: tuple[Part, ...]) -> Self:
-        if self.question.withheld:
+        if self.question.withheld or answer.withheld:
             parts = tuple(part.model_copy(update={"state": PartState.WITHHELD}) for part in parts)
         # Nobody asks for it again.
         context = self.context and self.context.model_copy(update={"said": ()})

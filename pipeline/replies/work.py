@@ -21,7 +21,7 @@ from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.origin import Replay
 from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.messages.question import Question
-from pipeline.model.outcome import Outcome
+from pipeline.model.outcome import STOPPED, Outcome, Verdict
 from pipeline.replies.reply import Part, Reply
 from pipeline.telegram.splitting import shortened
 
@@ -69,6 +69,8 @@ class Work:
         """When the last attempt failed, in seconds of the event loop's clock."""
         self.typing_shown = False
         """Whether its chat was given the typing action, which is begun once."""
+        self.stopped = False
+        """Whether the person who asked wants no more of its answer."""
 
     @property
     def state(self) -> WorkState:
@@ -103,9 +105,10 @@ class Work:
         self._become(WorkState.PREPARING, WorkState.WAITING)
         self.reply = reply
 
-    def not_prepared(self) -> None:
-        """The attempt to write that was given up."""
+    def not_prepared(self, reply: Reply) -> None:
+        """The attempt to write that was given up. `reply`: as it was before, since the journal has no other."""
         self._become(WorkState.WAITING, WorkState.PREPARING)
+        self.reply = reply
 
     def prepared(self) -> None:
         """The journal has what the model is given."""
@@ -115,8 +118,8 @@ class Work:
         self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.READY)
 
     def attempted(self, reply: Reply) -> None:
-        """The attempt has ended, or was taken back before it began. `reply`: as it is after that."""
-        self._become(WorkState.WAITING, WorkState.AHEAD, WorkState.ASKED)
+        """The attempt has ended, or will not be made. `reply`: as it is after that."""
+        self._become(WorkState.WAITING, WorkState.READY, WorkState.AHEAD, WorkState.ASKED)
         self.reply = reply
 
     def answered(self, answer: Answer, parts: tuple[Part, ...]) -> None:
@@ -185,13 +188,17 @@ class Lane:
 
 
 def ready_answer(question: Question, privacy_contact: str = "") -> Answer | None:
-    """The answer that needs no model: a command's, or a stored one that is to be delivered again.
+    """The answer that needs no model: a command's, what is said to media without a word, or a stored one.
 
     `privacy_contact`: whom people ask about their data.
     """
     if isinstance(question.origin, Replay) and question.origin.answer is not None:
         return question.origin.answer
-    text = fixed_answer(question.command, question.language, privacy_contact)
+    text = (
+        phrases(question.language).unreadable
+        if question.is_unreadable
+        else fixed_answer(question.command, question.language, privacy_contact)
+    )
     return Answer(text=text, status=AnswerStatus.FIXED, answered_at=datetime.now(UTC)) if text is not None else None
 
 
@@ -201,9 +208,18 @@ def deliverable(answer: Answer, language: str | None) -> Answer:
     return answer if text is answer.text else answer.model_copy(update={"text": text})
 
 
-def model_answer(outcome: Outcome) -> Answer:
-    """The answer that the model gave."""
-    return _answer(outcome, outcome.text, AnswerStatus.ANSWERED, None)
+def model_answer(outcome: Outcome, language: str | None) -> Answer:
+    """The answer that the model gave, or what it had written of one that was stopped; its reason then says so."""
+    reason = outcome.reason if outcome.verdict is Verdict.STOPPED else None
+    if reason is not None and not outcome.text:
+        return _answer(outcome, phrases(language).stopped, AnswerStatus.FIXED, reason)
+    return _answer(outcome, outcome.text, AnswerStatus.ANSWERED, reason)
+
+
+def stopped_answer(language: str | None) -> Answer:
+    """The text in place of an answer that was stopped while nobody was being asked for it."""
+    text = phrases(language).stopped
+    return Answer(text=text, status=AnswerStatus.FIXED, reason=STOPPED, answered_at=datetime.now(UTC))
 
 
 def fallback_answer(outcome: Outcome, language: str | None) -> Answer:

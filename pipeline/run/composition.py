@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from pipeline.conversations.memory import Memory
+from pipeline.conversations.turns import ContextLimits
+from pipeline.feedback.acknowledgement import Acknowledgements
 from pipeline.limits.ledger import Ledger
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import threshold
@@ -26,6 +28,7 @@ from pipeline.replies.preparation import Preparation
 from pipeline.run.end import End
 from pipeline.run.preflight import require_model
 from pipeline.run.restarting_query import RestartingQuery
+from pipeline.run.spending import SpendingLoader, ceilings_of, kept_in, read_silver, spending_of
 from pipeline.run.supervisor import Supervisor
 from pipeline.run.threads.background import start_thread
 from pipeline.run.threads.intake import IntakeThread
@@ -81,7 +84,7 @@ class Composition:
         *,
         once: bool,
     ) -> None:
-        """Build what needs no Spark. Raises SettingsError for a model that can't be used, StorageError."""
+        """Build what needs no Spark. Raises SettingsError for a model or ceilings that can't be used, StorageError."""
         self._settings = settings
         self._storage = settings.places
         self._bot = bot
@@ -98,25 +101,37 @@ class Composition:
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,
         )
+        # Twice as many as calls at once: the next ones are reserved while those run.
+        self._ledger = Ledger(ceilings_of(settings), most_reservations=2 * settings.concurrency)
         model = Model(self._model_settings)
         access = credentials.model
         require_model(model, settings, access.current())
         with storage_errors(self._storage.root):
             self._journal = Journal(self._storage.journal, lease.confirm)
             self._landing = Landing(self._storage.landing, bot.id, confirm=lease.confirm)
+        self._memory = Memory(
+            ContextLimits(settings.context_turns, settings.context_tokens, timedelta(hours=settings.context_hours)),
+            self._journal.finished,
+        )
+        self._ledger.begin(kept_in(self._journal.replies().values()))
         self._answering = DriverAnswering(model, access, settings.concurrency, confirm=lease.confirm)
         self._lanes = Lanes(
             self._journal,
             self._answering,
             api,
-            Preparation(Memory(), Ledger(), settings.max_tokens),
+            Preparation(self._memory, self._ledger, settings.max_tokens),
             send_rate=settings.send_rate,
             model_attempts=settings.model_attempts,
             answer_format=settings.answer_format,
+            feedback=settings.feedback == "on",
+            drafts=settings.drafts == "on",
             privacy_contact=settings.privacy_contact,
             on_unknown=settings.on_unknown,
             model_alive=lambda: model.alive(access.current()),
             report=recorder.report,
+        )
+        self._acknowledgements = Acknowledgements(
+            api, allowed_chats=settings.allowed_chats, allowed_users=settings.allowed_users
         )
         intake = Intake(
             api,
@@ -124,6 +139,7 @@ class Composition:
             poll_seconds=settings.poll_seconds,
             conflict_patience=settings.conflict_patience,
             landed=recorder.landed,
+            notice=self._acknowledgements.take,
             report=recorder.report,
         )
         self._intake = IntakeThread(intake, end.requested, until_empty=once)
@@ -146,6 +162,10 @@ class Composition:
         spark = self._spark = self._open_spark()
         settings = self._settings
         above = threshold(settings.distribute_above, settings.concurrency, has_executors=has_executors(spark))
+        if above is not None and self._ledger.limited:
+            # Spark may run a task again, which would cost more than was reserved for it.
+            log.info("executors are not asked, since there are ceilings", distribute_above=above)
+            above = None
         if above is not None:
             self._distributed = DistributedAnswering(
                 spark, self._model_settings, self._credentials, settings.concurrency, self._lease.confirm
@@ -154,6 +174,10 @@ class Composition:
         tables = DeltaTables(spark, self._storage, mark, self._recorder.report)
         with jvm_needed():
             tables.prepare()
+            self._memory.begin(self._journal.replies().values(), tables.silver(spark))
+        # What was left open may depend on it.
+        self._lanes.look_again()
+        self._load_ledger(tables)
         self._build_stream(spark, tables, mark, above)
         assert self._query is not None
         assert self._writer is not None
@@ -179,12 +203,14 @@ class Composition:
             now=self._end.clock(),
             once=self._once,
             on_serving=self._log_serving,
+            before_record=self._note_spending,
         )
 
     def stop(self) -> None:
         """Take the parts down, whichever were started: no new model call, poll or send; queries before Spark."""
         self._end.request()
         began = time.monotonic()
+        self._acknowledgements.stop()
         self._answering.stop()
         if self._stream is not None:
             self._stream.stop()
@@ -245,6 +271,7 @@ class Composition:
             self._journal,
             self._lanes,
             writer,
+            self._memory,
             run_began=self._landing.first_seq,
             allowed_chats=settings.allowed_chats,
             allowed_users=settings.allowed_users,
@@ -258,6 +285,28 @@ class Composition:
             spark, places.landing, places.checkpoints, mark, processor, tables.silver, recorder.report
         )
         self._query = RestartingQuery(self._stream, recorder.report)
+
+    def _load_ledger(self, tables: DeltaTables) -> None:
+        """Have the ledger loaded beside the start. The journal was read before: a reply leaves it for silver."""
+        assert self._spark is not None
+        silver = tables.silver(self._spark)
+        SpendingLoader(
+            self._ledger,
+            lambda counted: read_silver(
+                silver.read(),
+                datetime.now(UTC),
+                counted,
+                whole_month=ceilings_of(self._settings).prices.known,
+                notices=self._ledger.limited,
+            ),
+            self._lanes.look_again,
+            self._recorder.report,
+            self._end.requested,
+            start_in_background=start_thread,
+        ).start()
+
+    def _note_spending(self) -> None:
+        self._recorder.set(spending=spending_of(self._ledger, self._settings, datetime.now(UTC)))
 
     def _log_serving(self) -> None:
         log.info("serving", bot=self._bot.username, storage=str(self._storage.root), open=self._lanes.open)

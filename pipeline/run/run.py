@@ -13,6 +13,7 @@ from pipeline.platform.run_secrets import RunCredentials
 from pipeline.run.composition import Composition
 from pipeline.run.end import End
 from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, resolve_secrets
+from pipeline.run.spending import ceilings_of
 from pipeline.settings import RunSettings, model_access
 from pipeline.storage.modes import private_files
 from pipeline.storage.places import storage_errors
@@ -56,6 +57,7 @@ class Run:
 
     def _run(self) -> bool:
         settings, end = self._settings, self._end
+        ceilings_of(settings)
         token_source = TokenSource(settings)
         credentials = RunCredentials(
             str(settings.telegram_api_url), Credential(token_source), Credential(lambda: model_access(settings))

@@ -46,11 +46,13 @@ class Supervisor:
         now: float,
         once: bool,
         on_serving: Callable[[], None] = lambda: None,
+        before_record: Callable[[], None] = lambda: None,
         start_in_background: StartInBackground = start_thread,
     ) -> None:
         """`now`: seconds of the clock that `tick` will be given. `once`: the run ends when all is processed.
 
-        `on_serving` is called when the first micro-batch has begun.
+        `on_serving` is called when the first micro-batch has begun, `before_record` each time before the record is
+        saved.
         """
         self._intake = intake
         self._query = query
@@ -62,6 +64,7 @@ class Supervisor:
         self._recorder = recorder
         self._once = once
         self._on_serving = on_serving
+        self._before_record = before_record
         self._start_in_background = start_in_background
         self._serving = False
         self._saved_at = self._housekept_at = now
@@ -109,6 +112,7 @@ class Supervisor:
     def _save_record(self, now: float) -> None:
         if now - self._saved_at >= _SAVE_EVERY:
             self._saved_at = now
+            self._before_record()
             _try(lambda: self._recorder.save(always=True))
 
     def _keep_house(self, now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,18 @@ RECORD_FILE = "record.json"
 class Problem(BaseModel):
     reason: str
     since: datetime
+
+
+class Spending(BaseModel):
+    """What all users together have spent. Days and months are of UTC; a ceiling of 0 is none."""
+
+    day: date
+    tokens: int
+    """On that day."""
+    tokens_a_day: int
+    price: float | None
+    """USD in the month of that day; None where the prices are unknown."""
+    price_a_month: float
 
 
 class Record(BaseModel):
@@ -40,6 +52,8 @@ class Record(BaseModel):
     last_error: Problem | None = None
     conflict_at: datetime | None = None
     """When another poller of the same bot was last noticed."""
+    spending: Spending | None = None
+    """None until the tables were read."""
 
 
 def read_record(root: Path) -> Record | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import OperatorError
 from pipeline.messages.identity import Identity
@@ -123,6 +124,11 @@ class DeltaTable:
         rows = frame.where(frame["source_file"].isin(sorted(names))).select("source_file", "raw").collect()
         return {(row["source_file"], row["raw"]) for row in rows}
 
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        """The rows of a statement, in which `$table` stands for the table's name."""
+        rows = self._spark.sql(statement.replace("$table", self._sql_name)).collect()
+        return [{name: _zoned(value) for name, value in row.asDict().items()} for row in rows]
+
     # Compaction.
 
     @property
@@ -188,6 +194,11 @@ def warm_up(spark: SparkSession, scratch: Path) -> None:
         table = DeltaTable(QUARANTINE, folder, spark)
         table.ensure()
         table.append([dict.fromkeys(QUARANTINE.column_names)])
+
+
+def _zoned(value: Any) -> Any:
+    """A value that was collected: Spark gives times without a zone, in that of this process."""
+    return value.astimezone() if isinstance(value, datetime) else value
 
 
 def _arrow(table: Table, rows: Sequence[Row]) -> pa.Table:

@@ -8,16 +8,18 @@ micro-batch.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Container, Sequence
 
 import structlog
 
+from pipeline.messages.identity import Identity
 from pipeline.replies.journal import Journal
 from pipeline.storage.landing import Landing
-from pipeline.stream.micro_batch import Batch, RoutedUpdate, may_be_known, questions, read_batch, routed
+from pipeline.stream.micro_batch import RoutedUpdate, may_be_known, questions, read_batch, routed
 from pipeline.stream.processor import KnownMessages, Rows
 from pipeline.stream.table_writer import EARLIER
 from pipeline.telegram.bot import Bot
+from pipeline.telegram.routing import Disposition
 
 log = structlog.get_logger(__name__)
 
@@ -59,29 +61,35 @@ class Leftover:
         names = [self._files[i] for i in range(min(_FILES, len(self._files)))]
         lines = [(name, read) for name in names if (read := self._landing.read(name)) is not None]
         batches = {name: read_batch([(line, name) for line in read], self._bot.id) for name, read in lines}
-        not_accepted = self._not_accepted(batches)
+        updates = {
+            name: routed(batch, self._bot, self._allowed_chats, self._allowed_users) for name, batch in batches.items()
+        }
+        not_accepted = self._not_accepted([item for some in updates.values() for item in some])
+        left = 0
         for name, batch in batches.items():
-            if name not in not_accepted:
-                self._rows.add(self._routed(batch), batch.malformed, [name], EARLIER)
+            if any(item.identity in not_accepted and not _may_follow(item) for item in updates[name]):
+                left += 1
+            else:
+                self._rows.add(_as_accepted(updates[name], not_accepted), batch.malformed, [name], EARLIER)
         for _ in names:
             self._files.popleft()
-        log.info("files of earlier runs", files=len(batches), left_to_the_stream=len(not_accepted))
+        log.info("files of earlier runs", files=len(batches), left_to_the_stream=left)
 
-    def _routed(self, batch: Batch) -> list[RoutedUpdate]:
-        return routed(batch, self._bot, self._allowed_chats, self._allowed_users)
-
-    def _not_accepted(self, batches: dict[str, Batch]) -> set[str]:
-        """The files with a question that neither the journal nor silver has."""
-        asked = {
-            name: questions(
-                self._routed(batch),
-                self._bot,
-                recent=(),
-                in_journal=lambda key: self._journal.get(key) is not None,
-            )
-            for name, batch in batches.items()
-        }
-        to_look_up = [question.identity for questions_of_file in asked.values() for question in questions_of_file]
+    def _not_accepted(self, updates: Sequence[RoutedUpdate]) -> set[Identity]:
+        """The questions that neither the journal nor silver has."""
+        asked = questions(updates, self._bot, recent=(), in_journal=lambda key: self._journal.get(key) is not None)
+        identities = {question.identity for question in asked}
         # After the journal: a reply leaves it only once silver has its row.
-        answered = self._silver.known(to_look_up) if to_look_up else set()
-        return {name for name, some in asked.items() if any(one.identity not in answered for one in some)}
+        return identities - self._silver.known(identities) if identities else identities
+
+
+def _may_follow(item: RoutedUpdate) -> bool:
+    """Whether an earlier run may have answered another message of its album in its place: that run alone knew."""
+    return item.album is not None and item.is_unreadable
+
+
+def _as_accepted(updates: Sequence[RoutedUpdate], not_accepted: Container[Identity]) -> list[RoutedUpdate]:
+    """The updates as the run decided that read them."""
+    return [
+        item._replace(disposition=Disposition.NO_TEXT) if item.identity in not_accepted else item for item in updates
+    ]

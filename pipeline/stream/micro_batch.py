@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.messages.identity import Identity
-from pipeline.messages.question import Question
+from pipeline.messages.question import MOST_QUOTED, Question, Quoted
 from pipeline.storage.done import file_seq
 from pipeline.storage.landing import is_injected
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.routing import Disposition, command, disposition
-from pipeline.telegram.update import Malformed, Tick, Update, read_line
+from pipeline.telegram.update import Malformed, Message, Tick, Update, read_line
 
 Key = TypeVar("Key", bound=Hashable)
 
 _REMEMBERED = 200_000
+_ALBUMS = 10_000
 
 
 class LandedUpdate(NamedTuple):
@@ -90,6 +91,28 @@ class RoutedUpdate(NamedTuple):
     identity: Identity
     disposition: Disposition
 
+    @property
+    def vote_identity(self) -> Identity | None:
+        """What identifies its row in feedback; None if it gets none. In bronze a press has no message of its own."""
+        press = self.update.press
+        if self.disposition is not Disposition.FEEDBACK or press is None or press.message is None:
+            return None
+        return self.identity._replace(message_id=press.message.message_id)
+
+    @property
+    def album(self) -> tuple[int, str] | None:
+        """The album that its message is a part of. Injected lines are on their own."""
+        message = self.update.message
+        if message is None or message.media_group_id is None or self.update.origin is not None:
+            return None
+        return message.chat.id, message.media_group_id
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether its message has media, and no words."""
+        message = self.update.message
+        return self.update.media is not None and message is not None and not (message.words or "").strip()
+
 
 def routed(
     batch: Batch, bot: Bot, allowed_chats: Collection[int], allowed_users: Collection[int]
@@ -101,11 +124,40 @@ def routed(
     ]
 
 
+class Albums:
+    """Which message of an album is answered: what has words, or else the first that this run reads. For one thread."""
+
+    def __init__(self, most: int = _ALBUMS) -> None:
+        self._most = most
+        self._first: OrderedDict[tuple[int, str], Identity] = OrderedDict()
+
+    def answered_once(self, updates: Iterable[RoutedUpdate]) -> list[RoutedUpdate]:
+        """The updates, of which media without words are not answered where another message of their album is.
+
+        The same for the same updates, however often they come.
+        """
+        return [
+            item._replace(disposition=Disposition.NO_TEXT)
+            if item.disposition is Disposition.ANSWER and self._is_other(item) and item.is_unreadable
+            else item
+            for item in updates
+        ]
+
+    def _is_other(self, item: RoutedUpdate) -> bool:
+        """Whether an earlier message of its album is answered. Notes this one, if there is none."""
+        if item.album is None:
+            return False
+        first = self._first.setdefault(item.album, item.identity)
+        while len(self._first) > self._most:
+            self._first.popitem(last=False)
+        return first != item.identity
+
+
 def question_of(update: Update, bot: Bot) -> Question:
     """The question that an update to be answered asks."""
     message = update.message
     assert message is not None
-    assert message.words is not None
+    words = message.words or ""
     return Question(
         bot_id=update.bot_id,
         update_id=update.update_id,
@@ -118,11 +170,22 @@ def question_of(update: Update, bot: Bot) -> Question:
         author_id=message.author_id,
         author_signature=message.author_signature,
         language=message.sender.language_code if message.sender else None,
-        text=message.words,
-        command=command(message.words, bot),
+        text=words,
+        media=update.media,
+        command=command(words, bot),
+        replied_to=_replied_to(message, update.bot_id),
         received_at=update.received_at,
         origin=update.origin,
     )
+
+
+def _replied_to(message: Message, bot_id: int) -> Quoted | None:
+    replied = message.reply_to_message
+    words = (replied.words or "")[:MOST_QUOTED] if replied else ""
+    if replied is None or not words.strip():
+        return None
+    by_bot = replied.sender is not None and replied.sender.id == bot_id
+    return Quoted(message_id=replied.message_id, text=words, by_bot=by_bot)
 
 
 # What may be in the tables already.

@@ -8,12 +8,14 @@ from typing import Protocol
 
 import structlog
 
+from pipeline.conversations.history import AsksSilver
 from pipeline.messages.identity import Identity
 from pipeline.messages.question import Question
 from pipeline.model.answering import Answering
 from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Reply
 from pipeline.stream.micro_batch import (
+    Albums,
     MalformedLine,
     Recent,
     RoutedUpdate,
@@ -24,6 +26,7 @@ from pipeline.stream.micro_batch import (
     routed,
 )
 from pipeline.telegram.bot import Bot
+from pipeline.telegram.progress.stop_button import pressed_stop
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +47,9 @@ class ReplyLanes(Protocol):
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
         """Take over replies that the journal has. `ahead` is asked at once for what is prepared."""
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        """A person wants no more of the answer whose draft this is."""
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         """Wait until fewer than `most` replies are open; False after `timeout` seconds."""
@@ -68,6 +74,17 @@ class KnownMessages(Protocol):
         """Those of these messages that the table has a row of."""
 
 
+class Silver(KnownMessages, AsksSilver, Protocol):
+    """What a micro-batch needs of silver. `delta.DeltaTable` is one."""
+
+
+class ReadsConversations(Protocol):
+    """What the stream needs of the memory. `conversations.memory.Memory` is one."""
+
+    def read(self, questions: Iterable[Question], silver: AsksSilver) -> None:
+        """Read what the context of these questions is made of, where it is not known."""
+
+
 class BatchProcessor:
     """Processes micro-batches, one at a time: accepts their questions, and hands their rows to the table writer.
 
@@ -81,6 +98,7 @@ class BatchProcessor:
         journal: Journal,
         lanes: ReplyLanes,
         rows: Rows,
+        memory: ReadsConversations,
         *,
         run_began: int,
         allowed_chats: Collection[int] = (),
@@ -101,6 +119,7 @@ class BatchProcessor:
         self._journal = journal
         self._lanes = lanes
         self._rows = rows
+        self._memory = memory
         self._run_began = run_began
         self._allowed_chats = allowed_chats
         self._allowed_users = allowed_users
@@ -111,13 +130,14 @@ class BatchProcessor:
         self._now = now
         self._recent = Recent[Identity]()
         self._recent_lines = Recent[bytes]()
+        self._albums = Albums()
         self._stopping = False
 
     def stop(self) -> None:
         """Let a micro-batch that waits raise Stopped."""
         self._stopping = True
 
-    def process(self, lines: Iterable[tuple[str, str]], silver: KnownMessages, batch_id: int) -> None:
+    def process(self, lines: Iterable[tuple[str, str]], silver: Silver, batch_id: int) -> None:
         """Process the (line, source file) pairs of a micro-batch; when this returns, Spark may commit it.
 
         Its questions are then durable in the journal. Its rows are not in the tables yet, so its files stay in the
@@ -128,11 +148,12 @@ class BatchProcessor:
         if self._stopping:
             raise Stopped
         batch = read_batch(lines, self._bot.id)
-        updates = routed(batch, self._bot, self._allowed_chats, self._allowed_users)
+        updates = self._albums.answered_once(routed(batch, self._bot, self._allowed_chats, self._allowed_users))
         # The journal first: a reply leaves it only once silver has its row.
         asked = questions(updates, self._bot, recent=self._recent, in_journal=self._is_in_journal)
         accepted = self._without_answered(asked, updates, silver)
         self._wait_for_room(accepted)
+        self._memory.read(accepted, silver)
         replies = self._lanes.prepare(accepted)
         if replies:
             # All at once, so that a chat's order holds over a crash.
@@ -146,6 +167,10 @@ class BatchProcessor:
         if replies:
             distributed = is_distributed(accepted, self._distribute_above)
             self._lanes.accept(replies, ahead=self._distributed if distributed else None)
+        for item in new:
+            # After the replies, since after a restart both may be in one batch.
+            if (stop := pressed_stop(item.update)) is not None:
+                self._lanes.stop_writing(stop.chat_id, stop.draft_id)
         self._committed(batch_id, len(batch.updates))
         log.info(
             "micro-batch",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pipeline.stream.checkpoint import Checkpoint, MarkFile
-from pipeline.stream.processor import BatchProcessor, KnownMessages, Stopped
+from pipeline.stream.processor import BatchProcessor, Silver, Stopped
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -41,7 +41,7 @@ class SilverStream:
         checkpoints: Path,
         mark: MarkFile,
         processor: BatchProcessor,
-        silver: Callable[[SparkSession], KnownMessages],
+        silver: Callable[[SparkSession], Silver],
         report: Callable[[str, str | None], None] = lambda service, reason: None,
     ) -> None:
         """`silver` gives the table as a session sees it. `report` is called with "stream" and what was found damaged

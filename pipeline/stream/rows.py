@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from pipeline.messages.vote import read_vote
 from pipeline.replies.reply import Reply
 from pipeline.tables import EARLIEST, LATEST
 from pipeline.telegram.routing import Disposition
@@ -73,7 +74,7 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
         "model_name": answer.model,
         "answer_status": answer.status.value,
         "delivery_status": reply.delivery_status,
-        "reply_message_ids": [part.message_id for part in reply.parts if part.message_id is not None],
+        "reply_message_ids": reply.message_ids,
         "error": reply.error,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
@@ -92,6 +93,31 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
         "instructions_version": context.instructions if context else None,
         "charged_prompt_tokens": charged.prompt if charged else None,
         "charged_completion_tokens": charged.completion if charged else None,
+    }
+
+
+def feedback_row(update: Update, *, source_file: str, ingested_at: datetime, batch_id: int) -> Row:
+    """The row of a press whose disposition is `feedback`."""
+    press = update.press
+    assert press is not None
+    assert press.message is not None
+    vote = read_vote(press.data)
+    assert vote is not None
+    return {
+        "bot_id": update.bot_id,
+        "update_id": update.update_id,
+        "seq": update.seq,
+        "channel_id": press.message.chat.id,
+        "message_id": press.message.message_id,
+        "question_update_id": vote.update_id,
+        "question_message_id": vote.message_id,
+        "author_id": press.sender.id,
+        "vote": vote.thumb.value,
+        "received_at": update.received_at,
+        "ingested_at": ingested_at,
+        "source_file": source_file,
+        "batch_id": batch_id,
+        "origin": update.origin.name if update.origin else None,
     }
 
 

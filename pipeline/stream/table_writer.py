@@ -1,8 +1,8 @@
 """The table writer: appends to the tables in rounds, beside the answering, and lets go what is durable there.
 
-A landing file leaves the folder once its rows are in bronze and quarantine; a reply leaves the journal once its row is
-in silver. Whoever dies before that leaves them where they are. Where it is not known whether a table has a row (an
-append has failed, or an earlier run may have written it), the table is asked first, so no row is written twice.
+A landing file leaves the folder once its rows are in bronze, feedback and quarantine; a reply leaves the journal once
+its row is in silver. Whoever dies before that leaves them where they are. Where it is not known whether a table has a
+row (an append has failed, or an earlier run may have written it), the table is asked first, so no row is written twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -22,7 +22,7 @@ from pipeline.replies.journal import Journal
 from pipeline.replies.reply import Reply
 from pipeline.storage.landing import Landing
 from pipeline.stream.micro_batch import LineKey, MalformedLine, RoutedUpdate, may_be_known
-from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
+from pipeline.stream.rows import Row, bronze_row, feedback_row, quarantine_row, silver_row
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +144,8 @@ class TableWriter:
         return full or self._now() - self._since >= self._round_after
 
     def write(self) -> None:
-        """Write one round: updates to bronze, malformed lines to quarantine, finished replies to silver.
+        """Write one round: updates to bronze, of which presses to feedback too, malformed lines to quarantine, finished
+        replies to silver.
 
         Raises what a table, the journal or the landing raises. What failed is written by a later round; the failure of
         one table does not keep the others from being written.
@@ -221,13 +222,16 @@ class TableWriter:
     def _append_landed(self, taken: Sequence[_Landed]) -> int:
         # What two micro-batches brought, or a micro-batch and a file that an earlier run had left, counts once.
         updates: dict[Identity, tuple[RoutedUpdate, _Landed]] = {}
+        votes: dict[Identity, tuple[RoutedUpdate, _Landed]] = {}
         malformed: dict[LineKey, tuple[MalformedLine, _Landed]] = {}
         for landed in taken:
             for item in landed.updates:
                 updates.setdefault(item.identity, (item, landed))
+                if (vote := item.vote_identity) is not None:
+                    votes.setdefault(vote, (item, landed))
             for line in landed.malformed:
                 malformed.setdefault(line.key, (line, landed))
-        in_bronze = self._in_bronze(updates)
+        in_bronze = self._known(self._tables.bronze, updates)
         bronze = [
             bronze_row(
                 item.update,
@@ -239,6 +243,13 @@ class TableWriter:
             for identity, (item, landed) in updates.items()
             if identity not in in_bronze
         ]
+        # Each table is asked by itself: a run may have died between the append to one and that to another.
+        in_feedback = self._known(self._tables.feedback, votes)
+        feedback = [
+            feedback_row(item.update, source_file=item.file, ingested_at=landed.read_at, batch_id=landed.batch_id)
+            for identity, (item, landed) in votes.items()
+            if identity not in in_feedback
+        ]
         in_quarantine = self._in_quarantine(malformed)
         quarantine = [
             quarantine_row(line.malformed, source_file=line.file, ingested_at=landed.read_at, batch_id=landed.batch_id)
@@ -248,6 +259,9 @@ class TableWriter:
         self._journal.confirm()
         if updates:
             self._tables.bronze.append(bronze)
+        if votes:
+            self._journal.confirm()
+            self._tables.feedback.append(feedback)
         if malformed:
             self._journal.confirm()
             self._tables.quarantine.append(quarantine)
@@ -255,9 +269,10 @@ class TableWriter:
         self._landing.finish(sorted({name for landed in taken for name in landed.files}))
         return len(bronze)
 
-    def _in_bronze(self, updates: dict[Identity, tuple[RoutedUpdate, _Landed]]) -> set[Identity]:
+    def _known(self, table: AppendOnlyTable, updates: Mapping[Identity, tuple[RoutedUpdate, _Landed]]) -> set[Identity]:
+        """Those that a table has, as far as that is in doubt."""
         doubtful = [key for key, (item, landed) in updates.items() if self._may_be_written(item.file, landed)]
-        return self._tables.bronze.known(doubtful) if doubtful else set()
+        return table.known(doubtful) if doubtful else set()
 
     def _in_quarantine(self, malformed: dict[LineKey, tuple[MalformedLine, _Landed]]) -> set[tuple[str, str]]:
         files = {line.file for line, landed in malformed.values() if self._may_be_written(line.file, landed)}

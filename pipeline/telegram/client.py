@@ -26,6 +26,7 @@ from pipeline.telegram.bot import Bot
 from pipeline.telegram.connections import NeverConnected, Sessions
 from pipeline.telegram.poll import read_poll
 
+_NO_BUTTONS: Mapping[str, str] = {}
 _CONNECT_TIMEOUT = 10.0
 """Seconds."""
 _MOST_BYTES = MIB
@@ -107,8 +108,20 @@ class BotApi:
             raise Interrupted("getUpdates answered without a list")
         return updates
 
-    def send_message(self, chat_id: int, text: str, *, reply_to: int | None, topic_id: int | None, html: bool) -> int:
-        """Send a message: its message_id. After Interrupted nobody knows whether it was sent."""
+    def send_message(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        reply_to: int | None,
+        topic_id: int | None,
+        html: bool,
+        buttons: Mapping[str, str] = _NO_BUTTONS,
+    ) -> int:
+        """Send a message: its message_id. After Interrupted nobody knows whether it was sent.
+
+        `buttons`: a row of them under it: what each shows, with its `callback_data`.
+        """
         body: dict[str, Any] = {"chat_id": chat_id, "text": text, "link_preview_options": {"is_disabled": True}}
         if reply_to is not None:
             # The question may have been deleted before its answer is ready.
@@ -117,6 +130,9 @@ class BotApi:
             body["message_thread_id"] = topic_id
         if html:
             body["parse_mode"] = "HTML"
+        if buttons:
+            row = [{"text": shown, "callback_data": data} for shown, data in buttons.items()]
+            body["reply_markup"] = {"inline_keyboard": [row]}
         sent = self._call("sendMessage", body)
         try:
             return _id(sent["message_id"])
@@ -129,6 +145,25 @@ class BotApi:
         if topic_id is not None:
             body["message_thread_id"] = topic_id
         self._call("sendChatAction", body)
+
+    def answer_press(self, press_id: str, text: str = "") -> None:
+        """End the wait of who pressed a button, with a short text that the app shows for a moment, or without one.
+
+        https://core.telegram.org/bots/api#answercallbackquery
+        """
+        self._call("answerCallbackQuery", {"callback_query_id": press_id, **({"text": text} if text else {})})
+
+    def send_draft(self, chat_id: int, draft_id: int, text: str, topic_id: int | None) -> None:
+        """Show a part of an answer for 30 seconds, with a button that stops it: in private chats only.
+
+        https://core.telegram.org/bots/api#sendmessagedraft
+        """
+        body: dict[str, Any] = {"chat_id": chat_id, "draft_id": draft_id, "text": text, "can_stop": True}
+        # What was written is the answer then, so it stays until that comes.
+        body["keep_on_stop"] = True
+        if topic_id is not None:
+            body["message_thread_id"] = topic_id
+        self._call("sendMessageDraft", body)
 
     def commands(self, language: str) -> dict[str, str]:
         """The menu of commands that a language has of its own, with their descriptions. An empty language: all others.

@@ -68,19 +68,22 @@ class Intake:
         poll_seconds: float,
         conflict_patience: float,
         landed: Callable[[int], None] = lambda count: None,
+        notice: Callable[[Sequence[Any]], None] = lambda updates: None,
         report: Callable[[str, str | None], None] = lambda service, reason: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`poll_seconds`: of a long poll. `conflict_patience`: seconds for which a 409 is retried.
 
-        `landed` is called with the number of updates after each poll that landed some; `report` with "intake" and the
-        reason when polling fails, and with None when it works again. Both run in the polling thread.
+        `landed` is called with the number of updates after each poll that landed some, and `notice` with the updates
+        themselves, which are durable then; `report` with "intake" and the reason when polling fails, and with None when
+        it works again. All run in the polling thread: none may block or raise.
         """
         self._api = api
         self._landing = landing
         self._poll_seconds = poll_seconds
         self._patience = conflict_patience
         self._landed = landed
+        self._notice = notice
         self._report = report
         self._clock = clock
         self._offset: int | None = None
@@ -117,6 +120,7 @@ class Intake:
             self._offset = next_offset(left, self._offset)
         if new:
             self._landed(len(new))
+            self._notice(new)
         return Poll(len(new), not left, bool(updates) and not left)
 
     def _is_to_confirm(self, update: Any) -> bool:

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from pipeline.messages.origin import Probe
 from pipeline.messages.utf16 import utf16_slice
+from pipeline.messages.vote import read_vote
 from pipeline.telegram.bot import Bot
-from pipeline.telegram.update import Entity, Message, Update
+from pipeline.telegram.update import Entity, Message, Press, Update
 
 _ANONYMOUS_PERSONS = frozenset({1087968824, 136817688})
 """GroupAnonymousBot and Channel_Bot: they stand in `from` for a person who writes as a chat.
@@ -36,6 +37,8 @@ class Disposition(StrEnum):
     """Answer the update, or the reason not to."""
 
     ANSWER = "answer"
+    FEEDBACK = "feedback"
+    """Somebody says what they think of an answer."""
     EDIT = "edit"
     SERVICE_MESSAGE = "service_message"
     FROM_BOT = "from_bot"
@@ -55,14 +58,16 @@ def disposition(
     """
     message = update.message
     if message is None:
-        return Disposition.NOT_A_MESSAGE
+        allowed = ((), ()) if isinstance(update.origin, Probe) else (allowed_chats, allowed_users)
+        return press_disposition(update.press, *allowed)
     if update.kind not in ("message", "channel_post"):
         return Disposition.EDIT if update.kind.startswith("edited_") else Disposition.NOT_A_MESSAGE
     if update.fields & _SERVICE_FIELDS:
         return Disposition.SERVICE_MESSAGE
     if _from_bot(message):
         return Disposition.FROM_BOT
-    if not (message.words or "").strip():
+    without_words = not (message.words or "").strip()
+    if without_words and (update.media is None or message.chat.type == "channel"):
         return Disposition.NO_TEXT
     if not isinstance(update.origin, Probe):
         if allowed_chats and message.chat.id not in allowed_chats:
@@ -72,6 +77,19 @@ def disposition(
     if message.chat.type in ("group", "supergroup") and not addresses(message, bot):
         return Disposition.NOT_ADDRESSED
     return Disposition.ANSWER
+
+
+def press_disposition(
+    press: Press | None, allowed_chats: Collection[int] = (), allowed_users: Collection[int] = ()
+) -> Disposition:
+    """What to do with the press of a button. None: with an update that is neither a message nor one."""
+    if press is None or press.message is None or read_vote(press.data) is None:
+        return Disposition.NOT_A_MESSAGE
+    if allowed_chats and press.message.chat.id not in allowed_chats:
+        return Disposition.CHAT_NOT_ALLOWED
+    if allowed_users and press.sender.id not in allowed_users:
+        return Disposition.USER_NOT_ALLOWED
+    return Disposition.FEEDBACK
 
 
 def addresses(message: Message, bot: Bot) -> bool:

@@ -38,6 +38,9 @@ MESSAGE_KINDS = frozenset(
     }
 )
 
+MEDIA_KINDS = ("voice", "audio", "video", "video_note", "photo", "animation", "document")
+"""Fields of a message that hold what only eyes or ears can read. An animation comes as a document too."""
+
 _INT64 = 2**63
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Id = Field(ge=-_INT64, lt=_INT64)
@@ -78,6 +81,13 @@ class RepliedTo(_Payload):
     message_id: int = Id
     sender: User | None = Field(None, alias="from")
     forum_topic_created: dict[str, Any] | None = None
+    text: str | None = None
+    caption: str | None = None
+
+    @property
+    def words(self) -> str | None:
+        """The text, or else the caption."""
+        return self.text if self.text is not None else self.caption
 
 
 class Message(_Payload):
@@ -90,6 +100,8 @@ class Message(_Payload):
     author_signature: str | None = None
     message_thread_id: int | None = Field(None, ge=-_INT64, lt=_INT64)
     is_topic_message: bool = False
+    media_group_id: str | None = None
+    """The album that it is a part of."""
     text: str | None = None
     caption: str | None = None
     entities: list[Entity] | None = None
@@ -128,6 +140,23 @@ class Message(_Payload):
         return " ".join(filter(None, (self.sender.first_name, self.sender.last_name))) or None
 
 
+class PressedMessage(_Payload):
+    """The message whose button was pressed. Of one that is old, Telegram gives no more than this."""
+
+    message_id: int = Id
+    chat: Chat
+
+
+class Press(_Payload):
+    """A press of a button: https://core.telegram.org/bots/api#callbackquery."""
+
+    id: str = Field(min_length=1, max_length=64)
+    sender: User = Field(alias="from")
+    message: PressedMessage | None = None
+    """None for a message that was sent by way of the bot, in inline mode."""
+    data: str | None = None
+
+
 class Update(_Payload):
     """One update, with the envelope in which it was landed."""
 
@@ -139,12 +168,18 @@ class Update(_Payload):
     update_id: int = Id
     kind: str
     message: Message | None = None
+    press: Press | None = None
     chat: Chat | None = None
     sender: User | None = None
     fields: frozenset[str] = frozenset()
     """Names of the message's fields; they distinguish a service message from an ordinary one."""
     raw: str
     """The update as JSON."""
+
+    @property
+    def media(self) -> str | None:
+        """The kind of media that its message has, one of `MEDIA_KINDS`."""
+        return next((kind for kind in MEDIA_KINDS if kind in self.fields), None) if self.message else None
 
     @property
     def identity(self) -> Identity:
@@ -221,6 +256,7 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
                 "update_id": clean.get("update_id"),
                 "kind": kind,
                 "message": body if is_message else None,
+                "press": press_of(clean) if kind == "callback_query" else None,
                 "chat": None if is_message else _member(body, "chat"),
                 "sender": None if is_message else _member(body, "from") or _member(body, "user"),
                 "fields": frozenset(body) if isinstance(body, dict) else frozenset(),
@@ -232,6 +268,16 @@ def _read_envelope(envelope: dict[str, Any], line: str, bot_id: int) -> Update |
     if origin is not None and (update.identity.chat_id == NO_CHAT) != origin.withheld:
         return Malformed(f"origin: chat {NO_CHAT} is for probes that are not delivered, and only for them", line)
     return update
+
+
+def press_of(update: object) -> Press | None:
+    """The press that an update brings; None for any other, and for one that can't be read."""
+    body = update.get("callback_query") if isinstance(update, dict) else None
+    try:
+        return Press.model_validate(body) if body is not None else None
+    except ValidationError:
+        # It is kept as it is, in bronze; nobody needs more of it.
+        return None
 
 
 def _reason(error: ValidationError, *within: str) -> str:

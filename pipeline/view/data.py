@@ -29,7 +29,8 @@ _RUN_SAYS_WITHIN = timedelta(seconds=30)
 
 _COLUMNS = (
     "bot_id, update_id, channel_id, message_id, user_message, llm_response, model_name, answer_status, "
-    "delivery_status, error, prompt_tokens, completion_tokens, answered_at, processed_at, origin"
+    "delivery_status, error, prompt_tokens, completion_tokens, answered_at, processed_at, origin, request_hash, "
+    "instructions_version"
 )
 _COUNTS = "SELECT $column AS value, count(*) AS row_count FROM $table GROUP BY $column ORDER BY row_count DESC, value"
 _ROW_COUNT = "SELECT count(*) AS row_count FROM $table"
@@ -43,6 +44,7 @@ LEFT ANTI JOIN $silver s
 WHERE b.disposition = 'answer' AND b.received_at >= :since
 """
 _ROW_OF_ORIGIN = "SELECT $columns FROM $silver WHERE origin = :origin LIMIT 1"
+_PRESS_OF_ORIGIN = "SELECT vote FROM $feedback WHERE origin = :origin LIMIT 1"
 _ACCEPTED = "SELECT DISTINCT origin FROM $bronze WHERE disposition = 'answer' AND $origins"
 _LATEST = """
 WITH counted AS (
@@ -78,6 +80,9 @@ FROM unsure
 LEFT ANTI JOIN sent ON sent.channel_id = unsure.channel_id AND sent.message_id = unsure.message_id
 ORDER BY received_at DESC
 LIMIT :most
+"""
+_VOTES = """
+SELECT coalesce(sum(thumbs_up), 0) AS up, coalesce(sum(thumbs_down), 0) AS down FROM $answers WHERE $no_probes
 """
 _MESSAGE = "bot_id, update_id, channel_id, message_id"
 
@@ -160,6 +165,14 @@ class DataView(ABC):
         rows = self.ask(Query(_of_table(_COUNTS, table.name), parts={"column": column}))
         return {str(row["value"]): int(row["row_count"]) for row in rows}
 
+    def votes(self) -> dict[str, int]:
+        """How many users think well (`up`) or badly (`down`) of an answer, each once for each answer, without probes.
+
+        Empty if nobody has said so.
+        """
+        rows = self.ask(Query(_VOTES))
+        return {name: count for name in ("up", "down") if (count := int(rows[0][name])) > 0} if rows else {}
+
     def unknown_replies(self, most: int) -> tuple[int, list[UnknownReply]]:
         """How many replies of unknown outcome silver has, and the latest of them."""
         rows = self.ask(Query(_UNKNOWN, {"most": most}))
@@ -175,6 +188,10 @@ class DataView(ABC):
         """The row of an injected message, by the name of its origin."""
         rows = self.ask(Query(_ROW_OF_ORIGIN, {"origin": origin}, {"columns": _COLUMNS}))
         return SilverRow.model_validate(rows[0]) if rows else None
+
+    def has_press(self, origin: str) -> bool:
+        """Whether feedback has an injected press, by the name of its origin."""
+        return bool(self.ask(Query(_PRESS_OF_ORIGIN, {"origin": origin})))
 
     def accepted(self, origins: Sequence[str]) -> set[str]:
         """Those of these origins that a micro-batch has read and accepted, to be answered."""

@@ -11,13 +11,10 @@ from datetime import datetime
 from string import Template
 from typing import TypeVar
 
-from pipeline.tables import TABLES, Table
+from pipeline.tables import ANSWERS, NO_PROBES, TABLES, Table
 
 Value = str | int | datetime
 _T = TypeVar("_T")
-
-NO_PROBES = "(origin IS NULL OR origin LIKE 'replay:%')"
-"""The condition that leaves out the rows of probes, whose `origin` is `probe:…`, the same in every report and view."""
 
 _AT_ONCE = 100
 """Values named in one statement."""
@@ -25,7 +22,10 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Query:
-    """A statement: `$bronze` and the like stand for tables, `$name` for a part, `:name` for a value."""
+    """A statement: `$bronze` and the like stand for tables, `$name` for a part, `:name` for a value.
+
+    `$answers` stands for the view's own statement, so that it need not exist where the tables are.
+    """
 
     template: str
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -35,11 +35,17 @@ class Query:
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables that it reads."""
-        return tuple(table for table in TABLES if f"${table.name}" in self.template)
+        of_view = ANSWERS.reads if self._has_view else ()
+        return tuple(table for table in TABLES if table in of_view or f"${table.name}" in self.template)
 
     def sql(self, names: Mapping[str, str]) -> str:
         """The statement with the names of its tables, quoted as needed; values are still parameters."""
-        return Template(self.template).substitute(names, no_probes=NO_PROBES, **self.parts)
+        view = {ANSWERS.name: f"({ANSWERS.select(names)})"} if self._has_view else {}
+        return Template(self.template).substitute({**names, **view}, no_probes=NO_PROBES, **self.parts)
+
+    @property
+    def _has_view(self) -> bool:
+        return f"${ANSWERS.name}" in self.template
 
 
 def one_of(column: str, wanted: Sequence[Value], values: dict[str, Value]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -15,6 +16,17 @@ def _zoned(value: datetime) -> datetime:
 
 UtcTime = Annotated[datetime, AfterValidator(_zoned)]
 """A time of a table: UTC if it comes without a time zone."""
+
+
+_NAME = re.compile(r"^(-?\d{1,19})/(\d{1,19})$", re.ASCII)
+
+
+def named_message(name: str) -> tuple[int, int]:
+    """Chat and message of a name as people give it: CHAT/MESSAGE. Raises ValueError, with an example."""
+    match = _NAME.match(name)
+    if match is None:
+        raise ValueError("give CHAT/MESSAGE, as -1001234567890/42")
+    return int(match[1]), int(match[2])
 
 
 class MessageKey(NamedTuple):
@@ -46,6 +58,8 @@ class SilverRow(BaseModel):
     answered_at: UtcTime
     processed_at: UtcTime
     origin: str | None
+    request_hash: str | None = None
+    instructions_version: int | None = None
 
     @property
     def key(self) -> MessageKey:

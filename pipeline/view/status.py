@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
+from rich.console import Group
 from rich.table import Table as Grid
+from rich.text import Text
 
 from pipeline.messages.origin import Probe
 from pipeline.replies.journal import read_journal
 from pipeline.replies.reply import Reply
 from pipeline.storage.done import file_seq
 from pipeline.storage.places import Storage
-from pipeline.storage.record import Record
+from pipeline.storage.record import Record, Spending
 from pipeline.tables import BRONZE, QUARANTINE, SILVER
 from pipeline.terminal import plain, say_json, terminal
 from pipeline.view.ages import ago, duration
@@ -46,6 +48,8 @@ class Status(BaseModel):
     """By delivery status."""
     answers: dict[str, int] | None
     """By answer status."""
+    feedback: dict[str, int] | None
+    """Votes on answers, up and down: the latest of each user for each answer."""
     unknown: list[UnknownReply]
     """The latest ones."""
     unknown_count: int
@@ -74,6 +78,7 @@ def status_of(storage: Storage) -> Status:
         journal=dict(Counter(reply.stage for reply in replies)),
         silver=_if_readable(lambda: view.counts(SILVER, "delivery_status")),
         answers=_if_readable(lambda: view.counts(SILVER, "answer_status")),
+        feedback=_if_readable(view.votes),
         unknown=unknown[:_MOST_LISTED],
         unknown_count=len(in_journal) + count,
     )
@@ -83,6 +88,11 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
     if as_json:
         say_json(status.model_dump_json(indent=2))
         return
+    terminal(soft_wrap=True).print(status_view(status))
+
+
+def status_view(status: Status) -> Group:
+    """The status as a person reads it."""
     grid = Grid.grid(padding=(0, 2))
     run = status.run
     who = f"@{run.bot_username}" if run and run.bot_username else "no bot yet"
@@ -96,20 +106,34 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
     grid.add_row("journal", _counts(status.journal) if status.journal else "nothing open")
     grid.add_row("silver", _counts(status.silver))
     grid.add_row("answers", _counts(status.answers))
+    grid.add_row("feedback", _counts(status.feedback))
     if run and run.batch_at:
         grid.add_row("last batch", f"{run.batch_id}, {ago(run.batch_at)}")
     for service, problem in (run.problems if run and status.running else {}).items():
         grid.add_row("[red]out", f"[red]{plain(f'{service}: {problem.reason}')}, since {ago(problem.since)}")
     if run and run.last_error:
         grid.add_row("last error", f"{plain(run.last_error.reason)}, {ago(run.last_error.since)}")
+    if run and run.spending:
+        for name, spent in _spending(run.spending):
+            grid.add_row(name, spent)
     where = " in the journal; silver is not readable here" if status.silver is None else ""
     grid.add_row("unknown", f"{status.unknown_count or 'none'}{where}")
-    console = terminal(soft_wrap=True)
-    console.print(grid)
-    for reply in status.unknown:
-        # The name that `replay.py --id` takes.
-        asked = f"{reply.chat_id}/{reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
-        console.print(f"  {asked}: {reply.reason or 'no reason was kept'}", markup=False)
+    return Group(
+        grid, *(Text(f"  {_asked(reply)}: {reply.reason or 'no reason was kept'}") for reply in status.unknown)
+    )
+
+
+def _asked(reply: UnknownReply) -> str:
+    """The name that `replay.py --id` takes, and the time."""
+    return f"{reply.chat_id}/{reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
+
+
+def _spending(spending: Spending) -> Iterable[tuple[str, str]]:
+    of = f" of {spending.tokens_a_day}" if spending.tokens_a_day else ""
+    yield "tokens", f"{spending.tokens}{of} on {spending.day:%Y-%m-%d} (UTC)"
+    if spending.price is not None:
+        of = f" of {spending.price_a_month:.2f}" if spending.price_a_month else ""
+        yield "price", f"USD {spending.price:.2f}{of} in {spending.day:%Y-%m} (UTC)"
 
 
 def _is_unknown(reply: Reply) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from pipeline.errors import OperatorError
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Replay, StoredAnswer
-from pipeline.view.rows import LatestRow, MessageKey, Selection
+from pipeline.view.rows import LatestRow, MessageKey, Selection, named_message
 
 Mode = Literal["answer", "deliver"]
 MODES: tuple[Mode, ...] = ("answer", "deliver")
@@ -20,7 +19,6 @@ MODES: tuple[Mode, ...] = ("answer", "deliver")
 _DELIVERY = ("unknown", "dead")
 _ANSWER = ("fallback",)
 STATUSES = (*_DELIVERY, *_ANSWER)
-_ID = re.compile(r"^(-?\d{1,19})/(\d{1,19})$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -114,10 +112,10 @@ def _stored(row: LatestRow) -> StoredAnswer:
 
 
 def _message(text: str) -> tuple[int, int]:
-    match = _ID.match(text)
-    if match is None:
-        raise OperatorError(f"--id is {text!r}: give CHAT/MESSAGE, as -1001234567890/42")
-    return int(match[1]), int(match[2])
+    try:
+        return named_message(text)
+    except ValueError as fault:
+        raise OperatorError(f"--id is {text!r}: {fault}") from None
 
 
 def _time(option: str, text: str | None) -> datetime | None:

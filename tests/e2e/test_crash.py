@@ -87,6 +87,20 @@ def test_a_kill_in_the_middle_of_a_burst_loses_nothing_and_repeats_nothing(world
     assert max(world.asked().values()) <= 2
 
 
+def test_a_kill_while_answers_are_shown_loses_nothing_and_repeats_nothing(world: World) -> None:
+    world.rule(stream_piece=8, stream_pause=0.15)
+    drafts: list[str] = []
+    world.telegram.listen(lambda event: drafts.append(event["text"]) if event["type"] == "draft" else None)
+    job = world.serving(world.run())
+    texts = world.burst(60, chats=30)
+    wait_until(lambda: len(world.sent()) >= 10 and any(drafts), 60, lambda: job.log)
+    job.kill()
+    assert len(world.sent()) < 60
+    world.run_once()
+    _assert_each_once(world, texts)
+    assert max(world.asked().values()) <= 2
+
+
 def test_a_landing_file_that_is_put_back_while_a_later_run_serves_repeats_nothing(world: World) -> None:
     texts = world.burst(5, chats=5)
     world.run_once()

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pipeline.redaction import learn_secret, quoted, scrub, without_secrets
+from pipeline.redaction import learn_secret, quoted, scrub, without_begun_secret, without_secrets
 
 TOKEN = "42:" + "Ab3_-" * 7
 KEY = "k/+y=" + "Zz9" * 5
@@ -91,3 +91,12 @@ def test_bearers_that_expire_make_no_room_by_forgetting_a_secret_that_lasts() ->
         learn_secret(bearer, expires=True)
     assert without_secrets(f"{TOKEN} {bearers[-1]}") == "<credential> <credential>"
     assert without_secrets(bearers[0]) == bearers[0]
+
+
+def test_the_end_of_a_text_that_may_begin_a_secret_is_left_out() -> None:
+    learn_secret("aBcDeF-0123456789")
+    for begun in ("aBcD", "aBcDeF-012345678"):
+        assert without_begun_secret(f"the key is {begun}") == "the key is "
+    assert without_begun_secret("the key is aBcDeF-0123456789") == "the key is <credential>"
+    for harmless in ("the key is aBc", "aBcDeF-01 is no key", "", "key"):
+        assert without_begun_secret(harmless) == harmless

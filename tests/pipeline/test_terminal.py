@@ -24,7 +24,7 @@ _STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
 _ELSEWHERE = {
     "pipeline/terminal.py": "the one that prints",
     "pipeline/log.py": "logs have a processor of their own",
-    "scripts/pictures.py": "draws into a picture",
+    "scripts/pictures/terminal.py": "draws into a picture",
 }
 
 

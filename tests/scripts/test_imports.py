@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "benches": {"benches"},
     "checks": {"checks", "target"},
+    "dashboard": {"dashboard"},
+    "pictures": {"pictures", "dashboard"},
     "replays": {"replays", "target"},
     "sandbox": {"sandbox"},
     "engine": {"engine"},

@@ -2,17 +2,19 @@
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.messages.question import Question
 from pipeline.model.answering import Done
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.request import Asked, Request
+from pipeline.model.request import Asked, Listener, Request
 from pipeline.replies.event_loop import Action, EventLoop
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.client import BotApi, BotApiError
-from pipeline.telegram.typing_action import Typist
+from pipeline.telegram.progress.draft_schedule import AnswerDraft
+from pipeline.telegram.progress.drafts import DraftListener, DraftSender
+from pipeline.telegram.progress.typing_action import Typist
 
 
 class Sent(NamedTuple):
@@ -21,6 +23,7 @@ class Sent(NamedTuple):
     reply_to: int | None = None
     topic_id: int | None = None
     html: bool = False
+    buttons: Mapping[str, str] = {}
 
 
 class FakeApi(BotApi):
@@ -31,6 +34,9 @@ class FakeApi(BotApi):
         """Every sendMessage that began, in order."""
         self.delivered: list[Sent] = []
         self.typed: list[tuple[int, int | None]] = []
+        self.drafts: list[tuple[int, int, str]] = []
+        """Every draft that was sent: chat, number, text."""
+        self.drafts_fail_with: BotApiError | None = None
         self.script: dict[str, deque[Exception]] = defaultdict(deque)
         self.probes = 0
         self.down: Exception | None = None
@@ -52,8 +58,17 @@ class FakeApi(BotApi):
             raise self.down
         return Bot(42, "our_bot")
 
-    def send_message(self, chat_id: int, text: str, *, reply_to: int | None, topic_id: int | None, html: bool) -> int:
-        sent = Sent(chat_id, text, reply_to, topic_id, html)
+    def send_message(
+        self,
+        chat_id: int,
+        text: str,
+        *,
+        reply_to: int | None,
+        topic_id: int | None,
+        html: bool,
+        buttons: Mapping[str, str] = {},
+    ) -> int:
+        sent = Sent(chat_id, text, reply_to, topic_id, html, buttons)
         with self._lock:
             self.requests.append(sent)
             self.in_flight += 1
@@ -76,6 +91,11 @@ class FakeApi(BotApi):
         self.typed.append((chat_id, topic_id))
         if self.typing_fails_with is not None:
             raise self.typing_fails_with
+
+    def send_draft(self, chat_id: int, draft_id: int, text: str, topic_id: int | None) -> None:
+        self.drafts.append((chat_id, draft_id, text))
+        if self.drafts_fail_with is not None:
+            raise self.drafts_fail_with
 
     @property
     def texts(self) -> list[str]:
@@ -100,6 +120,8 @@ class FakeAnswering:
         self.asked: list[str] = []
         self.requests: dict[str, Request] = {}
         """The last one for each text."""
+        self.listeners: dict[str, Listener | None] = {}
+        """Who follows the last one for each text."""
         self.script: dict[str, deque[Outcome]] = defaultdict(deque)
         self.always: dict[str, Outcome] = {}
         self.outage: Outcome | None = None
@@ -110,8 +132,9 @@ class FakeAnswering:
         """What it has not begun to ask."""
 
     def submit(self, asked: Sequence[Asked], done: Done) -> None:
-        for question, request in asked:
+        for question, request, listener in asked:
             self.requests[question.text] = request
+            self.listeners[question.text] = listener
             self.asked.append(question.text)
             if question.text in self.held:
                 self.waiting[question.text] = (question, done)
@@ -182,6 +205,29 @@ class FakeTypist(Typist):
 
     def end(self, question: Question) -> None:
         self.ended.append(question.text)
+
+    def pause(self, paused: bool) -> None:
+        self.paused.append(paused)
+
+
+class FakeDrafts(DraftSender):
+    """Follows the answers of private chats, and shows nothing."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.stopped: list[str] = []
+        self.paused: list[bool] = []
+
+    def begin(self, question: Question) -> DraftListener | None:
+        self.begun.append(question.text)
+        return DraftListener(self, AnswerDraft(question))
+
+    def end(self, question: Question) -> None:
+        self.ended.append(question.text)
+
+    def stop_writing(self, question: Question) -> None:
+        self.stopped.append(question.text)
 
     def pause(self, paused: bool) -> None:
         self.paused.append(paused)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.conversations.memory import Memory
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe, probe_update
 from pipeline.messages.question import Question
@@ -19,7 +20,7 @@ from pipeline.stream.rows import Row
 from pipeline.stream.table_writer import Tables, TableWriter
 from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table
 from tests.support.replies import NOON, answer
-from tests.support.updates import BOT, raw_message, raw_update
+from tests.support.updates import BOT, raw_message, raw_press, raw_update
 
 Event = tuple[str, Any]
 
@@ -63,6 +64,10 @@ class FakeTable:
         self._events.append((f"{self.table.name} known", len(wanted)))
         return wanted & {Identity(*(row[name] for name in self.table.identity)) for row in self.rows}
 
+    def ask(self, statement: str) -> list[dict[str, Any]]:
+        self._events.append((f"{self.table.name} ask", statement))
+        return []
+
     def known_lines(self, names: Collection[str]) -> set[tuple[str, str]]:
         if names:
             self._events.append((f"{self.table.name} lines", len(names)))
@@ -85,10 +90,13 @@ class FakeLanes:
     def __init__(self, journal: Journal, events: list[Event]) -> None:
         self.accepted: list[str] = []
         """The texts of the questions, in the order in which they came."""
+        self.prepared: list[str] = []
+        """The same of those that were prepared."""
         self.ahead: list[Answering | None] = []
         """What each acceptance was to be answered by."""
         self.room: Callable[[], bool] = lambda: True
         """Whether there is room; called by each wait for it."""
+        self.stopped: list[tuple[int, int]] = []
         self._journal = journal
         self._events = events
         self._open: dict[str, Reply] = {}
@@ -98,6 +106,8 @@ class FakeLanes:
         return len(self._open)
 
     def prepare(self, questions: Iterable[Question]) -> list[Reply]:
+        questions = list(questions)
+        self.prepared += [question.text for question in questions]
         return [Reply.accepted(question) for question in questions]
 
     def accept(self, replies: Iterable[Reply], ahead: Answering | None = None) -> None:
@@ -107,6 +117,9 @@ class FakeLanes:
         self.ahead.append(ahead)
         self.accepted += [reply.question.text for reply in replies]
         self._open |= {reply.key: reply for reply in replies}
+
+    def stop_writing(self, chat_id: int, draft_id: int) -> None:
+        self.stopped.append((chat_id, draft_id))
 
     def wait_for_room(self, most: int, timeout: float) -> bool:
         return self.room()
@@ -174,11 +187,13 @@ class StreamWorld:
         )
         allowed = {name: settings[name] for name in ("allowed_chats", "allowed_users") if name in settings}
         self.leftover = Leftover(self.landing, BOT, self.journal, self.tables.silver, self.writer, **allowed)
+        self.memory = Memory()
         self.processor = BatchProcessor(
             BOT,
             self.journal,
             self.lanes,
             self.writer,
+            self.memory,
             run_began=self.landing.first_seq,
             **{"committed": lambda *batch: self.committed.append(batch), "now": self.clock, **settings},
         )
@@ -194,6 +209,24 @@ class StreamWorld:
             self.update_id += 1
             sender = {"id": user_id, "is_bot": False, "first_name": "Ann"}
             body = raw_message(text, chat_id=chat_id, message_id=self.update_id, **{"from": sender})
+            updates.append(raw_update(self.update_id, body=body))
+        path = self.landing.land(updates)
+        assert path is not None
+        return path.name
+
+    def press(self, thumb: str) -> str:
+        """Land a press under the answer to message 5, in a file of its own; returns its name."""
+        self.update_id += 1
+        path = self.landing.land([raw_press(self.update_id, f"feedback:1:{thumb}:1:5")])
+        assert path is not None
+        return path.name
+
+    def photos(self, *captions: str | None, album: str = "a") -> str:
+        """Land the photos of an album in one file; returns its name."""
+        updates = []
+        for caption in captions:
+            self.update_id += 1
+            body = raw_message(None, message_id=self.update_id, photo=[], caption=caption, media_group_id=album)
             updates.append(raw_update(self.update_id, body=body))
         path = self.landing.land(updates)
         assert path is not None
@@ -226,6 +259,9 @@ class StreamWorld:
 
     def bronze(self) -> list[str | None]:
         return [row["text"] for row in self.tables.bronze.rows]
+
+    def votes(self) -> list[str]:
+        return [row["vote"] for row in self.tables.feedback.rows]
 
     def quarantine(self) -> list[str]:
         return [row["raw"] for row in self.tables.quarantine.rows]

@@ -29,6 +29,18 @@ def raw_update(update_id: int = 1, kind: str = "message", body: Any = None) -> J
     return {"update_id": update_id, kind: raw_message() if body is None else body}
 
 
+def raw_press(update_id: int = 1, data: Any = "feedback:1:up:1:5", *, user_id: int = 99, **message: Any) -> Json:
+    """A press of a button under message 77 of a private chat. `message` adds or replaces fields of that message."""
+    body = {
+        "id": f"9{update_id}",
+        "from": {"id": user_id, "is_bot": False, "first_name": "Ann"},
+        "message": {"message_id": 77, "date": 1_700_000_000, "chat": {"id": 7, "type": "private"}, **message},
+        "chat_instance": "1",
+        "data": data,
+    }
+    return raw_update(update_id, "callback_query", body)
+
+
 def group(kind: str = "supergroup") -> Json:
     return {"id": -100, "type": kind, "title": "Friends"}
 

@@ -1,6 +1,7 @@
 """Rules of the scripted model: to which requests they apply, how often, and with what effect."""
 
 import re
+from collections.abc import Container
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -37,6 +38,17 @@ class ScriptedRule(BaseModel):
     refuse_response_format: bool = Field(
         default=False, description="400 about response_format; it matches only requests that have one."
     )
+    refuse_stream: bool = Field(default=False, description="400 about stream; it matches only requests that have it.")
+    refuse_stream_options: bool = Field(
+        default=False, description="400 about stream_options; it matches only requests that have it."
+    )
+    ignore_stream: bool = Field(default=False, description="A plain completion, also where a stream is asked for.")
+    stream_piece: int = Field(default=4, ge=1, description="Characters in each piece of a streamed content.")
+    stream_pause: float = Field(default=0.0, ge=0, description="Seconds between two pieces of a streamed content.")
+    stream_cut: int | None = Field(
+        default=None, ge=0, description="After how many pieces of its content a stream's connection breaks."
+    )
+    stream_usage: bool = Field(default=True, description="Whether a stream says what it cost, where that is asked for.")
     drop: bool = Field(default=False, description="Close the connection with no response.")
     hang: bool = Field(default=False, description="Never answer.")
 
@@ -50,12 +62,14 @@ class ScriptedRule(BaseModel):
                 raise ValueError(f"not a regular expression: {error}") from None
         return pattern
 
-    def matches(self, text: str, has_response_format: bool) -> bool:
-        """Whether the rule is about such a request, however often it was used."""
+    def matches(self, text: str, options: Container[str]) -> bool:
+        """Whether the rule is about such a request, however often it was used. `options`: the fields that it has."""
         return (
             (self.contains is None or self.contains in text)
             and (self.pattern is None or re.search(self.pattern, text) is not None)
-            and (has_response_format or not self.refuse_response_format)
+            and ("response_format" in options or not self.refuse_response_format)
+            and ("stream" in options or not self.refuse_stream)
+            and ("stream_options" in options or not self.refuse_stream_options)
         )
 
 
@@ -67,10 +81,10 @@ class ActiveRule:
         self.matched = 0
         self.applied = 0
 
-    def applies(self, text: str, has_response_format: bool) -> bool:
+    def applies(self, text: str, options: Container[str]) -> bool:
         """Whether the rule decides about this request; counts it."""
         rule = self.rule
-        if (rule.times and self.applied >= rule.times) or not rule.matches(text, has_response_format):
+        if (rule.times and self.applied >= rule.times) or not rule.matches(text, options):
             return False
         self.matched += 1
         past = self.matched - rule.after

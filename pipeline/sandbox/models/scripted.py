@@ -4,11 +4,13 @@ import asyncio
 import hmac
 import json
 import time
+from collections.abc import AsyncIterable, AsyncIterator, Container
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pipeline.sandbox.json_types import Json
@@ -22,6 +24,7 @@ from pipeline.sandbox.models.openai_format import (
     user_text,
 )
 from pipeline.sandbox.models.rules import ActiveRule, ScriptedRule
+from pipeline.sandbox.models.streaming import events
 from pipeline.sandbox.server import EscapedJson, close_connection, disconnected, refuse_request
 
 DEFAULT_MODEL = "scripted"
@@ -73,9 +76,12 @@ class ScriptedModel:
 
     @property
     def calls(self) -> list[Json]:
-        """Every completion request: at, finished_at, user_text, model, has_schema, status, messages, max_tokens.
+        """Every completion request: at, first_at, finished_at, user_text, model, has_schema, streamed, status,
+        messages, max_tokens.
 
         `status` is None while a request is answered, and stays None when its connection ended without a response.
+        `first_at`: when the first part of a streamed answer was sent. `finished_at`: when the response had left, or its
+        reader was gone.
         """
         return list(self._calls)
 
@@ -100,10 +106,12 @@ class ScriptedModel:
         schema = asks_for_schema(body)
         call: Json = {
             "at": time.time(),
+            "first_at": None,
             "finished_at": None,
             "user_text": text,
             "model": body.get("model"),
             "has_schema": schema,
+            "streamed": False,
             "status": None,
             "messages": messages,
             "max_tokens": body.get("max_tokens", body.get("max_completion_tokens")),
@@ -114,13 +122,29 @@ class ScriptedModel:
         try:
             response = await self._respond(request, body, text, schema)
             call["status"] = None if response is None else response.status_code
+            if isinstance(response, StreamingResponse):
+                response.body_iterator = self._noted(response.body_iterator, call)
+                call["streamed"] = True
             return response or Response()
         except ModelApiError as error:
             call["status"] = error.status
             raise
         finally:
-            self._running -= 1
-            call["finished_at"] = time.time()
+            if not call["streamed"]:
+                self._ended(call)
+
+    def _ended(self, call: Json) -> None:
+        self._running -= 1
+        call["finished_at"] = time.time()
+
+    async def _noted(self, body: AsyncIterable[Any], call: Json) -> AsyncIterator[Any]:
+        """The body of a streamed response, whose call ends with it."""
+        try:
+            async for part in body:
+                call["first_at"] = call["first_at"] or time.time()
+                yield part
+        finally:
+            self._ended(call)
 
     async def _respond(self, request: Request, body: Json, text: str, schema: bool) -> Response | None:
         """The response, or None when the connection ended without one."""
@@ -130,10 +154,8 @@ class ScriptedModel:
             raise ModelApiError(400, "you must provide a model parameter", None)
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             raise ModelApiError(400, "[] is too short - 'messages'", None)
-        if body.get("stream"):
-            raise ModelApiError(400, "the scripted model does not stream", "unsupported_value")
         self._known(model)
-        rule = self._rule_for(text, bool(body.get("response_format")))
+        rule = self._rule_for(text, [name for name, value in body.items() if value])
         if latency := rule.latency or self.latency:
             await asyncio.sleep(latency)
         if rule.hang:
@@ -152,9 +174,25 @@ class ScriptedModel:
                 "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
                 None,
             )
+        for option, refused in (("stream_options", rule.refuse_stream_options), ("stream", rule.refuse_stream)):
+            if refused:
+                raise ModelApiError(400, f"Unsupported parameter: '{option}' is not supported with this model.", None)
         if status is not None:
             return EscapedJson(scripted_error(rule, status).body, status, headers)
-        return EscapedJson(completion(model, message_of(rule, text, schema), rule, body, len(self._calls)))
+        whole = completion(model, message_of(rule, text, schema), rule, body, len(self._calls))
+        if not body.get("stream") or rule.ignore_stream:
+            return EscapedJson(whole)
+        options = body.get("stream_options")
+        with_usage = rule.stream_usage and isinstance(options, dict) and bool(options.get("include_usage"))
+        return StreamingResponse(self._stream(request, whole, rule, with_usage), media_type="text/event-stream")
+
+    async def _stream(
+        self, request: Request, whole: Json, rule: ScriptedRule, with_usage: bool
+    ) -> AsyncIterator[bytes]:
+        async for body in events(whole, rule, with_usage=with_usage):
+            yield body
+        if rule.stream_cut is not None:
+            await close_connection(request)
 
     async def _list_models(self, request: Request) -> Response:
         self._authorize(request)
@@ -177,9 +215,9 @@ class ScriptedModel:
         if self.models is not None and model not in self.models:
             raise ModelApiError(404, f"The model `{model}` does not exist", "model_not_found")
 
-    def _rule_for(self, text: str, has_response_format: bool) -> ScriptedRule:
+    def _rule_for(self, text: str, options: Container[str]) -> ScriptedRule:
         for active in self._rules:
-            if active.applies(text, has_response_format):
+            if active.applies(text, options):
                 return active.rule
         return ScriptedRule()
 

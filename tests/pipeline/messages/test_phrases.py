@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from pipeline.messages.phrases import Phrases, all_phrases, fixed_answer, phrases, read_phrases
+from pipeline.messages.phrases import Phrases, Usage, all_phrases, fixed_answer, phrases, read_phrases, usage_answer
+from pipeline.messages.utf16 import utf16_length
 
 LANGUAGES = ["en", "de", "es", "fr", "pt", "ru", "ar", "zh", "ja", "hi"]
 
@@ -12,13 +13,26 @@ ENGLISH = """
 [en]
 start = "Hello, see /help."
 help = "Write to me."
+new = "Anew."
 privacy = "I keep it all."
 privacy_contact = "Ask {contact}."
 fallback = "Sorry."
+unreadable = "Please write."
+thanks = "Thanks."
+stopped = "(Stopped.)"
 cut = "(The end.)"
+usage = "{used}."
+usage_limit = "{used} of {limit}, {left} left."
+usage_chat = "Chat: {used} of {limit}, {left} left."
+usage_ends = "Until {when}."
+limit_user = "You: {when}."
+limit_chat = "Here: {when}."
+limit_bot = "All: {when}."
 [en.commands]
 start = "Hello"
 help = "Help"
+new = "New"
+usage = "Usage"
 privacy = "Privacy"
 """
 
@@ -61,6 +75,7 @@ def test_commands_are_answered_in_the_language_of_their_author() -> None:
     assert fixed_answer("start", "es-419") == phrases("es").start
     assert fixed_answer("help", "ja") == phrases("ja").help
     assert fixed_answer("privacy", "hi") == phrases("hi").privacy
+    assert fixed_answer("new", "ru") == phrases("ru").new
     assert (fixed_answer("joke", "de"), fixed_answer(None, "de"), fixed_answer("fallback")) == (None, None, None)
 
 
@@ -72,6 +87,25 @@ def test_whom_to_ask_is_the_last_line_of_privacy_and_is_not_shown_where_nobody_i
     assert "\n".join(before) == phrases(language).privacy
     assert last.endswith("Ada {x} <ada@example.org>")
     assert "Ada" not in str(fixed_answer("help", language, "Ada"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_thanks_for_a_press_fit_into_what_telegram_shows_for_a_moment(language: str) -> None:
+    assert utf16_length(phrases(language).thanks) <= 200
+
+
+# What a user has spent
+
+
+def test_usage_says_what_was_used_and_when_the_day_ends() -> None:
+    assert usage_answer(Usage(12, 0, 40, 0, "NOW")) == "You have used 12 tokens today.\nThe day ends at NOW."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_usage_says_what_is_left_of_a_users_and_a_chats_limit(language: str) -> None:
+    user, chat, ends = usage_answer(Usage(12, 100, 250, 200, "NOW"), language).splitlines()
+    assert [sorted(map(int, re.findall("[0-9]+", line))) for line in (user, chat)] == [[12, 88, 100], [0, 200, 250]]
+    assert "NOW" in ends
 
 
 # The file
@@ -99,10 +133,17 @@ def test_a_language_is_added_by_its_texts_alone() -> None:
         ('fallback = "Sorry."', 'fallback = ""', "de.fallback: String should have at least 1 character"),
         ('fallback = "Sorry."', "fallback = 5", "de.fallback: Input should be a valid string"),
         ("(The end.)", r"(The\nend.)", "de.cut: String should match pattern"),
+        ("Thanks.", "x" * 201, "de.thanks: String should have at most 200 characters"),
         ('help = "Help"', f'help = "{"x" * 257}"', "de.commands.help: String should have at most 256 characters"),
         ("Ask {contact}.", "Ask.", r"de.privacy_contact: its words in braces must be \['contact'\]"),
         ("Ask {contact}.", "Ask {Kontakt}.", "de.privacy_contact: its words in braces must be"),
         ("Ask {contact}.", "Ask {contact.", "de.privacy_contact: its words in braces must be"),
+        (
+            '{used} of {limit}, {left} left."\nusage_chat',
+            '{used}."\nusage_chat',
+            r"de.usage_limit: its words in braces must be",
+        ),
+        ("Here: {when}.", "Here.", r"de.limit_chat: its words in braces must be \['when'\]"),
         ("Sorry.", "Sorry, {contact}.", r"de.fallback: its words in braces must be \[\]"),
         ("Write to me.", "Write <b>to me</b>.", "de.help: a text has no <, > or &"),
         ('help = "Help"', 'help = "Help & more"', "de.commands.help: a text has no <, > or &"),

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from pipeline.model.answering import REFUSALS, ask_once
 from pipeline.model.client import Model
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.request import Request
+from pipeline.model.request import Listener, Request
 from pipeline.platform.credentials import ModelAccess
 from tests.support.replies import request
 
@@ -15,7 +15,7 @@ ACCESS = ModelAccess("http://127.0.0.1", SecretStr("key"))
 
 
 class BreakingModel:
-    def ask(self, access: ModelAccess, request: Request) -> Outcome:
+    def ask(self, access: ModelAccess, request: Request, listener: Listener | None = None) -> Outcome:
         raise RuntimeError("with a secret in it")
 
 

@@ -44,6 +44,46 @@ def test_each_refusal_changes_one_thing(before: Dialect, message: str, after: Di
     assert before.alternative(refusal(message, 422), "hi") == after
 
 
+NO_USAGE = Dialect(usage=False)
+
+
+def test_a_stream_is_asked_for_with_what_it_costs_where_the_server_takes_both() -> None:
+    assert PLAIN.options(5, None, None, stream=True) == {
+        "max_tokens": 5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert NO_USAGE.options(5, None, None, stream=True) == {"max_tokens": 5, "stream": True}
+    assert Dialect(stream=False).options(5, None, None, stream=True) == {"max_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("before", "message", "param", "after"),
+    [
+        (PLAIN, "Unsupported parameter: 'stream_options'", None, NO_USAGE),
+        (PLAIN, "[{'loc': ('body', 'stream_options'), 'msg': 'Extra inputs are not permitted'}]", None, NO_USAGE),
+        (PLAIN, "include_usage is not known", None, NO_USAGE),
+        (NO_USAGE, "Streaming is not supported with this model", None, Dialect(usage=False, stream=False)),
+        (PLAIN, "This model does not support streaming", None, Dialect(stream=False)),
+        (PLAIN, "Your organization must be verified to stream this model.", "stream", Dialect(stream=False)),
+        (PLAIN, "temperature and stream are not supported", None, Dialect(temperature=False)),
+    ],
+)
+def test_a_refused_stream_is_given_up_step_by_step(
+    before: Dialect, message: str, param: str | None, after: Dialect
+) -> None:
+    assert before.alternative(refusal(message, param=param), "hi", stream=True) == after
+
+
+@pytest.mark.parametrize("message", ["upstream is not available", "the stream of words is too long", "flagged"])
+def test_a_refusal_that_is_not_about_the_stream_keeps_it(message: str) -> None:
+    assert PLAIN.alternative(refusal(message), "hi", stream=True) is None
+
+
+def test_a_refusal_of_what_was_not_asked_for_changes_nothing() -> None:
+    assert PLAIN.alternative(refusal("Streaming is not supported"), "hi") is None
+
+
 @pytest.mark.parametrize(
     ("before", "message"),
     [

@@ -12,7 +12,7 @@ from pipeline.messages.question import Question
 from pipeline.model.client import Model
 from pipeline.model.on_driver import DriverAnswering, Stragglers
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.request import Request
+from pipeline.model.request import Listener, Request
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 from tests.support.fakes import failed, said
 from tests.support.replies import asked
@@ -36,7 +36,7 @@ class FakeModel:
     def hold(self, *texts: str) -> None:
         self.held |= {text: threading.Event() for text in texts}
 
-    def ask(self, access: ModelAccess, request: Request) -> Outcome:
+    def ask(self, access: ModelAccess, request: Request, listener: Listener | None = None) -> Outcome:
         text = request.question
         with self._lock:
             self.asked.append(text)

@@ -14,7 +14,7 @@ from pipeline.messages.question import Question
 from pipeline.model.client import ModelSettings
 from pipeline.model.on_executors import DistributedAnswering, _model
 from pipeline.model.outcome import Outcome, Verdict
-from pipeline.model.request import Request
+from pipeline.model.request import Listener, Request
 from pipeline.platform.credentials import Credential, CredentialError, ModelAccess
 from pipeline.platform.run_secrets import RunCredentials, RunSecrets
 from pipeline.storage.lease import LeaseHeld
@@ -112,7 +112,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[ModelSettings]]:
         def __init__(self, settings: ModelSettings) -> None:
             built.append(settings)
 
-        def ask(self, access: ModelAccess, request: Request) -> Outcome:
+        def ask(self, access: ModelAccess, request: Request, listener: Listener | None = None) -> Outcome:
             text = request.question
             if text == "refused" and access == ACCESS:
                 return failed(Verdict.UNAUTHORISED)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pipeline.peers.bounds import Bounds, TooLarge, TooLate, bounded, current_bounds
+from pipeline.peers.bounds import Bounds, GivenUp, TooLarge, TooLate, bounded, current_bounds
 
 
 class Clock:
@@ -74,3 +74,23 @@ def test_bounds_are_those_of_the_threads_own_innermost_call() -> None:
     assert others == [RuntimeError]
     with pytest.raises(RuntimeError):
         current_bounds()
+
+
+def test_a_response_that_nobody_wants_any_more_is_given_up(clock: Clock) -> None:
+    wanted = [True]
+    bounds = Bounds(10.0, 5, clock, given_up=lambda: not wanted[0])
+    assert bounds.left() == 10.0
+    assert 0 < bounds.longest_read < 1, "it is asked again while nothing comes"
+    wanted.clear()
+    wanted.append(False)
+    with pytest.raises(GivenUp):
+        bounds.left()
+    assert Bounds(10.0, 5, clock).longest_read == float("inf")
+
+
+def test_what_is_left_can_be_made_shorter_and_never_longer(clock: Clock) -> None:
+    bounds = Bounds(10.0, 5, clock)
+    bounds.shorten(1.0)
+    assert bounds.left() == 1.0
+    bounds.shorten(5.0)
+    assert bounds.left() == 1.0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe, Replay
 from pipeline.replies.delivery import Effect, Sender, Sending, after_fault, after_sent, parts_of, send
 from pipeline.replies.journal import Journal, read_journal
@@ -30,6 +31,24 @@ def test_a_short_answer_is_one_part_and_a_long_one_several() -> None:
     assert parts_of(answer("hi"), answer_format="plain") == (Part(text="hi"),)
     long = parts_of(answer("word " * 2000), answer_format="html")
     assert [(len(part.text) <= 4096, part.html, part.state) for part in long] == [(True, True, PENDING)] * 3
+
+
+def test_the_buttons_are_under_the_last_part_of_what_the_model_said_only() -> None:
+    text = "word " * 2000
+    assert [part.buttons for part in parts_of(answer(text), "plain", buttons=True)] == [False, False, True]
+    for status in (AnswerStatus.FALLBACK, AnswerStatus.FIXED):
+        assert not parts_of(answer("hi", status=status), "plain", buttons=True)[0].buttons
+
+
+def test_a_part_with_buttons_is_sent_with_those_of_its_question() -> None:
+    api = FakeApi()
+    reply = answered("one", Part(text="two", buttons=True), seq=3)
+    send(api, reply, 0)
+    send(api, reply, 1)
+    assert [sent.buttons for sent in api.requests] == [
+        {},
+        {"👍": "feedback:1:up:3:103", "👎": "feedback:1:down:3:103"},
+    ]
 
 
 def test_a_part_replies_to_its_question_in_its_chat_and_topic() -> None:
@@ -115,6 +134,26 @@ def test_refused_html_is_sent_again_as_plain_text_without_its_tags() -> None:
     sending = after_fault(reply, 0, refused, "hold")
     assert sending.reply.parts == (Part(text="1 < 2 link a<b", html=False),)
     assert states(after_fault(sending.reply.sending(0), 0, refused, "hold")) == [DEAD]
+
+
+@pytest.mark.parametrize("description", ["Bad Request: BUTTON_DATA_INVALID", "Bad Request: whatever it is"])
+def test_refused_buttons_are_left_out_and_the_answer_is_sent_without_them(description: str) -> None:
+    sending = after_fault(under_way(Part(text="hi", buttons=True)), 0, Refused(400, description), "hold")
+    assert sending.reply.parts == (Part(text="hi"),)
+    assert states(after_fault(sending.reply.sending(0), 0, Refused(400, description), "hold")) == [DEAD]
+
+
+def test_of_html_and_buttons_the_one_that_is_refused_goes() -> None:
+    reply = under_way(Part(text="<b>hi</b>", html=True, buttons=True))
+    of_buttons, of_html = Refused(400, "can't parse inline keyboard button"), Refused(400, "can't parse entities")
+    assert after_fault(reply, 0, of_buttons, "hold").reply.parts == (Part(text="<b>hi</b>", html=True),)
+    plain = after_fault(reply, 0, of_html, "hold").reply
+    assert plain.parts == (Part(text="hi", buttons=True),)
+    assert after_fault(plain.sending(0), 0, of_html, "hold").reply.parts == (Part(text="hi"),)
+
+
+def test_who_blocked_the_bot_is_not_written_to_again_without_buttons() -> None:
+    assert states(after_fault(under_way(Part(text="hi", buttons=True)), 0, REFUSED, "hold")) == [DEAD]
 
 
 # Calls that block

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe
 from pipeline.messages.phrases import fixed_answer, phrases
-from pipeline.model.outcome import Verdict
+from pipeline.model.outcome import STOPPED, Outcome, Verdict
 from pipeline.replies.delivery import Sender
 from pipeline.replies.dispatcher import Dispatcher
 from pipeline.replies.journal import Journal, read_journal
@@ -17,7 +18,7 @@ from pipeline.replies.reply import PartState, Reply
 from pipeline.replies.work import Wait, WorkState
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
-from tests.support.fakes import FakeAnswering, FakeApi, FakeTypist, ManualLoop, Sent, failed, said
+from tests.support.fakes import FakeAnswering, FakeApi, FakeDrafts, FakeTypist, ManualLoop, Sent, failed, said
 from tests.support.replies import accepted, answered, preparation
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
@@ -31,6 +32,7 @@ class Run:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.loop, self.api, self.answering, self.typist = ManualLoop(), FakeApi(), FakeAnswering(), FakeTypist()
+        self.drafts = FakeDrafts()
         self.journal = Journal(folder)
         self.stopping = threading.Event()
         self.reports: list[tuple[str, str | None]] = []
@@ -42,10 +44,12 @@ class Run:
             preparation(),
             Sender(self.journal, self.api, "hold", self.stopping),
             self.typist,
+            self.drafts,
             **{
                 "send_rate": 1_000_000.0,
                 "model_attempts": 2,
                 "answer_format": "plain",
+                "feedback": False,
                 "privacy_contact": "Ada",
                 "model_alive": lambda: self.alive,
                 "report": lambda service, reason: self.reports.append((service, reason)),
@@ -240,6 +244,46 @@ def test_a_thousand_withheld_answers_that_came_ahead_are_finished_in_one_go(
     run.release(cluster, "1")
     run.loop.run_job("save")
     assert len(run.finished) == 1200
+
+
+def buttons_of(tmp_path: Path, reply: Reply, outcome: Outcome | None = None, feedback: bool = True) -> list[bool]:
+    """Whether each message of a reply has buttons."""
+    run = Run(tmp_path / "journal", feedback=feedback)
+    run.alive = True
+    if outcome is not None:
+        run.answering.always[reply.question.text] = outcome
+    run.accept(reply)
+    run.finish()
+    return [bool(sent.buttons) for sent in run.api.requests]
+
+
+def test_what_the_model_says_has_buttons_where_feedback_is_wanted(tmp_path: Path) -> None:
+    assert buttons_of(tmp_path / "on", accepted("hi")) == [True]
+    assert buttons_of(tmp_path / "off", accepted("hi"), feedback=False) == [False]
+
+
+def test_what_the_bot_says_by_itself_and_the_answer_of_a_check_have_none(tmp_path: Path) -> None:
+    assert buttons_of(tmp_path / "1", accepted("/help", command="help")) == [False]
+    assert buttons_of(tmp_path / "2", accepted("", media="voice")) == [False]
+    assert buttons_of(tmp_path / "3", accepted("hi"), FAILING) == [False]
+    assert buttons_of(tmp_path / "4", accepted("hi", origin=Probe(id="p", deliver=True))) == [False]
+
+
+def test_media_without_words_are_answered_in_the_language_of_their_author_without_the_model(run: Run) -> None:
+    run.accept(accepted("", media="voice", language="de"))
+    run.finish()
+    assert (run.api.texts, run.answering.asked) == ([phrases("de").unreadable], [])
+    [reply] = read_journal(run.folder).replies.values()
+    assert reply.answer is not None
+    assert reply.answer.status is AnswerStatus.FIXED
+
+
+def test_a_caption_is_asked_for_with_a_word_on_what_came_with_it(run: Run) -> None:
+    reply = accepted("what is it?", media="photo")
+    run.accept(reply)
+    run.finish()
+    assert run.api.texts == ["re: what is it?"]
+    assert run.answering.requests["what is it?"].question == reply.question.prompt
 
 
 # Answers that wait are durable
@@ -512,3 +556,99 @@ def test_only_the_thread_that_owns_the_loop_may_decide(run: Run) -> None:
     thread.start()
     thread.join(5)
     assert refused == ["accept", "save_answers"]
+
+
+# Drafts
+
+
+def stopped(text: str = "") -> Outcome:
+    return Outcome(verdict=Verdict.STOPPED, text=text, reason=STOPPED, seconds=1.0)
+
+
+def test_the_model_is_asked_with_who_follows_its_answer_until_that_is_there(run: Run) -> None:
+    run.answering.held = {"hi"}
+    run.accept(accepted("hi"))
+    assert run.answering.listeners["hi"] is not None
+    assert (run.drafts.begun, run.drafts.ended) == (["hi"], [])
+    run.release(run.answering, "hi")
+    assert run.drafts.ended == ["hi"], "before the reply's first request"
+    assert run.api.requests == []
+
+
+def test_the_cluster_is_asked_without(run: Run) -> None:
+    ahead = FakeAnswering()
+    ahead.held = {"hi"}
+    run.accept(accepted("hi"), ahead=ahead)
+    assert (ahead.listeners, run.drafts.begun) == ({"hi": None}, [])
+
+
+def test_a_stop_reaches_who_writes_and_what_was_written_is_the_answer(run: Run) -> None:
+    run.answering.held = {"hi"}
+    run.accept(accepted("hi"))
+    run.dispatcher.stop_writing(7, 101)
+    assert (run.drafts.stopped, run.api.requests) == (["hi"], [])
+    run.release(run.answering, "hi", outcome=stopped("so far"))
+    run.finish(0)
+    answer = run.reply(1).answer
+    assert answer is not None
+    assert (answer.text, answer.status, answer.reason) == ("so far", "answered", STOPPED)
+    assert run.api.texts == ["so far"]
+
+
+def test_a_stop_before_any_word_is_answered_with_a_short_text(run: Run) -> None:
+    run.answering.held = {"hi"}
+    run.accept(accepted("hi", language="de"))
+    run.dispatcher.stop_writing(7, 101)
+    run.release(run.answering, "hi", outcome=stopped())
+    run.finish(0)
+    answer = run.reply(1).answer
+    assert answer is not None
+    assert (answer.text, answer.status, answer.reason) == (phrases("de").stopped, "fixed", STOPPED)
+
+
+def test_a_stop_while_nobody_is_asked_ends_the_wait(run: Run) -> None:
+    run.answering.outage = UNREACHABLE
+    run.accept(accepted("hi"))
+    assert run.state(1) is WorkState.WAITING
+    run.dispatcher.stop_writing(7, 101)
+    run.finish(0)
+    assert run.api.texts == [phrases("en").stopped]
+    assert run.answering.asked == ["hi"]
+
+
+def test_a_stop_that_comes_as_the_attempt_fails_is_not_forgotten(run: Run) -> None:
+    run.answering.held = {"hi"}
+    run.accept(accepted("hi"))
+    run.dispatcher.stop_writing(7, 101)
+    run.release(run.answering, "hi", outcome=failed(Verdict.UNREADABLE))
+    run.loop.advance(5.0)
+    run.finish(0)
+    assert (run.api.texts, run.answering.asked) == ([phrases("en").stopped], ["hi"])
+
+
+@pytest.mark.parametrize(("chat", "number"), [(8, 101), (7, 102), (7, 0)])
+def test_only_the_chat_of_a_draft_can_stop_it(run: Run, chat: int, number: int) -> None:
+    run.answering.held = {"hi"}
+    run.accept(accepted("hi"), accepted("other", chat_id=8, seq=9))
+    run.dispatcher.stop_writing(chat, number)
+    assert run.drafts.stopped == []
+    run.release(run.answering, "hi")
+    run.finish(0)
+    assert run.api.texts_in(7) == ["re: hi"]
+
+
+def test_a_stop_of_an_answer_that_is_there_changes_nothing(run: Run) -> None:
+    run.accept(accepted("hi"))
+    run.dispatcher.stop_writing(7, 101)
+    run.finish(0)
+    run.dispatcher.stop_writing(7, 101)
+    assert (run.api.texts, run.drafts.stopped) == (["re: hi"], [])
+
+
+def test_drafts_pause_while_telegram_is_unavailable(run: Run) -> None:
+    run.api.script["re: hi"].append(Unreachable("no connection"))
+    run.accept(accepted("hi"))
+    run.loop.run_job("send")
+    assert run.drafts.paused == [True]
+    run.finish(5)
+    assert run.drafts.paused == [True, False]

@@ -70,11 +70,11 @@ class Run:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of real services, a hundred times shorter."""
-    monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.01)
-    monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.02)
-    monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.02)
-    monkeypatch.setattr("pipeline.replies.model_gate._FIRST_PAUSE", 0.002)
-    monkeypatch.setattr("pipeline.replies.telegram_gate._JOURNAL_PAUSE", 0.01)
+    monkeypatch.setattr("pipeline.replies.gates.outage.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("pipeline.replies.gates.outage.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.gates.model.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.gates.model._FIRST_PAUSE", 0.002)
+    monkeypatch.setattr("pipeline.replies.gates.telegram._JOURNAL_PAUSE", 0.01)
     monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.05)
 
 
@@ -195,7 +195,7 @@ STORED = StoredAnswer(text="said before", status=AnswerStatus.FALLBACK, reason="
 def test_a_probe_is_asked_and_recorded_and_nothing_of_it_reaches_telegram(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.telegram.typing_action._FIRST_AFTER", 0.0)
+    monkeypatch.setattr("pipeline.telegram.progress.typing_action._FIRST_AFTER", 0.0)
     run.answering.held = {"probe", "hi"}
     run.accept(accepted("probe", chat_id=0, seq=1, origin=Probe(id="p")), accepted("hi", chat_id=7, seq=2))
     eventually(lambda: run.api.typed)

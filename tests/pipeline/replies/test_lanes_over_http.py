@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,7 +27,8 @@ from pipeline.telegram.client import BotApi
 from pipeline.telegram.intake import Intake
 from tests.support.hostile import DRIPS, FLOODS
 from tests.support.replies import accepted, preparation, wait_for_replies
-from tests.support.wire import Answer, Received, Respond, Wire, ok, refusal, response, wired
+from tests.support.waiting import eventually
+from tests.support.wire import HANG, Answer, Received, Respond, Wire, ok, refusal, response, wired
 
 TOKEN = "42:" + "tOkEn-" * 6
 KEY = "kEy/+" * 6
@@ -48,7 +50,7 @@ def asked(received: Received) -> str:
 class Run:
     """Lanes of a storage in `folder`, between the servers of a test."""
 
-    def __init__(self, folder: Path, telegram: Wire, model: Wire, timeout: float) -> None:
+    def __init__(self, folder: Path, telegram: Wire, model: Wire, timeout: float, **settings: Any) -> None:
         self.folder, self.telegram = folder, telegram
         self.api = BotApi(telegram.url, Credential(lambda: SecretStr(TOKEN)), 5.0)
         client = Model(ModelSettings("m", model_timeout=timeout))
@@ -65,6 +67,7 @@ class Run:
             model_attempts=2,
             model_alive=lambda: client.alive(access.current()),
             report=self.recorder.report,
+            **settings,
         )
         self.lanes.start()
 
@@ -93,14 +96,14 @@ Start = Callable[..., Run]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start lanes between a model's server and a Bot API; the latter takes everything by default."""
     monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.05)
-    monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.05)
-    monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.2)
-    monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.2)
+    monkeypatch.setattr("pipeline.replies.gates.outage.FIRST_WAIT", 0.05)
+    monkeypatch.setattr("pipeline.replies.gates.outage.LONGEST_WAIT", 0.2)
+    monkeypatch.setattr("pipeline.replies.gates.model.LONGEST_WAIT", 0.2)
     with ExitStack() as ending:
 
-        def start(model: Respond, telegram: Respond = TAKEN, timeout: float = 5.0) -> Run:
+        def start(model: Respond, telegram: Respond = TAKEN, timeout: float = 5.0, **settings: Any) -> Run:
             bot_api, completions = (ending.enter_context(wired(respond)) for respond in (telegram, model))
-            run = Run(tmp_path, bot_api, completions, timeout)
+            run = Run(tmp_path, bot_api, completions, timeout, **settings)
             ending.callback(run.lanes.stop, 1.0)
             ending.callback(run.answering.stop)
             return run
@@ -286,3 +289,97 @@ def test_whatever_servers_quote_neither_token_nor_key_reaches_the_storage_or_the
         for place, content in places.items():
             for part in (secret, json.dumps(secret)[1:-1]):
                 assert part[:20].encode() not in content, f"{place} has {part}"
+
+
+# Drafts
+
+
+def written(content: str, pause: float = 0.01, size: int = 4) -> Callable[[Received], Iterator[bytes]]:
+    """A model that writes a content piece by piece."""
+
+    def respond(_: Received) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        for at in range(0, len(content), size):
+            chunk = {"choices": [{"index": 0, "delta": {"content": content[at : at + size]}, "finish_reason": None}]}
+            yield b"data: " + json.dumps(chunk).encode() + b"\n\n"
+            time.sleep(pause)
+        yield b"data: [DONE]\n\n"
+
+    return respond
+
+
+STORY = json.dumps({"answer": "Once upon a time there was a bot. " * 6})
+
+
+def drafts_of(run: Run) -> list[str]:
+    return [each.body["text"] for each in run.telegram.received if each.path.endswith("/sendMessageDraft")]
+
+
+def test_a_draft_never_comes_after_its_reply_nor_beside_it(start: Start) -> None:
+    steps: list[str] = []
+
+    def telegram(received: Received) -> bytes:
+        method = received.path.rpartition("/")[2]
+        steps.append(method)
+        if method == "sendMessageDraft":
+            time.sleep(0.2)
+            steps.append("drafted")
+        return TAKEN
+
+    run = start(written(STORY, pause=0.02), telegram, drafts=True)
+    for seq in range(1, 5):
+        (reply,) = run.finish(accepted("hi", chat_id=seq, seq=seq))
+        assert reply.stage == "sent"
+        until = steps.index("sendMessage")
+        assert steps[:until].count("sendMessageDraft") == steps[:until].count("drafted") >= 1
+        assert "sendMessageDraft" not in steps[until:]
+        assert set(steps[until:]) <= {"sendMessage", "sendChatAction"}
+        steps.clear()
+
+
+def test_a_draft_that_hangs_delays_its_reply_by_a_moment_only(start: Start) -> None:
+    def telegram(received: Received) -> bytes:
+        return HANG if received.path.endswith("/sendMessageDraft") else TAKEN
+
+    run = start(written(STORY), telegram, drafts=True)
+    began = time.monotonic()
+    (reply,) = run.finish(accepted("hi"))
+    assert reply.stage == "sent"
+    assert time.monotonic() - began < 4
+    assert len(drafts_of(run)) == 1
+
+
+def test_no_part_of_a_key_that_a_model_writes_is_ever_shown(start: Start) -> None:
+    content = json.dumps({"answer": f"my key is {KEY}, and that is all that I have to say about it"})
+    run = start(written(content, pause=0.06, size=2), drafts=True)
+    run.finish(accepted("hi"))
+    shown = [*drafts_of(run), *run.texts()]
+    assert len(shown) > 2
+    assert not any(KEY[:4] in text for text in shown)
+    assert "<credential>" in run.texts()[0]
+
+
+def test_a_stopped_answer_is_sent_as_far_as_it_was_written(start: Start) -> None:
+    run = start(written(STORY * 100, pause=0.02), drafts=True)
+    reply = accepted("hi", chat_id=7, seq=1)
+    run.accept(reply)
+    eventually(lambda: drafts_of(run))
+    run.lanes.stop_writing(7, 101)
+    assert wait_for_replies(run.lanes, [reply.key], 10)
+    found = read_journal(run.folder / "journal").replies[reply.key]
+    assert found.answer is not None
+    assert (found.stage, found.answer.status, found.answer.reason) == (
+        "sent",
+        "answered",
+        "stopped by the person who asked",
+    )
+    assert found.answer.text.startswith(drafts_of(run)[-1])
+    assert run.texts() == [found.answer.text]
+
+
+def test_an_answer_in_html_is_shown_without_its_marks(start: Start) -> None:
+    content = json.dumps({"answer": "<b>Once</b> upon <i>a time</i> there was &amp; is a bot, and " + "so on " * 20})
+    run = start(written(content, pause=0.04), drafts=True, answer_format="html")
+    run.finish(accepted("hi"))
+    assert len(drafts_of(run)) > 1
+    assert all("Once upon a time there was & is a bot, and so on".startswith(text[:40]) for text in drafts_of(run))

@@ -1,6 +1,5 @@
 """What is decided about a reply before the model is asked, and that the journal has it first."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests.support.replies import NOON, answer, question, wait_for_replies
 from tests.support.waiting import eventually
 
 MET = answer("A ceiling is met.")
+USED = answer("You have used it.")
 
 
 class FakeMemory:
@@ -53,28 +53,34 @@ class FakeMemory:
 class FakeLedger:
     """Reserves for one call at a time."""
 
+    limited = False
+
     def __init__(self) -> None:
         self.met = False
+        self.known = True
         self.reserved: dict[str, Tokens] = {}
         self.at_once = 100
 
-    def reserve(self, reply: Reply, most: Tokens, now: datetime) -> Reply | Answer | None:
+    def reserve(self, question: Question, charge: Charge, most: Tokens) -> Charge | Answer | None:
         if self.met:
             return MET
-        if reply.charge.reserved is not None and reply.key in self.reserved:
-            return reply
+        if charge.reserved is not None and question.key in self.reserved:
+            return charge
         if len(self.reserved) >= self.at_once:
             return None
-        self.reserved[reply.key] = most
-        return reply.with_charge(reply.charge.with_reservation(most, now))
+        self.reserved[question.key] = most
+        return charge.with_reservation(most, NOON)
 
-    def settle(self, reply: Reply, outcome: Outcome) -> Reply:
-        self.reserved.pop(reply.key, None)
-        return reply.with_charge(reply.charge.charged(cost_of(outcome, reply.charge.reserved)))
+    def settle(self, question: Question, charge: Charge, outcome: Outcome) -> Charge:
+        self.reserved.pop(question.key, None)
+        return charge.charged(cost_of(outcome, charge.reserved))
 
-    def release(self, reply: Reply) -> Reply:
-        self.reserved.pop(reply.key, None)
-        return reply.with_charge(reply.charge.released())
+    def release(self, question: Question, charge: Charge) -> Charge:
+        self.reserved.pop(question.key, None)
+        return charge.released()
+
+    def usage(self, _: Question) -> Answer | None:
+        return USED if self.known else None
 
 
 class Run:
@@ -88,7 +94,7 @@ class Run:
 
     def begin(self) -> None:
         self.journal = Journal(self.folder)
-        preparation = Preparation(self.memory, self.ledger, 50, now=lambda: NOON)
+        preparation = Preparation(self.memory, self.ledger, 50)
         self.lanes = Lanes(self.journal, self.answering, self.api, preparation, send_rate=10_000.0, model_attempts=2)
         self.lanes.start()
 

@@ -20,7 +20,7 @@ STEPS: dict[str, Callable[[Work], object]] = {
     "ask ahead": lambda work: work.ask(ahead=True),
     "ask": lambda work: work.ask(),
     "prepare": lambda work: work.prepare(accepted("hi")),
-    "not prepared": lambda work: work.not_prepared(),
+    "not prepared": lambda work: work.not_prepared(accepted("hi")),
     "prepared": lambda work: work.prepared(),
     "attempted": lambda work: work.attempted(accepted("hi")),
     "answered": lambda work: work.answered(answer(), (Part(text="hello"),)),
@@ -47,7 +47,7 @@ WAYS = {
 ALLOWED = {
     WAITING: {"prepare": PREPARING, "prepared": READY, "answered": UNSAVED},
     PREPARING: {"prepared": READY, "not prepared": WAITING},
-    READY: {"ask ahead": AHEAD, "ask": ASKED, "answered": UNSAVED},
+    READY: {"ask ahead": AHEAD, "ask": ASKED, "attempted": WAITING, "answered": UNSAVED},
     AHEAD: {"attempted": WAITING},
     ASKED: {"attempted": WAITING},
     UNSAVED: {"save": SAVING, "saved": SAVED, "send": SENDING},
@@ -145,10 +145,13 @@ def test_commands_and_stored_answers_need_no_model() -> None:
 
 
 def test_an_answer_says_what_it_cost_and_when_it_came() -> None:
-    given = model_answer(said("hello", reason="unused"))
+    given = model_answer(said("hello", reason="unused", seconds=2.0, first_words=0.5), "en")
     assert (given.text, given.status, given.reason) == ("hello", "answered", None)
     assert (given.model, given.prompt_tokens, given.completion_tokens) == ("m", 3, 2)
     assert abs((datetime.now(UTC) - given.answered_at).total_seconds()) < 60
+    assert given.asked_at is not None
+    assert given.first_token_at is not None
+    assert (given.first_token_at - given.asked_at).total_seconds() == 0.5
 
 
 def test_the_polite_text_keeps_the_reason_and_the_cost() -> None:

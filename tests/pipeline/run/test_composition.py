@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from pipeline.conversations.turns import ContextLimits
 from pipeline.errors import OperatorError, RunFailed, SettingsError
+from pipeline.limits.accounts import Payer
+from pipeline.limits.charge import Tokens
+from pipeline.limits.ledger import Spent
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.on_driver import DriverAnswering
 from pipeline.platform import local_spark
@@ -28,6 +33,7 @@ from pipeline.run import composition
 from pipeline.run import run as run_module
 from pipeline.run.end import End
 from pipeline.run.run import Run
+from pipeline.run.spending import InSilver
 from pipeline.run.supervisor import Supervisor
 from pipeline.settings import RunSettings, read_run_settings
 from pipeline.storage.landing import Landing
@@ -90,8 +96,13 @@ class Parts:
 class Part:
     open = 3
     first_seq = 5
-    of = all = silver = check = note_durable = staticmethod(lambda *_: None)
+    of = all = check = note_durable = look_again = staticmethod(lambda *_: None)
     stop: Callable[..., None]
+
+    def silver(self, _: object) -> Part:
+        return self
+
+    def read(self) -> None: ...
 
 
 @pytest.fixture
@@ -136,7 +147,9 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     replaced: dict[str, Callable[..., Any]] = {
         "DriverAnswering": parts.part("answering", "stop"),
         "DistributedAnswering": parts.part("distributed", "stop"),
-        "Lanes": parts.part("lanes", "start", "stop"),
+        "Memory": parts.part("memory", "begin"),
+        "Lanes": parts.part("lanes", "start", "look_again", "stop"),
+        "Acknowledgements": parts.part("acknowledgements", "take", "stop"),
         "Intake": parts.part("intake"),
         "IntakeThread": parts.part("intake thread", "start"),
         "DeltaTables": parts.part("tables", "prepare"),
@@ -175,13 +188,17 @@ def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: P
     assert Run(settings).run()
     assert parts.started == [
         "require the model", "lanes.start", "intake thread.start", "menu thread", "open spark", "tables.prepare",
-        "warm up", "landing.tick", "query.start", "writer thread.start",
+        "memory.begin", "lanes.look_again", "ledger thread", "warm up", "landing.tick", "query.start",
+        "writer thread.start",
     ]  # fmt: skip
 
 
 def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
     Run(settings, once=True).run()
-    assert parts.started[4:] == ["open spark", "tables.prepare", "query.start", "writer thread.start"]
+    assert parts.started[4:] == [
+        "open spark", "tables.prepare", "memory.begin", "lanes.look_again", "ledger thread", "query.start",
+        "writer thread.start",
+    ]  # fmt: skip
 
 
 def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
@@ -190,7 +207,8 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     Run(settings).run()
     assert parts.started[4:] == [
-        "open the cluster's spark", "tables.prepare", "landing.tick", "query.start", "writer thread.start",
+        "open the cluster's spark", "tables.prepare", "memory.begin", "lanes.look_again", "ledger thread",
+        "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
     assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
 
@@ -219,6 +237,49 @@ def test_where_there_are_executors_large_batches_use_them_without_being_asked_to
     assert parts.built["processor"][1]["distribute_above"] == 5
 
 
+def test_where_there_is_a_ceiling_no_executor_is_asked(parts: Parts, settings: RunSettings) -> None:
+    parts.executors = True
+    with structlog.testing.capture_logs() as logs:
+        Run(settings.model_copy(update={"tokens_a_day": 100_000, "distribute_above": 5})).run()
+    assert "distributed" not in parts.built
+    assert parts.built["processor"][1]["distribute_above"] is None
+    assert [line["distribute_above"] for line in logs if "ceilings" in line["event"]] == [5]
+
+
+def test_ceilings_that_can_not_be_used_end_a_run_before_anything_is_asked(parts: Parts, settings: RunSettings) -> None:
+    with pytest.raises(SettingsError, match=r"^PIPELINE_PRICE_A_MONTH needs prices"):
+        Run(settings.model_copy(update={"price_a_month": 5.0})).run()
+    assert parts.calls == []
+
+
+def test_what_was_spent_is_read_from_silver_and_then_those_who_wait_are_looked_at(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = Spent(Payer(1, 7), Tokens(prompt=30, completion=12), datetime.now(UTC))
+    asked: list[dict[str, Any]] = []
+
+    def read_silver(_: object, *__: object, **how: Any) -> InSilver:
+        asked.append(how)
+        return InSilver([spent], [])
+
+    monkeypatch.setattr(composition, "read_silver", read_silver)
+
+    def watched() -> None:
+        parts.background["ledger"]()
+        parts.watched[-1]._before_record()
+
+    parts.on_call["watch"] = watched
+    Run(settings).run()
+    assert asked == [{"whole_month": False, "notices": False}]
+    assert "lanes.look_again" in parts.calls
+    spending = record_of(settings).spending
+    assert spending is not None
+    assert (spending.tokens, spending.price) == (42, None)
+    changed = {"tokens_a_day": 100_000, "input_price": 1.0, "output_price": 2.0, "price_a_month": 5.0}
+    Run(settings.model_copy(update=changed)).run()
+    assert asked[1:] == [{"whole_month": True, "notices": True}]
+
+
 def test_whoever_sends_and_whoever_asks_read_the_same_secrets(
     parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +298,14 @@ def test_whoever_sends_and_whoever_asks_read_the_same_secrets(
     assert credentials.current().telegram_api_url == "http://127.0.0.1:2/"
 
 
+def test_the_memory_gets_its_limits_and_is_one_for_the_stream_and_the_lanes(
+    parts: Parts, settings: RunSettings
+) -> None:
+    Run(settings.model_copy(update={"context_turns": 3, "context_tokens": 70, "context_hours": 1.5})).run()
+    assert parts.built["memory"][0][0] == ContextLimits(3, 70, timedelta(minutes=90))
+    assert parts.built["processor"][0][4] is parts.built["lanes"][0][3]._memory
+
+
 def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> None:
     changed = settings.model_copy(
         update={
@@ -249,6 +318,7 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     expected = {
         "lanes": ["send_rate", "model_attempts", "answer_format", "privacy_contact", "on_unknown"],
         "intake": ["poll_seconds", "conflict_patience"],
+        "acknowledgements": ["allowed_chats", "allowed_users"],
         "processor": ["allowed_chats", "allowed_users", "max_open", "distribute_above"],
         "leftover": ["allowed_chats", "allowed_users"],
     }
@@ -262,6 +332,21 @@ def test_every_part_gets_its_settings(parts: Parts, settings: RunSettings) -> No
     assert stop is parts.built["intake thread"][0][1], "Spark's start ends with the run"
     assert parts.built["answering"][0][2] == 7
     assert parts.built["landing"][0] == (changed.places.landing, 42)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("on", True), ("off", False)])
+def test_feedback_is_asked_for_where_the_setting_says_so(
+    parts: Parts, settings: RunSettings, setting: str, expected: bool
+) -> None:
+    Run(settings.model_copy(update={"feedback": setting})).run()
+    assert parts.built["lanes"][1]["feedback"] is expected
+
+
+def test_a_press_is_answered_as_soon_as_it_is_landed(parts: Parts, settings: RunSettings) -> None:
+    parts.on_call["watch"] = lambda: parts.built["intake"][1]["notice"]([])
+    Run(settings).run()
+    assert "acknowledgements.take" in parts.calls
+    assert parts.built["acknowledgements"][0] == (parts.built["lanes"][0][2],)
 
 
 def test_the_intake_ends_when_telegram_is_empty_only_with_once(parts: Parts, settings: RunSettings) -> None:
@@ -327,8 +412,8 @@ def test_parts_stop_in_order_answers_then_micro_batch_then_lanes_then_query_then
 ) -> None:
     Run(settings.model_copy(update={"distribute_above": 5})).run()
     assert parts.stopped == [
-        "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "distributed.stop",
-        "spark.stop",
+        "acknowledgements.stop", "answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop",
+        "distributed.stop", "spark.stop",
     ]  # fmt: skip
 
 
@@ -364,16 +449,25 @@ def test_a_run_that_fails_is_taken_down_too(parts: Parts, settings: RunSettings)
     assert record_of(settings).state == "stopped"
 
 
-_ALL_STOPPED = ("answering.stop", "stream.stop", "lanes.stop", "query.stop", "writer thread.stop", "spark.stop")
+_STOPPED_FIRST = ["acknowledgements.stop", "answering.stop", "lanes.stop"]
+_ALL_STOPPED = (
+    "acknowledgements.stop",
+    "answering.stop",
+    "stream.stop",
+    "lanes.stop",
+    "query.stop",
+    "writer thread.stop",
+    "spark.stop",
+)
 
 
 @pytest.mark.parametrize(
     ("failing", "stopped"),
     [
-        ("intake thread.start", ["answering.stop", "lanes.stop"]),
-        ("menu thread", ["answering.stop", "lanes.stop"]),
-        ("open spark", ["answering.stop", "lanes.stop"]),
-        ("tables.prepare", ["answering.stop", "lanes.stop", "spark.stop"]),
+        ("intake thread.start", _STOPPED_FIRST),
+        ("menu thread", _STOPPED_FIRST),
+        ("open spark", _STOPPED_FIRST),
+        ("tables.prepare", [*_STOPPED_FIRST, "spark.stop"]),
         ("warm up", [*_ALL_STOPPED]),
         ("query.start", [*_ALL_STOPPED]),
     ],
@@ -532,6 +626,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
     "send_rate": Lanes,
     "model_attempts": Lanes,
     "answer_format": Lanes,
+    "feedback": Lanes,
     "privacy_contact": Lanes,
     "on_unknown": Lanes,
     "poll_seconds": Intake,
@@ -553,7 +648,7 @@ USED_BY: dict[str, Callable[..., Any]] = {
 READ_BEFORE = {"openai_base_url", "model_source", "secret_scope", "storage", "startup_patience", "feedback_table"}
 """Settings that the credentials, the places and the preflight read from the settings themselves."""
 
-NOT_YET = {"context_turns", "context_tokens", "context_hours", "drafts", "feedback"} | {
+NOT_YET = {"context_turns", "context_tokens", "context_hours", "drafts"} | {
     "user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day", "price_a_month", "input_price", "output_price",
 }  # fmt: skip
 

@@ -57,6 +57,31 @@ def test_a_file_with_a_question_that_was_not_accepted_is_left_to_the_stream(worl
     assert (world.bronze(), world.lanes.accepted, world.waiting) == (["a", "b", "c"], ["b", "c"], set())
 
 
+def test_a_press_that_no_table_has_gets_its_rows(world: StreamWorld) -> None:
+    world.process(world.press("up"))
+    world.run()
+    take(world)
+    assert (world.votes(), world.bronze(), world.waiting) == (["up"], [None], set())
+    assert [row["batch_id"] for row in world.tables.feedback.rows] == [EARLIER]
+
+
+def test_of_an_album_what_an_earlier_run_did_not_accept_is_not_waited_for(world: StreamWorld) -> None:
+    # The stream has read both files: it reads neither again, and only the earlier run knew why it accepted one photo.
+    world.process(world.photos(None))
+    world.process(world.photos(None, None), batch_id=1)
+    world.run()
+    take(world)
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["answer", "no_text", "no_text"]
+    assert world.waiting == set()
+
+
+def test_a_photo_on_its_own_that_was_not_accepted_is_left_to_the_stream(world: StreamWorld) -> None:
+    file = world.photos("look")
+    world.run()
+    take(world)
+    assert (world.bronze(), world.waiting) == ([], {file})
+
+
 def test_what_may_not_be_answered_is_not_left_to_the_stream_but_gets_its_row(world: StreamWorld) -> None:
     world.land("a", chat_id=6)
     world.land("b", user_id=98)

@@ -1,11 +1,14 @@
 """A micro-batch as values: what it reads, and what is decided about it."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from pipeline.messages.origin import Probe, probe_update
+from pipeline.messages.question import Quoted
 from pipeline.stream.micro_batch import (
+    Albums,
     Batch,
     LandedUpdate,
     MalformedLine,
@@ -21,7 +24,7 @@ from pipeline.stream.micro_batch import (
 from pipeline.telegram.routing import Disposition
 from pipeline.telegram.update import Malformed
 from tests.support.replies import NOON
-from tests.support.updates import BOT, envelope, group, parsed, parsed_message, raw_message, raw_update
+from tests.support.updates import BOT, envelope, group, parsed, parsed_message, raw_message, raw_press, raw_update
 
 
 def test_updates_are_in_their_order_of_arrival_whatever_order_the_lines_come_in() -> None:
@@ -92,7 +95,9 @@ def test_a_question_has_what_its_answer_and_its_row_need() -> None:
         "author_signature": "chief",
         "language": "pt-BR",
         "text": "/Start@our_bot now",
+        "media": None,
         "command": "start",
+        "replied_to": None,
         "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         "origin": None,
     }
@@ -111,7 +116,31 @@ def test_a_question_without_an_author_has_no_language() -> None:
 
 
 def test_a_caption_is_a_question() -> None:
-    assert question_of(parsed_message(None, caption="what is it?"), BOT).text == "what is it?"
+    question = question_of(parsed_message(None, caption="what is it?", photo=[]), BOT)
+    assert (question.text, question.media, question.is_unreadable) == ("what is it?", "photo", False)
+
+
+def test_media_without_a_caption_is_a_question_without_a_text() -> None:
+    question = question_of(parsed_message(None, voice={}), BOT)
+    assert (question.text, question.media, question.command, question.is_unreadable) == ("", "voice", None, True)
+
+
+@pytest.mark.parametrize(
+    ("replied", "quoted"),
+    [
+        ({"text": "one"}, Quoted(message_id=4, text="one", by_bot=False)),
+        ({"text": "one", "from": {"id": 43}}, Quoted(message_id=4, text="one", by_bot=False)),
+        ({"text": "one", "from": {"id": BOT.id}}, Quoted(message_id=4, text="one", by_bot=True)),
+        ({"caption": "a picture"}, Quoted(message_id=4, text="a picture", by_bot=False)),
+        ({"text": "🙂" * 1001}, Quoted(message_id=4, text="🙂" * 1000, by_bot=False)),
+        ({"photo": []}, None),
+        ({"text": " "}, None),
+        ({"forum_topic_created": {"name": "x"}}, None),
+    ],
+)
+def test_a_question_knows_what_it_replies_to(replied: dict[str, object], quoted: Quoted | None) -> None:
+    update = parsed_message("and?", reply_to_message={"message_id": 4, **replied})
+    assert question_of(update, BOT).replied_to == quoted
 
 
 def batch(
@@ -141,6 +170,63 @@ def test_every_update_has_its_disposition_and_keeps_its_place() -> None:
         ("f", Disposition.ANSWER),
     ]
     assert [item.identity for item in found] == [item.update.identity for item in found]
+
+
+def test_only_a_press_that_counts_has_a_row_in_feedback_and_it_is_known_by_the_message_that_has_the_button() -> None:
+    pressed, other = (LandedUpdate(parsed(raw_press(data=data)), "f") for data in ("feedback:1:up:1:5", "x"))
+    [counts, does_not] = routed(batch(updates=[pressed, other]), BOT, (), ())
+    assert counts.vote_identity == counts.identity._replace(message_id=77)
+    assert counts.identity.message_id is None
+    assert does_not.vote_identity is None
+
+
+# Albums
+
+
+def photos(*numbers: int, album: str | None = "a", **more: Any) -> list[RoutedUpdate]:
+    updates = [
+        parsed(raw_update(i, body=raw_message(None, message_id=i, photo=[], media_group_id=album, **more)), seq=i)
+        for i in numbers
+    ]
+    return routed(batch(updates=[LandedUpdate(update, "f") for update in updates]), BOT, (), ())
+
+
+def answered_of(updates: list[RoutedUpdate]) -> list[int]:
+    assert {item.disposition for item in updates} <= {Disposition.ANSWER, Disposition.NO_TEXT}
+    return [item.update.update_id for item in updates if item.disposition is Disposition.ANSWER]
+
+
+def test_of_an_album_only_the_first_is_answered_also_if_it_comes_in_several_batches() -> None:
+    albums = Albums()
+    assert answered_of(albums.answered_once(photos(1, 2))) == [1]
+    assert answered_of(albums.answered_once(photos(3))) == []
+    assert answered_of(albums.answered_once(photos(1, 2))) == [1], "Spark may call a batch again"
+    assert answered_of(albums.answered_once(photos(4, album="b"))) == [4]
+    assert answered_of(albums.answered_once(photos(5, chat={"id": 8, "type": "private"}))) == [5]
+    assert answered_of(albums.answered_once(photos(6, 7, album=None))) == [6, 7]
+
+
+def test_where_an_album_has_words_they_are_answered_and_its_other_parts_are_not() -> None:
+    albums = Albums()
+    assert answered_of(albums.answered_once([*photos(1, caption="look"), *photos(2, 3)])) == [1]
+    assert answered_of(albums.answered_once([*photos(4, album="b"), *photos(5, album="b", caption="look")])) == [4, 5]
+
+
+def test_the_albums_that_are_remembered_are_bounded() -> None:
+    albums = Albums(most=2)
+    for number, album in enumerate("abc", 1):
+        albums.answered_once(photos(number, album=album))
+    assert answered_of(albums.answered_once(photos(9, album="c"))) == []
+    assert answered_of(albums.answered_once(photos(9, album="a"))) == [9]
+
+
+def test_a_part_of_an_album_that_is_replayed_is_answered() -> None:
+    origin = {"kind": "replay", "id": "r", "mode": "answer"}
+    body = raw_message(None, message_id=2, photo=[], media_group_id="a")
+    albums = Albums()
+    albums.answered_once(photos(1))
+    replayed = LandedUpdate(parsed(raw_update(2, body=body), origin=origin), "f")
+    assert answered_of(albums.answered_once(routed(batch(updates=[replayed]), BOT, (), ()))) == [2]
 
 
 def test_a_chat_that_is_not_allowed_is_not_answered() -> None:

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from pipeline.messages.question import Question
 from pipeline.model.answering import Answering
 from pipeline.stream.processor import Stopped
 from tests.support.stream import StreamWorld
@@ -62,6 +63,15 @@ def test_messages_of_this_run_are_not_looked_up_in_the_tables(world: StreamWorld
     world.process(world.land("b"), batch_id=1)
     world.answer()
     assert not {name for name in world.steps() if name.endswith((" known", " lines"))}
+
+
+def test_of_an_album_one_message_is_accepted_whatever_batches_it_comes_in(world: StreamWorld) -> None:
+    first, second = world.photos(None, None), world.photos(None)
+    world.process(first)
+    world.process(second, batch_id=1)
+    world.answer()
+    assert world.lanes.accepted == world.silver() == [""]
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["answer", "no_text", "no_text"]
 
 
 # A micro-batch that is called again: nothing twice
@@ -164,6 +174,40 @@ def test_injected_lines_are_always_looked_up_in_silver(world: StreamWorld) -> No
     assert world.lanes.accepted == []
 
 
+# Conversations
+
+
+def test_conversations_are_read_before_replies_are_prepared_and_for_accepted_questions_only(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[list[str], bool]] = []
+
+    def reads(questions: list[Question], silver: object) -> None:
+        read.append(([question.text for question in questions], silver is world.tables.silver))
+        assert world.lanes.prepared == []
+
+    monkeypatch.setattr(world.memory, "read", reads)
+    first = world.land("a", "b")
+    world.process(first)
+    assert world.lanes.prepared == ["a", "b"]
+    monkeypatch.setattr(world.lanes, "prepared", [])
+    world.process(first, world.land("c"), batch_id=1)
+    assert read == [(["a", "b"], True), (["c"], True)]
+
+
+def test_a_silver_that_cannot_be_read_for_conversations_leaves_the_batch_to_be_called_again(
+    world: StreamWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = world.land("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(world.memory, "read", lambda *_: (_ for _ in ()).throw(OSError("unreachable")))
+        with pytest.raises(OSError, match="unreachable"):
+            world.process(file)
+    assert (world.journal.replies(), world.lanes.accepted) == ({}, [])
+    world.process(file)
+    assert world.lanes.accepted == ["a"]
+
+
 # Room, executors, and the end
 
 
@@ -234,3 +278,17 @@ def test_a_run_that_ends_while_room_appears_accepts_nothing_more(world: StreamWo
     with pytest.raises(Stopped):
         world.process(world.land("a"))
     assert world.journal.replies() == {}
+
+
+def test_a_press_of_the_stop_button_reaches_the_lanes_once_and_after_the_questions(world: StreamWorld) -> None:
+    world.update_id += 1
+    body = {"chat": {"id": 7, "type": "private"}, "draft_id": 101}
+    path = world.landing.land([raw_update(world.update_id, "stopped_message_generation", body)])
+    assert path is not None
+    asked = world.land("a")
+    world.process(path.name, asked)
+    world.process(path.name, asked)
+    assert world.lanes.stopped == [(7, 101)]
+    assert world.lanes.accepted == ["a"]
+    world.writer.write()
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["not_a_message", "answer"]

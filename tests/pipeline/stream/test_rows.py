@@ -11,12 +11,12 @@ from pipeline.limits.charge import Charge, Tokens
 from pipeline.messages.origin import Probe
 from pipeline.replies.reply import PartState, Reply
 from pipeline.stream.micro_batch import question_of
-from pipeline.stream.rows import Row, bronze_row, quarantine_row, silver_row
-from pipeline.tables import BRONZE, QUARANTINE, SILVER, Table
+from pipeline.stream.rows import Row, bronze_row, feedback_row, quarantine_row, silver_row
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER, Table
 from pipeline.telegram.routing import Disposition
 from pipeline.telegram.update import Malformed, Update
 from tests.support.replies import NOON, accepted, answer, answered, part
-from tests.support.updates import BOT, group, mark, parsed, parsed_message, raw_update
+from tests.support.updates import BOT, group, mark, parsed, parsed_message, raw_press, raw_update
 
 INGESTED = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
 EARLIER = datetime(2026, 1, 2, 11, tzinfo=UTC)
@@ -235,6 +235,38 @@ def test_a_silver_row_says_how_the_delivery_ended_and_why(
     found = silver(reply)
     assert (found["delivery_status"], found["reply_message_ids"], found["error"]) == (status, ids, error)
     assert found["delivered_at"] is None
+
+
+# Feedback
+
+
+def feedback(update: Update) -> dict[str, Any]:
+    return in_table(FEEDBACK, feedback_row(update, source_file="1-1-1.jsonl", ingested_at=INGESTED, batch_id=8))
+
+
+def test_feedback_has_a_value_for_every_column_from_its_own_field() -> None:
+    press = raw_press(6, "feedback:1:down:3:103", chat=group())
+    assert feedback(parsed(press, seq=1001)) == {
+        "bot_id": 42,
+        "update_id": 6,
+        "seq": 1001,
+        "channel_id": -100,
+        "message_id": 77,
+        "question_update_id": 3,
+        "question_message_id": 103,
+        "author_id": 99,
+        "vote": "down",
+        "received_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "ingested_at": INGESTED,
+        "source_file": "1-1-1.jsonl",
+        "batch_id": 8,
+        "origin": None,
+    }
+
+
+def test_the_press_of_a_check_says_so_in_feedback() -> None:
+    probe = parsed(raw_press(), origin={"kind": "probe", "id": "p", "deliver": True})
+    assert feedback(probe)["origin"] == "probe:p"
 
 
 # Quarantine

@@ -36,6 +36,27 @@ def test_a_round_lets_go_only_what_is_durable(world: StreamWorld) -> None:
     assert (world.waiting, world.journal.replies()) == (set(), {})
 
 
+def test_a_press_is_a_row_of_bronze_and_of_feedback_before_its_file_is_let_go(world: StreamWorld) -> None:
+    file = world.press("up")
+    world.process(file, batch_id=3)
+    world.writer.write()
+    assert world.steps()[-4:] == ["bronze append", "feedback append", "durable", "finish"]
+    [bronze], [feedback] = world.tables.bronze.rows, world.tables.feedback.rows
+    assert (bronze["disposition"], bronze["message_id"], bronze["author_id"]) == ("feedback", None, 99)
+    assert (feedback["vote"], feedback["message_id"], feedback["source_file"], feedback["batch_id"]) == (
+        "up", 77, file, 3,
+    )  # fmt: skip
+    assert (world.lanes.accepted, world.waiting) == ([], set())
+
+
+def test_each_press_of_one_person_is_a_row_and_a_press_that_is_not_ours_is_none(world: StreamWorld) -> None:
+    files = [world.press(vote) for vote in ("up", "up", "down", "sideways")]
+    world.process(*files)
+    world.writer.write()
+    assert world.votes() == ["up", "up", "down"]
+    assert [row["disposition"] for row in world.tables.bronze.rows] == ["feedback"] * 3 + ["not_a_message"]
+
+
 def test_a_row_says_by_which_file_and_batch_it_came(world: StreamWorld) -> None:
     file = world.land("a")
     world.process(file, batch_id=3)
@@ -168,10 +189,10 @@ def test_micro_batches_wait_while_more_rows_wait_than_fit_into_memory(
 # What fails, and what a kill leaves
 
 
-@pytest.mark.parametrize("table", ["bronze", "silver", "quarantine"])
+@pytest.mark.parametrize("table", ["bronze", "silver", "feedback", "quarantine"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_failed_append_is_made_again_and_no_row_is_there_twice(world: StreamWorld, table: str, when: str) -> None:
-    world.process(world.land("a"), world.write("1-0-0.jsonl", "garbage\n"))
+    world.process(world.land("a"), world.press("up"), world.write("1-0-0.jsonl", "garbage\n"))
     world.lanes.finish()
     setattr(getattr(world.tables, table), f"fails_{'with' if when == 'before' else 'after'}", OSError("disk"))
     with pytest.raises(OSError, match="disk"):
@@ -179,7 +200,8 @@ def test_a_failed_append_is_made_again_and_no_row_is_there_twice(world: StreamWo
     assert not world.writer.idle
     world.writer.write()
     assert world.writer.idle
-    assert (world.silver(), world.bronze(), world.quarantine()) == (["a"], ["a"], ["garbage"])
+    assert (world.silver(), world.bronze(), world.votes()) == (["a"], ["a", None], ["up"])
+    assert world.quarantine() == ["garbage"]
     assert (world.waiting, world.journal.replies()) == (set(), {})
 
 
@@ -239,19 +261,29 @@ def test_what_fails_after_an_append_makes_no_row_appear_twice(
     assert (world.waiting, world.journal.replies()) == (set(), {})
 
 
-@pytest.mark.parametrize("table", ["bronze", "silver", "quarantine"])
-def test_a_kill_after_an_append_makes_no_row_appear_twice(world: StreamWorld, table: str) -> None:
-    world.process(world.land("a"), world.write("1-0-0.jsonl", "garbage\n"))
+@pytest.mark.parametrize("table", ["bronze", "silver", "feedback", "quarantine"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_before_or_after_an_append_loses_no_row_and_makes_none_appear_twice(
+    world: StreamWorld, table: str, when: str
+) -> None:
+    world.process(world.land("a"), world.press("up"), world.write("1-0-0.jsonl", "garbage\n"))
     world.lanes.finish()
-    getattr(world.tables, table).fails_after = OSError("killed")
+    setattr(getattr(world.tables, table), f"fails_{'with' if when == 'before' else 'after'}", OSError("killed"))
     with pytest.raises(OSError, match="killed"):
         world.writer.write()
     world.run()
     while not world.leftover.done:
         world.leftover.step()
     world.writer.write()
-    assert (world.silver(), world.bronze(), world.quarantine()) == (["a"], ["a"], ["garbage"])
+    assert (world.silver(), world.bronze(), world.votes()) == (["a"], ["a", None], ["up"])
+    assert world.quarantine() == ["garbage"]
     assert (world.waiting, world.journal.replies()) == (set(), {})
+
+
+def test_a_press_of_this_run_is_looked_up_in_no_table(world: StreamWorld) -> None:
+    world.process(world.press("up"))
+    world.writer.write()
+    assert not {name for name in world.steps() if name.endswith(" known")}
 
 
 def test_what_an_earlier_run_finished_is_looked_up_in_silver_only_once(world: StreamWorld) -> None:

@@ -118,6 +118,20 @@ def test_a_message_is_sent_to_its_chat_and_topic_and_replies_to_the_question(
     assert wire.received == [Received(f"/bot{TOKEN}/sendMessage", body)]
 
 
+def test_buttons_are_one_row_under_a_message(wire: Wire) -> None:
+    wire.responses[0] = ok({"message_id": 77})
+    client(wire.url).send_message(5, "hi", reply_to=None, topic_id=None, html=False, buttons={"A": "a:1", "B": "b:2"})
+    row = [{"text": "A", "callback_data": "a:1"}, {"text": "B", "callback_data": "b:2"}]
+    assert wire.received[0].body["reply_markup"] == {"inline_keyboard": [row]}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("Thanks!", {"text": "Thanks!"}), ("", {})])
+def test_a_press_is_answered_with_a_text_or_without(wire: Wire, text: str, expected: dict[str, str]) -> None:
+    wire.responses[0] = ok(True)
+    client(wire.url).answer_press("17", text)
+    assert wire.received == [Received(f"/bot{TOKEN}/answerCallbackQuery", {"callback_query_id": "17", **expected})]
+
+
 @pytest.mark.parametrize(("topic", "expected"), [(None, {}), (9, {"message_thread_id": 9})])
 def test_typing_is_sent_to_its_chat_and_topic(wire: Wire, topic: int | None, expected: dict[str, int]) -> None:
     client(wire.url).send_typing(-5, topic)

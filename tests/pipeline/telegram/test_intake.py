@@ -13,7 +13,7 @@ from pipeline.storage.lease import LeaseHeld
 from pipeline.telegram.client import BotApi, BotApiError, Interrupted, Refused, Unreachable
 from pipeline.telegram.intake import Intake, IntakeEnded, Poll, conflict_line, next_offset
 from pipeline.telegram.update import KINDS
-from tests.support.updates import Json, raw_update
+from tests.support.updates import Json, raw_press, raw_update
 
 
 class Telegram(BotApi):
@@ -67,6 +67,8 @@ class Run:
     def __init__(self, folder: Path, telegram: Telegram, patience: float, clock: Clock) -> None:
         self.reports: list[tuple[str, str | None]] = []
         self.counts: list[int] = []
+        self.noticed: list[tuple[Any, bool]] = []
+        """Each update that `notice` got, and whether it was durable then."""
         self.landing = Landing(folder, 42)
         self.intake = Intake(
             telegram,
@@ -74,6 +76,7 @@ class Run:
             poll_seconds=50.0,
             conflict_patience=patience,
             landed=self.counts.append,
+            notice=lambda updates: self.noticed.extend((each, each in landed(folder)) for each in updates),
             clock=clock,
             report=lambda service, reason: self.reports.append((service, reason)),
         )
@@ -122,6 +125,17 @@ def test_the_first_poll_has_no_offset_and_the_offset_is_dropped_once_all_is_conf
     assert [run.intake.poll() for _ in range(2)] == [Poll(1, False), Poll(0, True)]
     assert telegram.offsets == [None, 12, None, None, 4]
     assert (telegram.held, telegram.lost, run.counts) == ([], [], [2, 1])
+
+
+def test_what_is_new_is_noticed_once_as_soon_as_it_is_durable(telegram: Telegram, start: Start) -> None:
+    run = start()
+    telegram.held = [*updates(1), raw_press(2)]
+    run.intake.poll()
+    run.intake.poll()
+    assert run.noticed == [(raw_update(1), True), (raw_press(2), True)]
+    telegram.held = [raw_press(2)]
+    run = start()
+    assert [run.intake.poll(), run.noticed] == [Poll(0, False), []]
 
 
 def test_everything_is_landed_once_and_nothing_is_confirmed_before_it_is_durable(

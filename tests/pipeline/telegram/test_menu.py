@@ -54,7 +54,7 @@ def api() -> FakeMenus:
 def test_each_language_gets_its_menu_and_english_is_that_of_all_others(api: FakeMenus) -> None:
     register_commands(api)
     assert api.set == ["", *LANGUAGES[1:]]
-    assert list(api.menus[""]) == ["start", "help", "privacy"]
+    assert list(api.menus[""]) == ["start", "help", "new", "usage", "privacy"]
     assert api.menus["de"] == dict(all_phrases()["de"].commands)
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.messages.origin import NO_CHAT
 from pipeline.telegram.bot import Bot
 from pipeline.telegram.routing import Disposition, command, disposition
-from tests.support.updates import BOT, Json, group, mark, parsed, parsed_message, raw_message, raw_update
+from pipeline.telegram.update import MEDIA_KINDS
+from tests.support.updates import BOT, Json, group, mark, parsed, parsed_message, raw_message, raw_press, raw_update
 
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
 ROBOT = {"id": 5, "is_bot": True, "first_name": "Robot"}
@@ -43,6 +45,13 @@ def in_group(text: str, *marks: Json, **more: Any) -> str:
         ({"text": None, "new_chat_title": "x", "chat": group()}, "service_message"),
         ({"text": "x", "pinned_message": {}}, "service_message"),
         ({"text": None, "forum_topic_created": {}}, "service_message"),
+        ({"text": None, "sticker": {}}, "no_text"),
+        ({"text": None, "location": {}}, "no_text"),
+        *(({"text": None, kind: {}}, "answer") for kind in MEDIA_KINDS),
+        ({"text": None, "photo": {}, "caption": " "}, "answer"),
+        ({"text": None, "photo": {}, "kind": "channel_post", "chat": group("channel")}, "no_text"),
+        ({"text": None, "photo": {}, "from": ROBOT}, "from_bot"),
+        ({"text": None, "photo": {}, "kind": "edited_message"}, "edit"),
     ],
 )
 def test_a_message_outside_groups_is_answered_if_a_person_wrote_text(more: dict[str, Any], expected: str) -> None:
@@ -103,6 +112,11 @@ def test_a_caption_is_searched_for_the_mention_too() -> None:
 def test_a_reply_to_the_bot_addresses_it() -> None:
     assert in_group("and you?", reply_to_message=TO_BOT) == "answer"
     assert in_group("and you?", reply_to_message={"message_id": 1, "from": {"id": 43}}) == "not_addressed"
+
+
+def test_media_without_words_in_a_group_are_answered_if_they_reply_to_the_bot() -> None:
+    assert decided(None, chat=group(), voice={}, reply_to_message=TO_BOT) == "answer"
+    assert decided(None, chat=group(), voice={}) == "not_addressed"
 
 
 def test_a_message_in_a_topic_that_the_bot_created_is_not_a_reply_to_it() -> None:
@@ -170,6 +184,53 @@ def test_a_probe_passes_the_allow_lists_and_a_replay_does_not(
     replay = parsed(raw_update(), origin={"kind": "replay", "id": "r", "mode": "answer"})
     assert disposition(probe, BOT, chats, users) is Disposition.ANSWER
     assert disposition(replay, BOT, chats, users).value == kept_out
+
+
+# Presses of buttons
+
+
+@pytest.mark.parametrize(
+    ("update", "expected"),
+    [
+        (raw_press(), "feedback"),
+        (raw_press(chat=group("channel")), "feedback"),
+        (raw_press(chat=group("channel"), date=0), "feedback"),  # all that is given of an old message
+        (raw_press(data="feedback:1:down:-5:9223372036854775807"), "feedback"),
+        (raw_press(data="feedback:1:down:5:9223372036854775808"), "not_a_message"),
+        (raw_press(data="feedback:2:up:1:5"), "not_a_message"),
+        (raw_press(data="yes"), "not_a_message"),
+        (raw_press(data=5), "not_a_message"),
+        (raw_press(data=None), "not_a_message"),
+        (raw_press(message_id="x"), "not_a_message"),
+        (raw_update(kind="callback_query", body={"id": "1", "from": {"id": 3}, "data": "feedback:1:up:1:5",
+                                                 "inline_message_id": "x"}), "not_a_message"),
+        (raw_update(kind="inline_query", body=raw_press()["callback_query"]), "not_a_message"),
+        (raw_update(kind="callback_query", body="x"), "not_a_message"),
+    ],
+)  # fmt: skip
+def test_a_press_under_an_answer_is_feedback_and_any_other_press_is_kept_as_it_is(update: Json, expected: str) -> None:
+    assert disposition(parsed(update), BOT).value == expected
+
+
+@pytest.mark.parametrize(
+    ("chats", "users", "expected"),
+    [
+        ({7}, {99}, "feedback"),
+        ({8}, {99}, "chat_not_allowed"),
+        ({7}, {98}, "user_not_allowed"),
+    ],
+)
+def test_a_press_counts_from_a_chat_and_a_user_that_are_allowed(
+    chats: set[int], users: set[int], expected: str
+) -> None:
+    assert disposition(parsed(raw_press()), BOT, chats, users).value == expected
+    probe = parsed(raw_press(), origin={"kind": "probe", "id": "p", "deliver": True})
+    assert disposition(probe, BOT, chats, users) is Disposition.FEEDBACK
+
+
+def test_a_check_can_press_in_the_chat_that_does_not_exist() -> None:
+    probe = parsed(raw_press(chat={"id": NO_CHAT, "type": "private"}), origin={"kind": "probe", "id": "p"})
+    assert (disposition(probe, BOT), probe.identity.origin) == (Disposition.FEEDBACK, "probe:p")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from pipeline.tables import BRONZE, SILVER
-from pipeline.view.query import NO_PROBES, Query, Value, all_of, any_of, one_of, portions, quoted
+from pipeline.tables import ANSWERS, BRONZE, FEEDBACK, NO_PROBES, SILVER
+from pipeline.view.query import Query, Value, all_of, any_of, one_of, portions, quoted
 
 
 def test_a_statement_names_its_tables_only_when_it_is_asked() -> None:
     query = Query("SELECT $column FROM $bronze WHERE $no_probes", parts={"column": "seq"})
     assert query.tables == (BRONZE,)
     assert query.sql({"bronze": "`a`.`b`"}) == " ".join(["SELECT seq FROM `a`.`b` WHERE", NO_PROBES])
+
+
+def test_the_view_is_a_statement_over_its_tables_whether_it_was_created_or_not() -> None:
+    query = Query("SELECT thumbs_up FROM $answers WHERE $no_probes")
+    assert query.tables == (SILVER, FEEDBACK)
+    names = {"silver": "`a`.`silver`", "feedback": "`a`.`feedback`"}
+    assert query.sql(names) == " ".join(["SELECT thumbs_up FROM", f"({ANSWERS.select(names)})", "WHERE", NO_PROBES])
 
 
 def test_conditions_hold_no_value_only_its_parameter() -> None:

@@ -18,7 +18,7 @@ from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
 from pipeline.storage.places import Storage
 from pipeline.storage.record import Recorder
-from pipeline.tables import BRONZE, QUARANTINE, SILVER
+from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER
 from pipeline.view.status import print_status, status_of
 from tests.support.delta_rows import append
 from tests.support.replies import NOON, accepted, answered, part
@@ -131,6 +131,35 @@ def test_a_run_is_shown_with_the_services_that_fail(storage: Storage, capsys: py
     assert not status_of(storage).running
 
 
+def test_votes_are_counted_by_the_latest_press_of_each_user_and_a_checks_are_not(
+    storage: Storage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(storage).feedback == {}
+    rows = [_silver(90, "sent"), _silver(91, "sent"), _silver(92, "withheld", origin="probe:p")]
+    append(
+        SILVER,
+        Path(storage.silver),
+        *({**row, "bot_id": 42, "update_id": row["message_id"], "reply_message_ids": [5]} for row in rows),
+    )
+    assert status_of(storage).feedback == {}
+    presses = [(90, 1, "down"), (90, 1, "up"), (90, 2, "up"), (91, 1, "down"), (92, 1, "down")]
+    append(
+        FEEDBACK,
+        Path(storage.feedback),
+        *(
+            {
+                "bot_id": 42, "update_id": seq, "seq": seq, "channel_id": 7, "message_id": 5, "vote": vote,
+                "question_update_id": asked, "question_message_id": asked, "author_id": author,
+            }
+            for seq, (asked, author, vote) in enumerate(presses)
+        ),
+    )  # fmt: skip
+    status = status_of(storage)
+    assert status.feedback == {"up": 2, "down": 1}
+    print_status(status)
+    assert "feedback    3  (2 up, 1 down)" in capsys.readouterr().out
+
+
 HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e[bold]"
 
 
@@ -169,10 +198,11 @@ def test_tables_of_a_catalog_are_shown_as_not_readable_here(
     Journal(named.journal).record(answered(part("x", PartState.UNKNOWN, None, "no response")))
     status = status_of(named)
     assert (status.bronze, status.silver, status.answers, status.quarantine) == (None, None, None, None)
+    assert status.feedback is None
     # A committed file stays where it is until the next micro-batch: its age says nothing.
     assert (status.landing_files, status.lag_seconds, status.unknown_count) == (1, None, 1)
     print_status(status)
     said = capsys.readouterr().out
-    assert said.count("not readable here") == 5
+    assert said.count("not readable here") == 6
     assert "1 files to read, lag unknown" in said
     assert "1 in the journal; silver is not readable here" in said
