@@ -22,8 +22,9 @@ $(READY): requirements.lock pyproject.toml scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/setup.sh
 	@touch $@
 
-demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers each line of a file instead
-	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)")
+demo: $(READY)  ## Chat with the bot here; MESSAGES=file.txt answers its lines, MODEL_URL=http://… asks your own model
+	@$(BIN)/pipeline demo $(if $(MESSAGES),--messages "$(MESSAGES)") $(if $(MODEL_URL),--model-url "$(MODEL_URL)") \
+		$(if $(MODEL),--model "$(MODEL)") $(if $(FRESH),--fresh)
 
 test: lint  ## Everything that CI checks
 	@$(MAKE) --no-print-directory -j2 types docs spark  # each of them keeps one core busy

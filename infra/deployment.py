@@ -21,7 +21,7 @@ from infra.components.workspace import Creation, Workspace, WorkspaceArgs
 from infra.existing.deployment import Existing, Names, look_up
 from infra.job_parameters import job_parameters
 from infra.outputs import Outputs
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from infra.settings import StackSettings
 from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER
 
@@ -169,6 +169,7 @@ def deploy(settings: StackSettings) -> Mapping[str, pulumi.Input[str]]:
         "silver": tables[SILVER.name],
         "quarantine": tables[QUARANTINE.name],
         "feedback": tables[FEEDBACK.name],
+        "answers": catalog.answers,
         "landing": volumes[LANDING],
         "storage": volumes[STATE],
         "artifacts": volumes[ARTIFACTS],
@@ -260,9 +261,10 @@ def _reports(
             name=settings.name,
             host=workspace.host,
             silver=catalog.tables[SILVER.name],
+            answers=catalog.answers,
             warehouse_id=catalog.warehouse_id,
             folder=deployer.folder,
-            prices=Prices(settings.input_price, settings.output_price),
+            prices=TokenPrices(settings.input_price, settings.output_price, settings.price_a_month),
             operators=principals.operators,
             readers=principals.readers,
             existing=existing.dashboard,

@@ -14,9 +14,9 @@ SHARED = tuple(name for name in StackSettings.model_fields if name in RunSetting
 def job_parameters(settings: StackSettings, created: dict[str, pulumi.Input[str]]) -> list[pulumi.Output[str]]:
     """The options of `pipeline run`, sorted. `created` has values of resources, by the names of the run's settings.
 
-    A shared setting that is empty or 0 is not given: it is left out, and the run's default applies.
+    A shared setting that is not given is left out, and the run's default applies.
     """
-    given = {name: value for name in SHARED if (value := getattr(settings, name))}
+    given = {name: value for name in SHARED if _is_given(name, value := getattr(settings, name))}
     values = {
         **{name: _text(value) for name, value in given.items()},
         "model_source": settings.model_source,
@@ -27,6 +27,17 @@ def job_parameters(settings: StackSettings, created: dict[str, pulumi.Input[str]
     if settings.mode == "triggered":
         parameters.append(pulumi.Output.from_input("--once"))
     return parameters
+
+
+def _is_given(name: str, value: object) -> bool:
+    """Whether a stack's value says something: an empty text or list never does.
+
+    A 0 does where the run's own default is another number: `context_turns: 0` is memory off, and not 10 turns.
+    """
+    if value:
+        return True
+    default = RunSettings.model_fields[name].get_default()
+    return value == 0 and isinstance(default, int | float) and default != 0
 
 
 def _text(value: object) -> str:

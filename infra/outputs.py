@@ -39,10 +39,12 @@ class Outputs(BaseModel):
     catalog: str
     schema_name: str
     bronze: str
-    """catalog.schema.table, as the next two are."""
+    """catalog.schema.table, as the next four are."""
     silver: str
     quarantine: str
     feedback: str
+    answers: str
+    """The view: silver with the votes on each answer."""
     landing: str
     """Path of the landing volume, /Volumes/…"""
     storage: str

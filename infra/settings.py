@@ -1,10 +1,10 @@
-"""The settings of one environment, as one typed model: meaning, defaults, and how they must fit together."""
+"""The settings of one environment, as one typed model: their meaning and their defaults."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from infra.setting_kinds import (
     Chat,
@@ -22,12 +22,12 @@ from infra.setting_kinds import (
     Tags,
     TelegramUrl,
 )
+from pipeline.settings import OnOff
 
 PROJECT = "telegram-lakehouse"
 TOKEN = "telegram_token"
 
-_FOUNDATION = "databricks-"
-_AWS_ACCOUNTS = "https://accounts.cloud.databricks.com"
+AWS_ACCOUNTS = "https://accounts.cloud.databricks.com"
 
 
 def _setting(default: Any, description: str, **bounds: Any) -> Any:
@@ -37,7 +37,8 @@ def _setting(default: Any, description: str, **bounds: Any) -> Any:
 class StackSettings(BaseModel):
     """One environment. An empty text means that a setting is not given, since a stack's configuration holds texts.
 
-    A setting with the name of a run's setting is passed to the run: `infra/job_parameters.py`.
+    A setting with the name of a run's setting is passed to the run: `infra/job_parameters.py`. Whether the settings fit
+    together is checked where they are read: `infra/mismatch.py`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
@@ -53,7 +54,7 @@ class StackSettings(BaseModel):
     )
     host: Host = _setting("", "Address of the existing workspace, https://…")
     account_id: str = _setting("", "Id of the Databricks account, from the account console.")
-    account_host: Host = _setting(_AWS_ACCOUNTS, "Address of the account console.")
+    account_host: Host = _setting(AWS_ACCOUNTS, "Address of the account console.")
     region: str = _setting("", "AWS region of the workspace to create.")
     metastore_id: str = _setting("", "Unity Catalog metastore for the workspace to create.")
     aws_role_arn: str = _setting("", "Cross-account role for the workspace to create. Empty: create a role.")
@@ -140,10 +141,28 @@ class StackSettings(BaseModel):
         64, "Maximum number of model calls at the same time, on the driver and on each worker.", ge=1, le=1000
     )
     input_price: float = _setting(
-        0.0, "Price in USD of a million prompt tokens, for the dashboard's cost estimate. 0: unknown.", ge=0
+        0.0,
+        "Price in USD of a million prompt tokens, for `price_a_month` and the dashboard's costs. 0: unknown.",
+        ge=0,
     )
     output_price: float = _setting(
-        0.0, "Price in USD of a million answer tokens, for the dashboard's cost estimate. 0: unknown.", ge=0
+        0.0,
+        "Price in USD of a million answer tokens, for `price_a_month` and the dashboard's costs. 0: unknown.",
+        ge=0,
+    )
+    user_tokens_a_day: int = _setting(
+        0, "Maximum number of tokens that one user may cost in a day of UTC. 0: no limit.", ge=0
+    )
+    chat_tokens_a_day: int = _setting(
+        0, "Maximum number of tokens that one chat may cost in a day of UTC. 0: no limit.", ge=0
+    )
+    tokens_a_day: int = _setting(
+        0, "Maximum number of tokens that all chats together may cost in a day of UTC. 0: no limit.", ge=0
+    )
+    price_a_month: float = _setting(
+        0.0,
+        "Maximum price in USD of all tokens in a month of UTC, at `input_price` and `output_price`. 0: no limit.",
+        ge=0,
     )
 
     telegram_api_url: TelegramUrl = _setting("https://api.telegram.org", "Address of the Bot API server.")
@@ -159,6 +178,23 @@ class StackSettings(BaseModel):
     answer_format: Literal["plain", "html"] = _setting(
         "plain", "Format in which answers are sent. HTML that Telegram refuses is sent again as plain text."
     )
+    context_turns: int = _setting(
+        10,
+        "Maximum number of earlier questions with their answers that the model is given. 0: each message is answered "
+        "on its own.",
+        ge=0,
+        le=100,
+    )
+    context_tokens: int = _setting(
+        2000, "Maximum number of tokens of these, as an estimate on the high side.", ge=1, le=1_000_000
+    )
+    context_hours: float = _setting(
+        24.0, "Number of hours after which an earlier question no longer counts.", gt=0, le=720
+    )
+    drafts: OnOff = _setting(
+        "on", "Whether an answer is shown in a private chat while the model writes it, with a button that stops it."
+    )
+    feedback: OnOff = _setting("on", "Whether 👍 and 👎 are shown under each answer of the model.")
     privacy_contact: Line = _setting(
         "",
         "Whom people ask about their data, as a name or an address: the last line of the answer to /privacy. "
@@ -176,12 +212,6 @@ class StackSettings(BaseModel):
     telegram_token: SecretStr | None = _setting(
         None, "The bot's first token, set with --secret. Later tokens are set with secrets/rotate.py."
     )
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        for check in (_protection, _place, _people, _compute, _model):
-            check(self)
-        return self
 
     @property
     def name(self) -> str:
@@ -229,75 +259,3 @@ class StackSettings(BaseModel):
         if "azuredatabricks" in self.host or "databricks.azure" in self.host:
             return "azure"
         return "gcp" if ".gcp.databricks" in self.host else "aws"
-
-
-class Mismatch(ValueError):
-    """Settings that don't fit together: `key` is the one to change, and the text says how."""
-
-    def __init__(self, key: str, fix: str) -> None:
-        super().__init__(fix)
-        self.key = key
-
-
-def _protection(settings: StackSettings) -> None:
-    if settings.environment.startswith("prod") and not settings.protect:
-        raise Mismatch("protect", "production data must be protected: set it to true")
-
-
-def _place(settings: StackSettings) -> None:
-    if settings.workspace == "existing":
-        if not settings.host:
-            raise Mismatch("host", "set it to the workspace's address, or set workspace to create")
-        created = ("region", "metastore_id", "aws_role_arn", "aws_root_bucket", "vpc_id", "subnet_ids")
-        for key in (*created, "security_group_ids"):
-            if getattr(settings, key):
-                raise Mismatch(key, "it is for a workspace to create: leave it out, or set workspace to create")
-        return
-    if settings.host:
-        raise Mismatch("host", "a workspace is either given or created: leave host out, or set workspace to existing")
-    for key in ("account_id", "region", "metastore_id"):
-        if not getattr(settings, key):
-            raise Mismatch(key, "a workspace to create needs it: set it")
-    network = [bool(settings.vpc_id), len(settings.subnet_ids) >= 2, bool(settings.security_group_ids)]
-    if any(network) and not all(network):
-        raise Mismatch("vpc_id", "a network is a vpc_id, two subnet_ids and security_group_ids: give all or none")
-
-
-def _people(settings: StackSettings) -> None:
-    if not settings.service_principal and not settings.account_id:
-        raise Mismatch(
-            "account_id",
-            "set it, so that you may run jobs as the principal to create; or give an existing service_principal",
-        )
-    if settings.create_groups:
-        for key in ("account_id", "operators", "readers"):
-            if not getattr(settings, key):
-                raise Mismatch(key, "create_groups needs it: set it, or set create_groups to false")
-        if settings.cloud != "aws" and settings.account_host == _AWS_ACCOUNTS:
-            raise Mismatch(
-                "account_host", "the groups are created in the account: give the address of your cloud's console"
-            )
-    if settings.operators and settings.operators == settings.readers:
-        raise Mismatch("readers", "operators and readers must be two groups: name another")
-
-
-def _compute(settings: StackSettings) -> None:
-    if settings.distribute_above and not settings.workers:
-        raise Mismatch("workers", "distribute_above needs workers to distribute to: set it to 1 or more")
-
-
-def _model(settings: StackSettings) -> None:
-    if not settings.model:
-        raise Mismatch("model", "name a serving endpoint, or a model at openai_base_url")
-    custom = settings.model_source == "databricks" and not settings.model.startswith(_FOUNDATION)
-    if custom and not settings.model_permissions:
-        raise Mismatch(
-            "model_permissions",
-            "for a custom endpoint set manage (this stack replaces its permissions) or given "
-            "(you have granted CAN_QUERY to the job's principal)",
-        )
-    if settings.model_permissions == "manage" and not custom:
-        raise Mismatch("model_permissions", "this model's permissions can't be managed: leave it out")
-    if bool(settings.aws_secrets) != bool(settings.aws_region):
-        missing = "aws_region" if settings.aws_secrets else "aws_secrets"
-        raise Mismatch(missing, "aws_secrets and aws_region belong together: set both or none")

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 
 from pydantic import ValidationError
 
-from infra.settings import PROJECT, TOKEN, Mismatch, StackSettings
+from infra.mismatch import Mismatch, check_together
+from infra.settings import PROJECT, TOKEN, StackSettings
 from pipeline.errors import SettingsError
 from pipeline.redaction import scrub
 
@@ -31,9 +32,15 @@ def read_stack_settings(
     if TOKEN in given and f"{prefix}{TOKEN}" not in secret_keys:
         raise SettingsError(f"{TOKEN} is held in plain text: set it again with `pulumi config set --secret {TOKEN}`")
     try:
-        return StackSettings.model_validate({"environment": environment, **given})
+        settings = StackSettings.model_validate({"environment": environment, **given})
+        check_together(settings)
     except ValidationError as error:
-        raise SettingsError(_line(error, given)) from None
+        fault = error.errors(include_url=False, include_input=False)[0]
+        cause = fault.get("ctx", {}).get("error") or fault["msg"].replace("Input should", "it should", 1)
+        raise SettingsError(_line(str(fault["loc"][0]), str(cause), given)) from None
+    except Mismatch as error:
+        raise SettingsError(_line(error.key, str(error), given)) from None
+    return settings
 
 
 def _unknown(key: str, known: Collection[str]) -> str:
@@ -44,11 +51,7 @@ def _unknown(key: str, known: Collection[str]) -> str:
     return f"{key} is no setting: {fix}"
 
 
-def _line(error: ValidationError, given: Mapping[str, object]) -> str:
-    fault = error.errors(include_url=False, include_input=False)[0]
-    cause = fault.get("ctx", {}).get("error")
-    key = cause.key if isinstance(cause, Mismatch) else str(fault["loc"][0])
-    fix = str(cause or fault["msg"].replace("Input should", "it should", 1))
+def _line(key: str, fix: str, given: Mapping[str, object]) -> str:
     fix = fix[:1].lower() + fix[1:]
     if key == "environment":
         return f"the stack's name can't be used: {fix}"

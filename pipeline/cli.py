@@ -1,4 +1,4 @@
-"""The command line: `pipeline run | status | explain | demo | sandbox`."""
+"""The command line: `pipeline run | status | explain | watch | demo | sandbox`."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ def run(
 def status(
     settings: StorageSettings,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
 ) -> None:
     """Show what each stage holds, how far it lags, the last error, and the replies whose outcome is unknown.
 
@@ -97,6 +98,11 @@ def status(
     """
     from pipeline.view.status import print_status, status_of
 
+    if watch:
+        from pipeline.view.watched_status import watch_status
+
+        watch_status(settings.places, as_json=as_json)
+        return
     print_status(status_of(settings.places), as_json=as_json)
 
 
@@ -122,6 +128,30 @@ def explain(
 
 
 @app.command()
+@with_settings
+def watch(
+    settings: StorageSettings,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 for a free one.")] = 8082,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="The run's log, for its warnings.", show_default="pipeline.log in the storage"),
+    ] = None,
+) -> None:
+    """Show a run on this machine live in a browser: its stages, and the way of each message. It only reads.
+
+    The page is on loopback only. Exit code 0: stopped; 1: failed; 2: you must fix something first.
+    """
+    # An optional extra, loaded by this command alone.
+    try:
+        from pipeline.watch.command import watch_storage
+    except ImportError as error:
+        raise OperatorError(
+            f'the live page is an optional extra, and {error.name} is missing: install "telegram-lakehouse[local]"'
+        ) from None
+    watch_storage(settings.places, port=port, log=log)
+
+
+@app.command()
 def demo(
     messages: Annotated[
         Path | None,
@@ -130,7 +160,22 @@ def demo(
         ),
     ] = None,
     storage: Annotated[
-        Path | None, typer.Option(help="Folder for everything durable.", show_default="a new folder")
+        Path | None,
+        typer.Option(
+            help="Folder for everything durable.", show_default="one in your state folder, which demos use again"
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the demo's own folder first.")] = False,
+    model_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask the model server at this address, which implements OpenAI's chat completions.",
+            show_default="OPENAI_BASE_URL, else a small model in this process",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name of the model there.", show_default="PIPELINE_MODEL, else the first that it lists"),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for all messages of the file.", min=1)] = 300.0,
 ) -> None:
@@ -144,10 +189,11 @@ def demo(
         except ValueError as fault:
             raise OperatorError(f"--storage is {str(storage)!r}: {fault}") from None
     try:
-        from pipeline.demo import run_demo
+        from pipeline.demo.command import Choices, run_demo
     except ImportError as error:
         raise OperatorError(f"the demo is an optional extra, and {error.name} is missing: run `make setup`") from None
-    raise typer.Exit(run_demo(messages, storage, timeout))
+    choices = Choices(messages, storage, fresh, model_url, model, timeout)
+    raise typer.Exit(run_demo(choices))
 
 
 @app.command(

@@ -2,7 +2,9 @@
 # Set up .venv from the lock file, with a Java runtime and Delta's jars. Run by `make setup`.
 set -eu
 
-say() { printf '%s\n' "setup: $*"; }
+BEGAN=$(date +%s)
+# With the seconds since the start, so that the last lines say what takes long.
+say() { printf 'setup: %s (at %s s)\n' "$*" "$(($(date +%s) - BEGAN))"; }
 fail() { printf '%s\n' "setup: $*" >&2; exit 2; }
 
 cd "$(dirname "$0")/.."

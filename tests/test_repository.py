@@ -35,6 +35,7 @@ INFRA_FLOORS = (
     {"existing"},
     {"artifact", "job_parameters", "outputs", "reports"},
     {"stack_config"},
+    {"mismatch"},
     {"settings"},
     {"setting_kinds", "engine"},
     {"__init__"},

@@ -11,9 +11,10 @@ import pulumi_databricks as databricks
 from infra.components.access import Group, access_list
 from infra.existing.columns import Columns, columns_of
 from infra.existing.deployment import NOTHING, Existing
-from infra.existing.lookup import existing_columns, existing_tables
+from infra.existing.lookup import existing_columns, existing_tables, existing_views
 from infra.existing.mark import CATALOG_COMMENT, SCHEMA_COMMENT, mark_of_catalog, mark_of_schema
-from pipeline.tables import SILVER, TABLES, Table
+from pipeline.tables import ANSWERS, FEEDBACK, SILVER, TABLES, Table, View
+from pipeline.view.query import quoted
 
 LANDING, STATE, ARTIFACTS = "landing", "state", "artifacts"
 
@@ -58,6 +59,8 @@ class Catalog(pulumi.ComponentResource):
     warehouse_id: pulumi.Output[str]
     tables: dict[str, pulumi.Output[str]]
     """Full names, by the names in pipeline/tables.py."""
+    answers: pulumi.Output[str]
+    """Full name of the view."""
     volumes: dict[str, pulumi.Output[str]]
     """Paths, by the names of the volumes."""
     granted: list[pulumi.Resource]
@@ -82,11 +85,14 @@ class Catalog(pulumi.ComponentResource):
         self.warehouse_id = self._warehouse()
         volumes = {volume: self._volume(schema, volume, comment) for volume, comment in _VOLUMES.items()}
         existing = self._existing_tables()
+        views = existing_views(args.catalog, args.schema_name, pulumi.InvokeOptions(parent=self))
         tables = {table.name: self._table(schema, table, existing.get(table.name)) for table in TABLES}
         # An id is the full name, and is known only once the table exists.
         self.tables = {table: resource.id for table, resource in tables.items()}
+        answers = self._view(schema, ANSWERS, exists=self._full_name(ANSWERS).lower() in views)
+        self.answers = answers.id
         self.volumes = {volume: resource.volume_path for volume, resource in volumes.items()}
-        self._grants(schema, tables, volumes)
+        self._grants(schema, tables, answers, volumes)
         self.register_outputs({"schema": self.schema, "tables": self.tables, "volumes": self.volumes})
 
     def _kept(self, import_: str | None = None) -> pulumi.ResourceOptions:
@@ -154,7 +160,7 @@ class Catalog(pulumi.ComponentResource):
             opts=self._kept(import_) if volume in _HOLD_DATA else pulumi.ResourceOptions(parent=self, import_=import_),
         )
 
-    def _full_name(self, table: Table) -> str:
+    def _full_name(self, table: Table | View) -> str:
         return f"{self._args.catalog}.{self._args.schema_name}.{table.name}"
 
     def _existing_tables(self) -> dict[str, Columns]:
@@ -168,7 +174,7 @@ class Catalog(pulumi.ComponentResource):
         }
         for table in TABLES:
             if table.name in found:
-                _tell_what_is_kept(self._full_name(table), found[table.name])
+                _tell_what_stays(self._full_name(table), found[table.name])
         return found
 
     def _table(self, schema: databricks.Schema, table: Table, existing: Columns | None) -> databricks.SqlTable:
@@ -198,10 +204,37 @@ class Catalog(pulumi.ComponentResource):
             opts=self._kept(import_=self._full_name(table) if existing is not None else None),
         )
 
+    def _view(self, schema: databricks.Schema, view: View, exists: bool) -> databricks.SqlTable:
+        """A view over the tables. It holds no data: also a protected environment may remove it and make it again."""
+        names = [table.name for table in view.reads]
+        full_names = pulumi.Output.all(*(self.tables[name] for name in names))
+        return databricks.SqlTable(
+            f"{self._stem}-{view.name}",
+            catalog_name=self.catalog,
+            schema_name=schema.name,
+            name=view.name,
+            table_type="VIEW",
+            comment=view.comment,
+            # Without columns: the provider would alter them as those of a table.
+            view_definition=full_names.apply(
+                lambda found: view.select(dict(zip(names, map(quoted, found), strict=True)))
+            ),
+            warehouse_id=self.warehouse_id,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                import_=self._full_name(view) if exists else None,
+                # The provider can't change a view's comment, and would replace the view.
+                ignore_changes=["comment"] if exists else None,
+                # A second one of the same name can't be made first: deleting the old one would delete it.
+                delete_before_replace=True,
+            ),
+        )
+
     def _grants(
         self,
         schema: databricks.Schema,
         tables: Mapping[str, databricks.SqlTable],
+        answers: databricks.SqlTable,
         volumes: Mapping[str, databricks.Volume],
     ) -> None:
         args = self._args
@@ -220,13 +253,17 @@ class Catalog(pulumi.ComponentResource):
             self._enter("operators", operators, schema)
             for table, resource in tables.items():
                 self._grant(f"operators-{table}", operators, ["SELECT"], table=resource.id)
+            self._grant("operators-answers", operators, ["SELECT"], table=answers.id)
             # Smoke tests and replays write to the landing volume, the audit log of rotations to the state volume.
             self._grant("operators-landing", operators, ["READ_VOLUME", "WRITE_VOLUME"], volume=volumes[LANDING].id)
             self._grant("operators-state", operators, ["READ_VOLUME", "WRITE_VOLUME"], volume=volumes[STATE].id)
         if args.readers is not None:
             readers = args.readers.name
             self._enter("readers", readers, schema)
-            self._grant("readers-silver", readers, ["SELECT"], table=tables[SILVER.name].id)
+            for table in (SILVER.name, FEEDBACK.name):
+                # On some compute, whoever reads a view needs SELECT on its tables too.
+                self._grant(f"readers-{table}", readers, ["SELECT"], table=tables[table].id)
+            self._grant("readers-answers", readers, ["SELECT"], table=answers.id)
 
     def _enter(self, who: str, principal: pulumi.Input[str], schema: databricks.Schema) -> None:
         # A grant replaces every privilege that its principal has on the catalog. In an existing catalog,
@@ -261,8 +298,8 @@ class Catalog(pulumi.ComponentResource):
             self.granted.append(grant)
 
 
-def _tell_what_is_kept(full_name: str, columns: Columns) -> None:
-    """Tell the operator which columns stay. Raises RunError for one that would make each append fail."""
+def _tell_what_stays(full_name: str, columns: Columns) -> None:
+    """Tell the operator what of a table stays as it is. Raises RunError for one that would make each append fail."""
     if columns.unwritable:
         column = columns.unwritable[0]
         raise pulumi.RunError(
@@ -273,3 +310,6 @@ def _tell_what_is_kept(full_name: str, columns: Columns) -> None:
     if columns.kept:
         names = ", ".join(columns.kept)
         pulumi.log.info(f"table {full_name} keeps {names}, which this version does not have: it writes null there")
+    if columns.waiting:
+        names = ", ".join(columns.waiting)
+        pulumi.log.info(f"table {full_name} gets its new columns now, and new comments of {names} with the next `up`")

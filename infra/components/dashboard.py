@@ -1,16 +1,15 @@
-"""The dashboard: its folder, its definition over silver, and who may open it."""
+"""The dashboard: its folder, its definition over silver and the view of answers, and who may open it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import pulumi
 import pulumi_databricks as databricks
 
 from infra.components.access import Group, access_list
 from infra.reports import layout
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 
 
 @dataclass(frozen=True)
@@ -18,11 +17,13 @@ class DashboardArgs:
     name: str
     host: pulumi.Input[str]
     silver: pulumi.Input[str]
-    """catalog.schema.table"""
+    """catalog.schema.table, as the next one."""
+    answers: pulumi.Input[str]
+    """The view."""
     warehouse_id: pulumi.Input[str]
     folder: pulumi.Input[str]
     """Workspace folder to create for the reports. In /Shared, every user could change them."""
-    prices: Prices
+    prices: TokenPrices
     operators: Group | None
     readers: Group | None
     existing: str | None = None
@@ -30,7 +31,7 @@ class DashboardArgs:
 
 
 class Dashboard(pulumi.ComponentResource):
-    """A published AI/BI dashboard. Whoever opens it reads silver with their own grants, not with the deployer's."""
+    """A published AI/BI dashboard. Whoever opens it reads with their own grants, not with the deployer's."""
 
     url: pulumi.Output[str]
     folder: pulumi.Output[str]
@@ -49,8 +50,8 @@ class Dashboard(pulumi.ComponentResource):
             display_name=args.name,
             parent_path=folder.path,
             warehouse_id=args.warehouse_id,
-            serialized_dashboard=pulumi.Output.from_input(args.silver).apply(
-                partial(layout.serialized, prices=args.prices)
+            serialized_dashboard=pulumi.Output.all(args.silver, args.answers).apply(
+                lambda names: layout.serialized(layout.Sources(*names), args.prices)
             ),
             embed_credentials=False,
             opts=pulumi.ResourceOptions(parent=self, import_=args.existing),

@@ -3,14 +3,16 @@
 The Databricks provider alters a table by comparing lists of columns. In its catalog/resource_sql_table.go, a list of
 another length is compared by name: a column that is not in the new list becomes "DROP COLUMN IF EXISTS", which Delta
 refuses without column mapping, and which would lose data with it. A list of the same length is compared by position: a
-different name at one becomes "RENAME COLUMN". So the declared list begins with the table's own, in its order.
+different name at one becomes "RENAME COLUMN". So the declared list begins with the table's own, in its order. A list of
+another length that also changes a comment is refused as a whole: new columns come first, and new comments with the next
+deployment.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.tables import Table
@@ -39,6 +41,8 @@ class Columns:
     """Names of those that the table has beyond this version's."""
     unwritable: tuple[str, ...]
     """Names of those kept that a row must have and that this version does not write: each append would fail."""
+    waiting: tuple[str, ...] = ()
+    """Names of those whose comment this version changes, and which keep the old one while others are added."""
 
 
 def columns_of(table: Table, existing: Iterable[TableColumn] = ()) -> Columns:
@@ -46,13 +50,18 @@ def columns_of(table: Table, existing: Iterable[TableColumn] = ()) -> Columns:
     ours = {column.name.lower(): TableColumn(column.name, column.type, column.comment) for column in table.columns}
     found = {column.name.lower(): column for column in existing}
     kept = [column for name, column in found.items() if name not in ours]
-    declared = {name: ours.get(name, column) for name, column in found.items()} | {
-        name: column for name, column in ours.items() if name not in found
+    added = {name: column for name, column in ours.items() if name not in found}
+    changed = {name for name, column in ours.items() if name in found and column.comment != found[name].comment}
+    waiting = changed if found and added else set()
+    declared = {
+        name: replace(ours[name], comment=column.comment) if name in waiting else ours.get(name, column)
+        for name, column in found.items()
     }
     return Columns(
-        tuple(declared.values()),
+        (*declared.values(), *added.values()),
         tuple(column.name for column in kept),
         tuple(column.name for column in kept if not column.nullable and not column.filled),
+        tuple(ours[name].name for name in found if name in waiting),
     )
 
 

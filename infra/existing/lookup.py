@@ -46,6 +46,15 @@ def existing_tables(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> fr
     return _lower_case(found.ids if found is not None else None)
 
 
+def existing_views(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> frozenset[str]:
+    """Full names, in lower case, of a schema's views: a look-up of tables leaves them out."""
+    found = _unless_absent(
+        f"the views of schema {catalog}.{schema}",
+        lambda: databricks.get_views(catalog_name=catalog, schema_name=schema, opts=opts),
+    )
+    return _lower_case(found.ids if found is not None else None)
+
+
 def existing_volumes(catalog: str, schema: str, opts: pulumi.InvokeOptions) -> frozenset[str]:
     """Full names, in lower case, of a schema's volumes."""
     found = _unless_absent(

@@ -23,6 +23,8 @@ def state_is_protected(resource: Declared) -> Iterator[str]:
         return
     if (resource.kind, resource.inputs.get("name")) == ("Volume", _REBUILT):
         return
+    if (resource.kind, resource.inputs.get("tableType")) == ("SqlTable", "VIEW"):
+        return
     if not resource.protected:
         yield "protect is not set"
     if resource.inputs.get("forceDestroy") is True:

@@ -1,6 +1,6 @@
   count_if(NOT replayed) AS messages,
   count_if(replayed) AS replays,
-  count_if(NOT replayed AND answer_status = 'fallback') / nullif(messages, 0) AS fallback_rate,
+  count_if(NOT replayed AND answer_status = 'fallback' AND NOT at_ceiling) / nullif(messages, 0) AS fallback_rate,
   count_if(NOT replayed AND delivery_status = 'unknown') / nullif(messages, 0) AS unknown_rate,
   count_if(NOT replayed AND delivery_status = 'dead') / nullif(messages, 0) AS failure_rate,
   percentile_approx(answer_seconds, 0.5) AS answer_seconds_p50,

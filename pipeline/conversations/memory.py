@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from pipeline.conversations.context import Context, context_of, without_context
 from pipeline.conversations.history import AsksSilver, KeyedTurn, recent_chats, recent_turns, turns_of_chats
 from pipeline.conversations.turns import ContextLimits, ConversationKey, Turn, reachable, turn_from
+from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Replay
 from pipeline.messages.question import Question
-from pipeline.replies.reply import Reply
 
 OFF = ContextLimits(turns=0, tokens=0, age=timedelta())
 
@@ -31,6 +32,28 @@ _MOST_CHATS = 1_000_000
 """Chats that are known to be cold. With more, each chat is cold that is not warm."""
 _MOST_OF_A_REPLAY = 1_000
 """Messages of a conversation that are read for a message that is replayed, which is not among the newest."""
+
+
+class KnownReply(Protocol):
+    """What the memory needs of a reply. `replies.reply.Reply` is one."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def question(self) -> Question: ...
+
+    @property
+    def context(self) -> Context | None: ...
+
+    @property
+    def answer(self) -> Answer | None: ...
+
+    @property
+    def delivery_status(self) -> str: ...
+
+    @property
+    def message_ids(self) -> Sequence[int]: ...
 
 
 @dataclass
@@ -53,7 +76,9 @@ class Memory:
     no table is asked meanwhile.
     """
 
-    def __init__(self, limits: ContextLimits = OFF, finished: Callable[[], Collection[Reply]] = lambda: ()) -> None:
+    def __init__(
+        self, limits: ContextLimits = OFF, finished: Callable[[], Collection[KnownReply]] = lambda: ()
+    ) -> None:
         """`limits` of 0 turns: the memory is off. `finished` gives the journal's terminal replies, on any thread."""
         self.looks_back = limits.turns > 0
         """Whether what the model is given depends on earlier answers."""
@@ -68,7 +93,7 @@ class Memory:
         """A chat that is neither cold nor here has no turn received since then."""
         self._lock = threading.Lock()
 
-    def begin(self, replies: Iterable[Reply], silver: AsksSilver, now: datetime | None = None) -> None:
+    def begin(self, replies: Iterable[KnownReply], silver: AsksSilver, now: datetime | None = None) -> None:
         """Read what the open ones of these replies need, and as much more as is cheap. Raises what `silver` raises.
 
         Until then no conversation is known.
@@ -130,7 +155,7 @@ class Memory:
             turns = list(conversation.turns.values())
         return context_of(question, turns, self._limits)
 
-    def remember(self, reply: Reply) -> None:
+    def remember(self, reply: KnownReply) -> None:
         """Take a terminal reply as a turn of its conversation."""
         if not self.looks_back:
             return
@@ -202,7 +227,7 @@ class Memory:
         return wanted, most
 
 
-def turn_of(reply: Reply) -> Turn | None:
+def turn_of(reply: KnownReply) -> Turn | None:
     """The turn that a terminal reply is, if it is one."""
     question, answer = reply.question, reply.answer
     if answer is None or question.is_probe:
@@ -215,11 +240,11 @@ def turn_of(reply: Reply) -> Turn | None:
         answer.text,
         answer.status,
         reply.delivery_status,
-        tuple(part.message_id for part in reply.parts if part.message_id is not None),
+        tuple(reply.message_ids),
     )
 
 
-def _turns_of(replies: Iterable[Reply]) -> list[KeyedTurn]:
+def _turns_of(replies: Iterable[KnownReply]) -> list[KeyedTurn]:
     return [KeyedTurn(_key(reply.question), turn) for reply in replies if (turn := turn_of(reply)) is not None]
 
 

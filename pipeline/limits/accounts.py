@@ -108,6 +108,11 @@ class Accounts:
     def holds(self, key: str) -> bool:
         return key in self._reservations
 
+    @property
+    def reservations(self) -> int:
+        """How many there are."""
+        return len(self._reservations)
+
     def room(self, payer: Payer, most: Tokens) -> Room | Ceiling:
         """Whether a call that costs this at most fits, or the ceiling that it would pass even if no other did."""
         room = Room.NOW

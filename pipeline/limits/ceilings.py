@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pipeline.limits.charge import Tokens
+from pipeline.model.request import INSTRUCTIONS, Request, Said
 
 PREFIX = "ceiling: "
 """How the reason of an answer begins that says that a ceiling is met: so reports know it from a failure."""
@@ -67,6 +68,12 @@ class Ceilings:
     def measure(self, ceiling: Ceiling, tokens: Tokens) -> int:
         """How much tokens count as against a ceiling."""
         return self.prices.of(tokens) if ceiling is Ceiling.PRICE else tokens.total
+
+
+def least_call(max_tokens: int) -> Tokens:
+    """The least that is reserved for a call: a ceiling below it allows none."""
+    shortest = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text="?"),))
+    return Tokens(prompt=shortest.most_prompt_tokens, completion=max_tokens)
 
 
 def day_of(now: datetime) -> datetime:

@@ -64,10 +64,16 @@ class Ledger:
     """
 
     def __init__(
-        self, ceilings: Ceilings = _NO_CEILINGS, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        ceilings: Ceilings = _NO_CEILINGS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        most_reservations: int = 128,
     ) -> None:
+        """`most_reservations`: at the same time. A process that is killed leaves that many, and each counts in full."""
         self._ceilings = ceilings
         self._now = now
+        self._most_reservations = most_reservations
         self._lock = threading.Lock()
         """Held for every use of those below."""
         self._accounts = Accounts(ceilings, now())
@@ -132,7 +138,7 @@ class Ledger:
             room = self._accounts.room(payer, most)
             if isinstance(room, Ceiling):
                 return self._met(question, payer, room, now)
-            if room is Room.LATER:
+            if room is Room.LATER or self._accounts.reservations >= self._most_reservations:
                 return None
             self._accounts.reserve(question.key, payer, most)
             for ceiling in self._ceilings.set:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.messages.question import Question
 
@@ -51,3 +52,21 @@ def read_vote(data: str | None) -> Vote | None:
     thumb, update_id, message_id = found.groups()
     vote = Vote(Thumb(thumb), int(update_id), int(message_id))
     return vote if all(-_INT64 <= number < _INT64 for number in (vote.update_id, vote.message_id)) else None
+
+
+def probe_press(probe: dict[str, Any], thumb: Thumb, now: datetime) -> dict[str, Any]:
+    """The update that carries a check's press under the answer to its probe, as Telegram would deliver a user's.
+
+    `probe` is the probe's own update. The press needs an origin of its own, with another id.
+    """
+    number, message = int(now.timestamp() * 1e6), probe["message"]
+    return {
+        "update_id": number,
+        "callback_query": {
+            "id": str(number),
+            "from": message["from"],
+            "message": {"message_id": number, "date": 0, "chat": message["chat"]},
+            "chat_instance": str(message["chat"]["id"]),
+            "data": Vote(thumb, probe["update_id"], message["message_id"]).data,
+        },
+    }

@@ -20,8 +20,9 @@ from pipeline.messages.text import storable
 from pipeline.model.connections import bounded_client
 from pipeline.model.dialect import Dialect
 from pipeline.model.outcome import STOPPED, Outcome, Verdict, is_json_answer, read_answer
-from pipeline.model.request import INSTRUCTIONS, Listener, Request, Said
-from pipeline.model.streaming import StreamFailed, Writing
+from pipeline.model.request import Listener, Request, alone
+from pipeline.model.streaming.completion import StreamFailed, Writing
+from pipeline.model.unreadable import UnreadableAnswers, other_temperature
 from pipeline.peers.bounds import MIB, Bounds, TooLarge, bounded
 from pipeline.peers.encoding import NotUnpacked
 from pipeline.peers.waits import named_wait
@@ -67,7 +68,7 @@ _CONNECT_TIMEOUT = _LIST_TIMEOUT = 10.0
 """Seconds."""
 
 _PING = "ping"
-_PING_REQUEST = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_PING),))
+_PING_REQUEST = alone(_PING)
 
 _Messages = list[dict[str, str]]
 
@@ -80,19 +81,33 @@ class Model:
         self._lock = threading.Lock()
         self._client: tuple[ModelAccess, openai.OpenAI] | None = None
         self._dialect = Dialect()
+        self._unreadable = UnreadableAnswers()
+
+    @property
+    def takes_schema(self) -> bool:
+        """False once the server has refused to answer in a JSON schema."""
+        return self._dialect.schema
 
     def ask(self, access: ModelAccess, request: Request, listener: Listener | None = None) -> Outcome:
         """One attempt at one message, in the form of request that the server takes.
 
+        After an answer that could not be read it is asked without a schema, and at a temperature that is not 0.
         `listener` follows the answer while it is written, where the server can send it so, and may stop it.
         """
         if listener is not None and listener.stopped:
             return Outcome(verdict=Verdict.STOPPED, reason=STOPPED, prompt_tokens=0, completion_tokens=0)
         started = time.monotonic()
         writing = None if listener is None else Writing(listener)
+        again = self._unreadable.has(request.digest)
         try:
             completion = self._complete(
-                access, request.messages, self._settings.max_tokens, schema=True, text=request.question, writing=writing
+                access,
+                request.messages,
+                self._settings.max_tokens,
+                schema=not again,
+                text=request.question,
+                again=again,
+                writing=writing,
             )
         except openai.APIError as error:
             outcome = verdict_of(error)
@@ -104,6 +119,7 @@ class Model:
             outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         else:
             outcome = _read(completion)
+        self._unreadable.note(request.digest, outcome.verdict)
         seconds = time.monotonic() - started
         if writing is None:
             return outcome.model_copy(update={"seconds": seconds})
@@ -184,21 +200,22 @@ class Model:
         *,
         schema: bool,
         text: str,
+        again: bool = False,
         writing: Writing | None = None,
     ) -> object:
         """A completion's JSON. A form of request that the server refuses is changed, and what it then takes is kept.
 
         Raises openai.APIError, StreamFailed, ValueError or RecursionError for a body that is no JSON. `text` is what
-        the user says.
+        the user says. `again`: the last answer to it could not be read.
         """
         dialect, client = self._dialect, self._connected(access)
+        temperature = other_temperature(self._settings.temperature) if again else self._settings.temperature
         given_up = None if writing is None else lambda: writing.stopped
         # For all of it: so that no server can make an attempt longer by refusing first.
         with bounded(Bounds(self._settings.model_timeout, _MOST_BYTES, given_up=given_up)):
             while True:
                 streams = writing is not None and dialect.stream
-                schema_asked = _SCHEMA if schema else None
-                options = dialect.options(tokens, self._settings.temperature, schema_asked, stream=streams)
+                options = dialect.options(tokens, temperature, _SCHEMA if schema else None, stream=streams)
                 body = {"model": self._settings.model, "messages": messages, **options}
                 try:
                     completion = _posted(client, body, writing if streams else None)

@@ -87,6 +87,11 @@ class Asked(NamedTuple):
     """Where there is one, the answer comes while it is written, if the server can do that."""
 
 
+def alone(text: str) -> Request:
+    """The request for a text before which nothing was said."""
+    return Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=text),))
+
+
 @functools.cache
 def instructions(version: int = INSTRUCTIONS) -> str:
     """The system message of a version. Raises ValueError for one that this release does not know."""

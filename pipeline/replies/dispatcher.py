@@ -13,10 +13,11 @@ from pipeline.model.answering import Answering
 from pipeline.model.outcome import Next, Outcome
 from pipeline.replies.delivery import AnswerFormat, Effect, Sender, Sending, parts_of
 from pipeline.replies.event_loop import EventLoop
-from pipeline.replies.model_gate import ModelGate
-from pipeline.replies.preparation import HeldChats, Preparation, asked_of
+from pipeline.replies.gates.held import HeldChats
+from pipeline.replies.gates.model import ModelGate
+from pipeline.replies.gates.telegram import Admission, TelegramGate
+from pipeline.replies.preparation import Preparation, asked_of
 from pipeline.replies.reply import Reply
-from pipeline.replies.telegram_gate import Admission, TelegramGate
 from pipeline.replies.work import (
     Lane,
     Wait,
@@ -248,8 +249,7 @@ class Dispatcher:
         chat, ahead = work.chat_id, work.state is WorkState.AHEAD
         first = self._lanes[chat].works[0] is work
         reply = self._preparation.attempted(work.reply, outcome)
-        # What it did not cost may be what another waits for.
-        self._loop.guard(self.look_again)
+        self._held.look_at_next()
         step = self._model.judge(work, outcome)
         if step in (Next.DELIVER, Next.FALL_BACK):
             delivers = step is Next.DELIVER

@@ -229,7 +229,7 @@ def _read(folder: Path) -> tuple[Contents, list[int], list[int]]:
     numbers = segment_numbers(folder)
     newest_first: list[list[_Record]] = []
     for number in range(numbers[-1] if numbers else 0, 0, -1):
-        newest_first.append(_read_segment(folder, number))
+        newest_first.append(read_segment(folder, number))
         if any(record.snapshot for record in newest_first[-1]):
             break
     contents = Contents()
@@ -240,7 +240,8 @@ def _read(folder: Path) -> tuple[Contents, list[int], list[int]]:
     return contents, counted, numbers[: len(numbers) - len(newest_first)]
 
 
-def _read_segment(folder: Path, number: int) -> list[_Record]:
+def read_segment(folder: Path, number: int) -> list[_Record]:
+    """The records of one segment, for `Contents.apply`. Raises StorageError if it is missing or damaged."""
     path = folder / segment_name(number)
     why = "restore it from a backup, since it says which replies were sent"
     try:

@@ -113,6 +113,11 @@ class Reply(_Value):
         return PartState.SENT.value
 
     @property
+    def message_ids(self) -> list[int]:
+        """The messages that Telegram confirmed, in the order of the parts."""
+        return [part.message_id for part in self.parts if part.message_id is not None]
+
+    @property
     def error(self) -> str | None:
         """All reasons why something went wrong, each once."""
         reasons = [self.answer.reason if self.answer else None, *(part.error for part in self.parts)]

@@ -101,7 +101,8 @@ class Composition:
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,
         )
-        self._ledger = Ledger(ceilings_of(settings))
+        # Twice as many as calls at once: the next ones are reserved while those run.
+        self._ledger = Ledger(ceilings_of(settings), most_reservations=2 * settings.concurrency)
         model = Model(self._model_settings)
         access = credentials.model
         require_model(model, settings, access.current())

@@ -13,11 +13,10 @@ import structlog
 
 from pipeline.errors import SettingsError
 from pipeline.limits.accounts import Payer
-from pipeline.limits.ceilings import PREFIX, Ceilings, Prices, day_of, month_of
+from pipeline.limits.ceilings import PREFIX, Ceilings, Prices, day_of, least_call, month_of
 from pipeline.limits.charge import Tokens
 from pipeline.limits.ledger import Kept, Ledger, Spent, Told, told
 from pipeline.messages.identity import Identity
-from pipeline.model.request import INSTRUCTIONS, Request, Said
 from pipeline.replies.reply import Reply
 from pipeline.run.threads.background import Background, StartInBackground, start_thread
 from pipeline.run.threads.backoff import backoff
@@ -52,8 +51,7 @@ def ceilings_of(settings: RunSettings) -> Ceilings:
             f"{env_name('price_a_month')} needs prices: give {env_name('input_price')} and {env_name('output_price')}, "
             "in USD of a million tokens"
         )
-    shortest = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text="?"),))
-    call = Tokens(prompt=shortest.most_prompt_tokens, completion=settings.max_tokens)
+    call = least_call(settings.max_tokens)
     for ceiling in ceilings.set:
         if ceilings.measure(ceiling, call) > ceilings.limit(ceiling):
             raise SettingsError(

@@ -74,7 +74,7 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
         "model_name": answer.model,
         "answer_status": answer.status.value,
         "delivery_status": reply.delivery_status,
-        "reply_message_ids": [part.message_id for part in reply.parts if part.message_id is not None],
+        "reply_message_ids": reply.message_ids,
         "error": reply.error,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,

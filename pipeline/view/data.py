@@ -29,7 +29,8 @@ _RUN_SAYS_WITHIN = timedelta(seconds=30)
 
 _COLUMNS = (
     "bot_id, update_id, channel_id, message_id, user_message, llm_response, model_name, answer_status, "
-    "delivery_status, error, prompt_tokens, completion_tokens, answered_at, processed_at, origin"
+    "delivery_status, error, prompt_tokens, completion_tokens, answered_at, processed_at, origin, request_hash, "
+    "instructions_version"
 )
 _COUNTS = "SELECT $column AS value, count(*) AS row_count FROM $table GROUP BY $column ORDER BY row_count DESC, value"
 _ROW_COUNT = "SELECT count(*) AS row_count FROM $table"
@@ -43,6 +44,7 @@ LEFT ANTI JOIN $silver s
 WHERE b.disposition = 'answer' AND b.received_at >= :since
 """
 _ROW_OF_ORIGIN = "SELECT $columns FROM $silver WHERE origin = :origin LIMIT 1"
+_PRESS_OF_ORIGIN = "SELECT vote FROM $feedback WHERE origin = :origin LIMIT 1"
 _ACCEPTED = "SELECT DISTINCT origin FROM $bronze WHERE disposition = 'answer' AND $origins"
 _LATEST = """
 WITH counted AS (
@@ -186,6 +188,10 @@ class DataView(ABC):
         """The row of an injected message, by the name of its origin."""
         rows = self.ask(Query(_ROW_OF_ORIGIN, {"origin": origin}, {"columns": _COLUMNS}))
         return SilverRow.model_validate(rows[0]) if rows else None
+
+    def has_press(self, origin: str) -> bool:
+        """Whether feedback has an injected press, by the name of its origin."""
+        return bool(self.ask(Query(_PRESS_OF_ORIGIN, {"origin": origin})))
 
     def accepted(self, origins: Sequence[str]) -> set[str]:
         """Those of these origins that a micro-batch has read and accepted, to be answered."""

@@ -65,7 +65,7 @@ LIMIT 1
 """
 
 
-class Explanation(BaseModel):
+class ExplainedAnswer(BaseModel):
     """A request as the tables have it."""
 
     chat_id: int
@@ -93,7 +93,7 @@ def named(message: str) -> tuple[int, int]:
         raise OperatorError(f"the message is {message!r}: {fault}") from None
 
 
-def explained(view: DataView, chat: int, message: int) -> Explanation:
+def explained(view: DataView, chat: int, message: int) -> ExplainedAnswer:
     """The request of a message's latest answer that the model was asked for.
 
     Raises OperatorError where there is none, and what the view raises.
@@ -109,14 +109,14 @@ def explained(view: DataView, chat: int, message: int) -> Explanation:
     return explanation_of(view, asked)
 
 
-def explanation_of(view: DataView, row: AnswerRow) -> Explanation:
+def explanation_of(view: DataView, row: AnswerRow) -> ExplainedAnswer:
     """The request of a row of silver that has a hash. Raises ViewError, and what the view raises."""
     assert row.request_hash is not None
     if row.instructions_version is None:
         raise ViewError(f"{row.channel_id}/{row.message_id} has a hash and no version of the instructions")
     question = _question_of(view, row)
     request = _request(question, row, _turns(view, row))
-    return Explanation(
+    return ExplainedAnswer(
         chat_id=row.channel_id,
         message_id=row.message_id,
         origin=row.origin,
@@ -131,7 +131,7 @@ def explanation_of(view: DataView, row: AnswerRow) -> Explanation:
     )
 
 
-def print_explanation(explanation: Explanation, *, as_json: bool = False) -> None:
+def print_explanation(explanation: ExplainedAnswer, *, as_json: bool = False) -> None:
     if as_json:
         say_json(explanation.model_dump_json(indent=2))
         return
@@ -139,7 +139,9 @@ def print_explanation(explanation: Explanation, *, as_json: bool = False) -> Non
     for message in explanation.messages:
         console.print(f"[bold]{message['role']}[/bold]\n{plain(message['content'])}\n")
     turns = explanation.context_turns
-    told = "no earlier turns, since the memory was off" if turns is None else f"{turns} earlier turns"
+    told = f"{turns} earlier {'turn' if turns == 1 else 'turns'}"
+    if turns is None:
+        told = "no earlier turns, since the memory was off"
     began = "" if explanation.context_from is None else f", from seq {explanation.context_from} on"
     about = f"instructions {explanation.instructions_version}; {told}{began}; model {explanation.model or 'unknown'}"
     console.print(plain(f"{explanation.chat_id}/{explanation.message_id}: {about}"))

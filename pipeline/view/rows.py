@@ -58,6 +58,8 @@ class SilverRow(BaseModel):
     answered_at: UtcTime
     processed_at: UtcTime
     origin: str | None
+    request_hash: str | None = None
+    instructions_version: int | None = None
 
     @property
     def key(self) -> MessageKey:

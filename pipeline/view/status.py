@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import BaseModel
+from rich.console import Group
 from rich.table import Table as Grid
+from rich.text import Text
 
 from pipeline.messages.origin import Probe
 from pipeline.replies.journal import read_journal
@@ -86,6 +88,11 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
     if as_json:
         say_json(status.model_dump_json(indent=2))
         return
+    terminal(soft_wrap=True).print(status_view(status))
+
+
+def status_view(status: Status) -> Group:
+    """The status as a person reads it."""
     grid = Grid.grid(padding=(0, 2))
     run = status.run
     who = f"@{run.bot_username}" if run and run.bot_username else "no bot yet"
@@ -111,12 +118,14 @@ def print_status(status: Status, *, as_json: bool = False) -> None:
             grid.add_row(name, spent)
     where = " in the journal; silver is not readable here" if status.silver is None else ""
     grid.add_row("unknown", f"{status.unknown_count or 'none'}{where}")
-    console = terminal(soft_wrap=True)
-    console.print(grid)
-    for reply in status.unknown:
-        # The name that `replay.py --id` takes.
-        asked = f"{reply.chat_id}/{reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
-        console.print(f"  {asked}: {reply.reason or 'no reason was kept'}", markup=False)
+    return Group(
+        grid, *(Text(f"  {_asked(reply)}: {reply.reason or 'no reason was kept'}") for reply in status.unknown)
+    )
+
+
+def _asked(reply: UnknownReply) -> str:
+    """The name that `replay.py --id` takes, and the time."""
+    return f"{reply.chat_id}/{reply.message_id} of {reply.received_at:%Y-%m-%d %H:%M:%S}"
 
 
 def _spending(spending: Spending) -> Iterable[tuple[str, str]]:

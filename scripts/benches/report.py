@@ -161,6 +161,9 @@ def _title(scenario: str, messages: int, sizes: Sizes) -> str:
         "executors": f"{messages:,} questions of {sizes.executor_model_seconds:g} s, {number} executor(s)",
         "backlog": f"{messages:,} waiting at Telegram, model 0 s",
         "idle": f"idle for {sizes.idle_seconds:g} s",
+        "memory": f"one message at a time in {sizes.conversations} chats, memory {number}"
+        if number != "start"
+        else "the first message after a start",
     }[kind]
 
 

@@ -44,6 +44,9 @@ class Sizes(BaseModel):
     backlog_chats: int = 2_000
     """Telegram allows a chat five messages in five seconds: few chats would be all there is to measure."""
     idle_seconds: float = 60.0
+    conversations: int = 6
+    """Few: each then has as many turns as the model is given."""
+    starts: int = 5
     settling_seconds: float = 10.0
     wave: int = 20
     model_seconds: float = 0.2
@@ -63,6 +66,8 @@ SHORT = Sizes(
     backlog=60,
     backlog_chats=60,
     idle_seconds=0.5,
+    conversations=1,
+    starts=1,
     settling_seconds=0.0,
     wave=1,
     slow_seconds=1.0,
@@ -96,11 +101,14 @@ def scenarios(sizes: Sizes) -> list[Scenario]:
         *(_executors(number) for number in (1, 2)),
         Scenario("backlog", quick, _backlog, lambda sizes: Latency(0.0), from_the_start=True),
         Scenario("idle", everybody, _idle),
+        Scenario("memory-on", (OURS,), _conversations("memory-on")),
+        Scenario("memory-off", (OURS,), _conversations("memory-off"), options=("--context-turns=0",)),
+        Scenario("memory-start", (OURS,), _after_a_start, from_the_start=True),
     ]
 
 
 @dataclass(frozen=True)
-class Turn:
+class PlannedTurn:
     scenario: Scenario
     contender: Contender
 
@@ -110,16 +118,16 @@ class Turn:
         return self.scenario.from_the_start or bool(self.scenario.options)
 
 
-def plan(chosen: Sequence[Scenario], *, shared: bool) -> list[list[Turn]]:
+def plan(chosen: Sequence[Scenario], *, shared: bool) -> list[list[PlannedTurn]]:
     """The turns, scenario by scenario, each on a stage of its own; `shared`: one stage for each contender's."""
-    turns = [Turn(scenario, contender) for scenario in chosen for contender in scenario.contenders]
+    turns = [PlannedTurn(scenario, contender) for scenario in chosen for contender in scenario.contenders]
     if not shared:
         return [[turn] for turn in turns]
     together = [[turn for turn in turns if turn.contender is each and not turn.alone] for each in CONTENDERS]
     return [group for group in together if group] + [[turn] for turn in turns if turn.alone]
 
 
-def played(turns: Sequence[Turn], sizes: Sizes, folder: Path) -> Iterator[tuple[TurnResult, list[TraceStep]]]:
+def played(turns: Sequence[PlannedTurn], sizes: Sizes, folder: Path) -> Iterator[tuple[TurnResult, list[TraceStep]]]:
     """Play the turns on one stage, and check what was answered. The trace is empty for all but one of ours.
 
     Raises ContenderFailed and WrongReplies.
@@ -251,6 +259,38 @@ def _idle(here: Stage, sizes: Sizes) -> TurnResult:
         time.sleep(sizes.idle_seconds)
     used = measured.cpu.python + measured.cpu.jvm
     return _result(here, "idle", measured, {"% of a core": 100 * used / measured.seconds}, limit=0.0)
+
+
+def _conversations(name: str) -> Callable[[Stage, Sizes], TurnResult]:
+    def play(here: Stage, sizes: Sizes) -> TurnResult:
+        with here.measured() as measured:
+            for number, pause in enumerate(pauses(sizes.singles, sizes.pause / 3, sizes.pause, seed=1)):
+                time.sleep(pause)
+                before = here.replies
+                here.say(f"{name} {number}", chat_id=1 + number % sizes.conversations)
+                here.wait_for_replies(before + 1)
+        return _result(here, name, measured, _percentiles(measured.exchanges, sizes.model_seconds, 50, 95), limit=0.0)
+
+    return play
+
+
+def _after_a_start(here: Stage, sizes: Sizes) -> TurnResult:
+    """The first message to each of several runs, in a conversation of the run before."""
+    here.start()
+    _warm_up(here, sizes)
+    first: list[Exchange] = []
+    for number in range(sizes.starts):
+        here.require_kept()
+        here.stop()
+        here.start()
+        here.wait_until_serving()
+        before = here.replies
+        with here.measured() as measured:
+            here.say(f"memory-start {number}", chat_id=1)
+            here.wait_for_replies(before + 1)
+        first += measured.exchanges
+    measured.exchanges = first
+    return _result(here, "memory-start", measured, _percentiles(first, sizes.model_seconds, 50, 95), limit=0.0)
 
 
 def _spread(text: str, count: int, chats: int) -> list[tuple[str, int]]:

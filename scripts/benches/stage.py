@@ -17,6 +17,7 @@ from typing import Any
 import requests
 
 from pipeline.errors import RunFailed
+from pipeline.storage.record import read_record
 from scripts.benches.contenders import Contender
 from scripts.benches.exchanges import Exchange, exchanges, require_once
 from scripts.benches.process_tree import CpuTime, cpu_time, peak_memory
@@ -134,6 +135,17 @@ class Stage:
             self.require_running()
             if time.monotonic() > until:
                 raise ContenderFailed(f"{self.contender.name} sent {now} of {count} replies:\n{self.log_end}")
+            time.sleep(_LOOKED_EACH)
+
+    def wait_until_serving(self) -> None:
+        """Until a run of ours serves. ContenderFailed if it ends, or takes too long."""
+        until = time.monotonic() + _START_WITHIN
+        while True:
+            pid, record = self.require_running(), read_record(self.storage)
+            if record is not None and (record.pid, record.state) == (pid, "serving"):
+                return
+            if time.monotonic() > until:
+                raise ContenderFailed(f"{self.contender.name} does not serve:\n{self.log_end}")
             time.sleep(_LOOKED_EACH)
 
     def require_running(self) -> int:

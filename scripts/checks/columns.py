@@ -1,12 +1,12 @@
-"""The check that an existing table has the columns of pipeline/tables.py."""
+"""The check that an existing table or view has the columns of pipeline/tables.py."""
 
 from __future__ import annotations
 
-from pipeline.tables import Table
+from pipeline.tables import Table, View
 from scripts.checks.suite import CheckFailed
 
 
-def check_columns(table: Table, found: dict[str, str], fix: str) -> None:
+def check_columns(table: Table | View, found: dict[str, str], fix: str) -> None:
     """Raises CheckFailed if columns are missing or have another type. Additional columns are allowed."""
     missing = [column.name for column in table.columns if column.name not in found]
     if missing:

@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pipeline.messages.origin import NO_CHAT, Probe, probe_update
+from pipeline.messages.vote import Thumb, Vote
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.outcome import Verdict
-from pipeline.model.request import INSTRUCTIONS, Request, Said
+from pipeline.model.request import alone
 from pipeline.platform.credentials import ModelAccess
 from pipeline.storage.done import file_seq
 from pipeline.storage.landing import injected_file
@@ -67,15 +69,17 @@ def telegram(api: BotApi, view: DataView, rotate: str) -> str:
 
 
 def model(access: ModelAccess, name: str) -> str:
-    """The model answers one small question with the JSON that a run asks for."""
+    """The model answers one small question, with the JSON that a run asks for unless its server takes no schema."""
     client = Model(ModelSettings(name))
     try:
-        outcome = client.ask(access, Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=_QUESTION),)))
+        outcome = client.ask(access, alone(_QUESTION))
     finally:
         client.close()
     if outcome.verdict is not Verdict.ANSWERED:
         fix = _MODEL_FIXES.get(outcome.verdict, "see the model's own logs")
         raise CheckFailed(f"{name}: {outcome.reason}", fix)
+    if not client.takes_schema:
+        return f"{outcome.model or name} answered in {outcome.seconds:.1f} s; its server takes no JSON schema"
     if not outcome.as_asked:
         raise CheckFailed(
             f"{name} answers, but not with the JSON asked for", "name a model that keeps to a JSON schema"
@@ -124,14 +128,18 @@ class ProbePlan:
 
 
 def message(view: DataView, plan: ProbePlan, interruption: Interruption) -> str:
-    """One message goes from landing to silver. It is marked as a probe, and so is its row, which stays."""
+    """One message goes from landing to silver, and a press of 👍 under its answer to feedback.
+
+    Both are marked as probes, and so are their rows, which stay.
+    """
     plan.require_run()
     until = time.monotonic() + plan.deadline
     bot_id = _owner(view, plan, until)
     began = datetime.now(UTC)
     probe = Probe(id=f"smoke-{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}", deliver=plan.chat is not None)
     update = probe_update(_QUESTION, began, NO_CHAT if plan.chat is None else plan.chat)
-    name, content = injected_file([(probe, update)], bot_id, began)
+    press = Probe(id=f"{probe.id}-press", deliver=probe.deliver)
+    name, content = injected_file([(probe, update), (press, _press_under_the_answer(update))], bot_id, began)
     interruption.will_remove(name, lambda: view.take_back(name))
     view.land(name, content)
     while (row := view.reply_to(probe.name)) is None:
@@ -143,6 +151,11 @@ def message(view: DataView, plan: ProbePlan, interruption: Interruption) -> str:
     seconds = (row.processed_at - began).total_seconds()
     if row.answer_status != "answered":
         raise CheckFailed(f"it was answered with the {row.answer_status} ({row.error})", "see the check model")
+    if row.request_hash is None or row.instructions_version is None:
+        raise CheckFailed(
+            "silver does not say what the model was given (request_hash, instructions_version)",
+            "let the current version run: restart the run, or make up",
+        )
     expected = "withheld" if plan.chat is None else "sent"
     if row.delivery_status != expected:
         raise CheckFailed(
@@ -154,8 +167,26 @@ def message(view: DataView, plan: ProbePlan, interruption: Interruption) -> str:
             f"it was written to silver {lag:.1f} s after its answer (bound {SILVER_LAG:.0f} s)",
             'see "tables written" in the run\'s log: a round should take less than two seconds',
         )
+    while not view.has_press(press.name):
+        if time.monotonic() >= until:
+            raise CheckFailed(
+                f"a press of 👍 under its answer was not in feedback within {plan.deadline:.0f} s", SERVICE_FIX
+            )
+        time.sleep(min(plan.every, max(0.0, until - time.monotonic())))
     where = "not sent to anybody" if plan.chat is None else "sent to the smoke chat"
-    return f"in silver after {seconds:.1f} s, {lag:.1f} s after its answer by {row.model_name}, {where}"
+    return (
+        f"in silver after {seconds:.1f} s, {lag:.1f} s after its answer by {row.model_name}, {where}; "
+        "a press of 👍 is in feedback"
+    )
+
+
+def _press_under_the_answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """The update of a press of 👍 under the answer to a probe, as Telegram would deliver it."""
+    question = asked["message"]
+    message = {**question, "message_id": question["message_id"] + 1, "text": "The answer to a probe."}
+    vote = Vote(Thumb.UP, asked["update_id"], question["message_id"])
+    press = {"id": "0", "from": question["from"], "message": message, "chat_instance": "0", "data": vote.data}
+    return {"update_id": asked["update_id"] + 1, "callback_query": press}
 
 
 def _owner(view: DataView, plan: ProbePlan, until: float) -> int:

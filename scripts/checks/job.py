@@ -25,6 +25,16 @@ _STARTING = frozenset({"PENDING", "QUEUED", "BLOCKED", "WAITING", "WAITING_FOR_R
 _MANAGING = frozenset({"CAN_MANAGE", "CAN_MANAGE_RUN", "IS_OWNER"})
 _SAID_WITHIN = timedelta(minutes=2)
 """Longer than for a local run: a volume shows a file later, and the clocks of two machines differ."""
+_PLACES = {
+    "--bronze": "bronze",
+    "--silver": "silver",
+    "--quarantine": "quarantine",
+    "--feedback-table": "feedback",
+    "--landing": "landing",
+    "--storage": "storage",
+    "--secret-scope": "secret_scope",
+}
+"""The options of the job's run, and the outputs that they have the values of."""
 _A_MOMENT = 60.0
 """Seconds. A shorter outage is not a failure: one poll that failed, or a model that was busy."""
 _LOOK_EVERY = 5.0
@@ -52,9 +62,19 @@ class JobCheck:
             raise CheckFailed(
                 f"the job runs as {job.run_as_user_name}, not as {outputs.service_principal}", self._deploy
             )
+        self._refuse_other_places(job)
         seen = self._rights()
         finding = self._continuous(job) if outputs.trigger == "continuous" else self._triggered(job)
         return finding if seen else f"{finding}; who may run it can't be seen by the caller"
+
+    def _refuse_other_places(self, job: Job) -> None:
+        """Raises CheckFailed if the job is not given the tables and folders that the stack has, or not all of them."""
+        tasks = (job.settings.tasks if job.settings else None) or []
+        given = [one for task in tasks if task.python_wheel_task for one in task.python_wheel_task.parameters or []]
+        for option, output in _PLACES.items():
+            place = getattr(self._outputs, output)
+            if f"{option}={place}" not in given:
+                raise CheckFailed(f"the job's run is not given {option}={place}", self._deploy)
 
     def get(self) -> Job:
         try:

@@ -44,7 +44,7 @@ def local_checks(settings: RunSettings, interruption: Interruption, deadline: fl
         Check("model", lambda: data_path.model(model_access(settings), settings.model)),
         Check("job", partial(_run, view)),
         Check("backlog", partial(data_path.backlog, view, _BACKLOG_SECONDS)),
-        Check("message", partial(data_path.message, view, plan, interruption)),
+        Check("message", partial(data_path.message, view, plan, interruption), needs=("tables",)),
     ]
 
 
@@ -63,7 +63,7 @@ def _tables(storage: Storage) -> str:
         except TableNotFoundError:
             raise CheckFailed(f"{table.name} does not exist at {place}", "let the pipeline run once") from None
         check_columns(table, {field.name: _type(field.type) for field in fields}, "let the current version run once")
-    return "bronze, silver and quarantine have their columns"
+    return f"{', '.join(table.name for table in TABLES)} have their columns"
 
 
 def _type(found: object) -> str:

@@ -12,7 +12,7 @@ from infra.outputs import Outputs
 from pipeline.platform.credentials import Credential, ModelAccess
 from pipeline.platform.databricks import SecretNotText, read_secret, serving_access
 from pipeline.platform.scope import LLM_API_KEY, TELEGRAM_TOKEN
-from pipeline.tables import TABLES
+from pipeline.tables import ANSWERS, TABLES
 from pipeline.telegram.client import BotApi
 from scripts.checks import data_path
 from scripts.checks.columns import check_columns
@@ -54,7 +54,9 @@ def workspace_checks(
         "message": deployment.message,
     }
     reachable = Check("workspace", deployment.workspace)
-    return [reachable, *(Check(name, look, needs=("workspace",)) for name, look in looks.items())]
+    # The message's rows are read from the tables: without their columns, that failure would hide the one to fix.
+    needs = {"message": ("workspace", "tables")}
+    return [reachable, *(Check(name, look, needs.get(name, ("workspace",))) for name, look in looks.items())]
 
 
 class _Deployment:
@@ -74,15 +76,16 @@ class _Deployment:
         return f"{self._outputs.host} as {self._client.current_user.me().user_name}"
 
     def tables(self) -> str:
-        for table in TABLES:
+        for table in (*TABLES, ANSWERS):
+            kind = "view" if table is ANSWERS else "table"
             name = getattr(self._outputs, table.name)
             try:
                 columns = self._client.tables.get(name).columns or []
             except NotFound:
-                raise CheckFailed(f"table {name} does not exist", self._deploy) from None
+                raise CheckFailed(f"{kind} {name} does not exist", self._deploy) from None
             check_columns(table, {str(c.name): str(c.type_text) for c in columns}, self._deploy)
         schema = f"{self._outputs.catalog}.{self._outputs.schema_name}"
-        return f"bronze, silver and quarantine have their columns in {schema}"
+        return f"{', '.join(table.name for table in TABLES)} and the view {ANSWERS.name} have their columns in {schema}"
 
     def scope(self) -> str:
         scope, api = self._outputs.secret_scope, self._client.secrets

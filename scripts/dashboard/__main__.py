@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from pipeline.command import run_command
 from pipeline.errors import OperatorError
 from pipeline.terminal import say
@@ -29,7 +29,7 @@ def dashboard(
 
     Exit code 0: written; 1: failed; 2: you must fix something first.
     """
-    definition = read(current(Prices(input_price, output_price)))
+    definition = read(current(TokenPrices(input_price, output_price)))
     found = tables_in(storage)
     if not out.parent.is_dir():
         raise OperatorError(

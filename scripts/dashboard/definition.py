@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from infra.reports import layout
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from pipeline.errors import OperatorError
-from pipeline.tables import SILVER
+from pipeline.tables import ANSWERS, SILVER
 from scripts.dashboard.specs import KINDS, DefinedValue, FilterWidget, NamedQuery, Spec, WidgetQuery
 
 
@@ -91,9 +91,9 @@ class DashboardDefinition(DefinedValue):
         return next((dataset for dataset in self.datasets if dataset.name == name), None)
 
 
-def current(prices: Prices) -> str:
+def current(prices: TokenPrices) -> str:
     """The definition that a deployment gets, its tables under their short names."""
-    return layout.serialized(SILVER.name, prices)
+    return layout.serialized(layout.Sources(SILVER.name, ANSWERS.name), prices)
 
 
 def read(text: str) -> DashboardDefinition:

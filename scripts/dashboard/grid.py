@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from infra.reports.layout import COLUMNS
+from infra.reports.pages.widgets import COLUMNS
 from scripts.dashboard.definition import DashboardPage, GridPosition
 
 WIDTH = 1200

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import OperatorError
 from pipeline.platform import local_spark
-from pipeline.tables import TABLES
+from pipeline.tables import ANSWERS, TABLES
 from scripts.dashboard.results import QueryFailure, Result
 from scripts.dashboard.specs import WidgetQuery
 
@@ -44,7 +44,10 @@ def tables_in(storage: Path) -> list[str]:
 
 
 def show_tables(spark: SparkSession, storage: Path) -> None:
-    """Make a view of each table, under its short name; one that the storage lacks is empty. Raises LakeError."""
+    """Make a view of each table, and the view of answers, under short names; a table that the storage lacks is empty.
+
+    Raises LakeError.
+    """
     found = tables_in(storage)
     for table in TABLES:
         if table.name in found:
@@ -52,6 +55,7 @@ def show_tables(spark: SparkSession, storage: Path) -> None:
         else:
             rows = spark.createDataFrame([], table.ddl)
         rows.createOrReplaceTempView(table.name)
+    spark.sql(ANSWERS.select({table.name: table.name for table in ANSWERS.reads})).createOrReplaceTempView(ANSWERS.name)
 
 
 class Lake:

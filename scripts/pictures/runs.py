@@ -46,7 +46,10 @@ def take_demo(images: Path) -> None:
     """A real run of the demo over `messages.txt`. Raises OperatorError if it fails."""
     environment = {**os.environ, "COLUMNS": str(WIDTH), "FORCE_COLOR": "1", "NO_COLOR": ""}
     command = [sys.executable, "-m", "pipeline", "demo", "--messages", str(images / "messages.txt")]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    # The demo's own folder would be named in the picture, and belongs to whoever draws it.
+    with TemporaryDirectory(prefix="telegram-lakehouse-") as storage:
+        command += ["--storage", storage]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise OperatorError("the demo failed: see its message above")
     # What a terminal shows while it waits is no part of the result: the table begins with its upper edge.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.messages.phrases import phrases
 from tests.support.world import World, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -62,13 +63,13 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     dispositions = {
         (row["chat_id"], row["text"]): row["disposition"] for row in bronze if row["kind"] != "my_chat_member"
     }
-    assert dispositions[5, ""] == "no_text"
+    assert dispositions[5, ""] == "answer"
     assert dispositions[-100, "just talking"] == "not_addressed"
     assert dispositions[1, "edited"] == "edit"
     assert dispositions[8, "I am a bot"] == "from_bot"
     assert dispositions[-100, None] == "service_message"
     silver = {row["user_message"]: row for row in world.table("silver")}
-    assert len(silver) == sum(row["disposition"] == "answer" for row in bronze) == 11
+    assert len(silver) == sum(row["disposition"] == "answer" for row in bronze) == 12
     for row in bronze:
         assert json.loads(row["raw"])["update_id"] == row["update_id"]
 
@@ -83,7 +84,10 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     menus = [telegram.call("getMyCommands", {"language_code": code}) for code in ("", "hi")]
     assert [[entry["command"] for entry in menu] for menu in menus] == [["start", "help", "new", "privacy"]] * 2
     assert menus[0] != menus[1]
-    assert silver["what is this?"]["llm_response"] == "echo: what is this?"
+    shown, told = silver["what is this?"]["llm_response"].splitlines()
+    assert (shown, "a photo" in told) == ("echo: what is this?", True)
+    assert (silver[""]["answer_status"], silver[""]["model_name"]) == ("fixed", None)
+    assert [sent["text"] for sent in world.sent(5)] == [phrases("en").unreadable]
     parts = world.sent(6)
     assert [len(sent["text"]) for sent in parts] == [4096, 6006 - 4096]
     assert silver["x" * 6000]["reply_message_ids"] == [sent["message_id"] for sent in parts]

@@ -173,6 +173,16 @@ def test_a_table_whose_state_was_lost_is_adopted_and_not_made_anew(stack: Stack)
     assert stack.outputs() == before
 
 
+def test_the_view_can_be_read_and_is_adopted_when_its_state_was_lost(stack: Stack) -> None:
+    stack.sql(f"SELECT thumbs_up, thumbs_down FROM {stack.outputs().answers}")  # noqa: S608 (the stack's own output)
+    stack.edit_state(lambda exported: without_resource(exported, "catalog-answers"))
+    planned = stack.planned()
+    assert "import" in planned["catalog-answers"]
+    assert not {"create", "replace", "delete"} & set().union(*planned.values())
+    stack.up()
+    stack.expect_no_changes()
+
+
 def test_a_column_of_a_later_version_stays(stack: Stack) -> None:
     stack.sql(f"ALTER TABLE {stack.outputs().silver} ADD COLUMNS (score DOUBLE COMMENT 'Of a later version.')")
     stack.up()

@@ -44,6 +44,7 @@ def test_smoke_tests_pass_on_a_run_and_find_what_is_broken_and_an_unknown_reply_
     assert [finding for finding in _failed(world).values() if "after its answer" not in finding] == []
     probes = [row for row in world.table("silver") if row["origin"] is not None]
     assert [row["delivery_status"] for row in probes] == ["withheld"]
+    assert [(row["origin"], row["vote"]) for row in world.table("feedback")] == [(f"{probes[0]['origin']}-press", "up")]
     assert len(world.sent()) == 1
 
     world.telegram.call("setWebhook", {"url": "https://127.0.0.1:8443/hook"})

@@ -50,7 +50,7 @@ def test_the_wheel_holds_the_pipeline_and_nothing_else(wheel: Wheel) -> None:
 
 
 def test_the_texts_that_the_bot_and_its_model_need_are_in_the_wheel(wheel: Wheel) -> None:
-    assert {"pipeline/messages/phrases.toml", "pipeline/model/instructions.txt"} <= set(names(wheel))
+    assert {"pipeline/messages/phrases.toml", "pipeline/model/instructions/1.txt"} <= set(names(wheel))
 
 
 def test_the_jobs_entry_point_is_in_the_wheel(wheel: Wheel) -> None:

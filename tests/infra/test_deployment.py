@@ -54,6 +54,12 @@ def test_the_jobs_parameters_name_every_place(whole: Run) -> None:
         "--answer-format=plain",
         "--bronze=telegram_lakehouse_dev.telegram.bronze",
         "--concurrency=64",
+        "--context-hours=24.0",
+        "--context-tokens=2000",
+        "--context-turns=10",
+        "--drafts=on",
+        "--feedback=on",
+        "--feedback-table=telegram_lakehouse_dev.telegram.feedback",
         "--landing=/Volumes/telegram_lakehouse_dev/telegram/landing",
         "--max-tokens=512",
         "--model=databricks-gpt-oss-20b",
@@ -77,6 +83,14 @@ VARIANTS: list[tuple[dict[str, str], dict[str, Any]]] = [
     (
         {"max_tokens": "9", "concurrency": "3", "on_unknown": "resend", "answer_format": "html"},
         {"max_tokens": 9, "concurrency": 3, "on_unknown": "resend", "answer_format": "html"},
+    ),
+    (
+        {"context_turns": "0", "drafts": "off", "feedback": "off"},
+        {"context_turns": 0, "drafts": "off", "feedback": "off"},
+    ),
+    (
+        {"price_a_month": "20", "input_price": "0.1", "output_price": "0.4", "user_tokens_a_day": "9000"},
+        {"price_a_month": 20.0, "input_price": 0.1, "output_price": 0.4, "user_tokens_a_day": 9000, "tokens_a_day": 0},
     ),
 ]
 
@@ -109,7 +123,7 @@ def test_the_order_of_the_ids_does_not_change_the_parameters(key: str) -> None:
 def test_the_job_is_created_after_its_principal_has_every_right_that_a_run_needs() -> None:
     run = deployed({"model": "ours", "model_permissions": "manage"})
     needed = {grant.name for grant in run.of("Grant") if grant.inputs["principal"] == APPLICATION}
-    assert len(needed) == 8
+    assert len(needed) == 9
     needed |= {"secrets-job-reads", "identity-principal-users", "model-permissions"}
     # The component waits for them, and all that is in it for the component.
     component, job = run.named("job"), run.one("Job")
@@ -181,15 +195,16 @@ def test_groups_are_created_in_the_account_or_used_as_they_are(groups: str) -> N
 def test_the_first_preview_of_a_new_workspace_asks_it_nothing() -> None:
     # The engine has no answer for a provider that is not configured yet: the program accepts that.
     run = deployed(CREATED, preview=True)
-    assert len(run.of("SqlTable")) == 3
+    assert len(run.of("SqlTable")) == 5
     assert [one.name for one in run.resources if one.import_id] == []
     assert len(run.of("Job")) == 1
 
 
-def test_the_whole_program_imports_tables_that_exist() -> None:
-    full = [f"main.telegram_dev.{name}" for name in ("bronze", "silver", "quarantine")]
-    run = deployed({"catalog": "main"}, calls={"getTables": {"ids": full}})
-    assert {one.import_id for one in run.resources if one.import_id} == set(full)
+def test_the_whole_program_imports_tables_and_the_view_that_exist() -> None:
+    full = [f"main.telegram_dev.{name}" for name in ("bronze", "silver", "quarantine", "feedback")]
+    view = "main.telegram_dev.answers"
+    run = deployed({"catalog": "main"}, calls={"getTables": {"ids": full}, "getViews": {"ids": [view]}})
+    assert {one.import_id for one in run.resources if one.import_id} == {*full, view}
     assert run.of("Catalog") == []
 
 

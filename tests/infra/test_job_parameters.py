@@ -24,8 +24,7 @@ STAY = {
     *("catalog", "adopt", "catalog_storage", "schema_name", "warehouse_id"),
     *("mode", "schedule", "paused", "runtime", "node_type", "spot", "workers"),
     *("backlog_seconds", "reports", "alert_minutes", "max_run_seconds", "alert_emails"),
-    *("model_permissions", "input_price", "output_price"),
-    *("smoke_chat", "aws_secrets", "aws_region", "telegram_token"),
+    *("model_permissions", "smoke_chat", "aws_secrets", "aws_region", "telegram_token"),
 }
 """The settings that infra uses itself. `mode` becomes the flag --once of a triggered run."""
 
@@ -36,21 +35,38 @@ EXAMPLES: dict[str, list[dict[str, str]]] = {
     "allowed_chats": [{"allowed_chats": "7, -100,3"}],
     "allowed_users": [{"allowed_users": "99, -100,3"}],
     "answer_format": [{"answer_format": "plain"}, {"answer_format": "html"}],
+    "chat_tokens_a_day": [{"chat_tokens_a_day": "5000"}, {"chat_tokens_a_day": "250000"}],
     "concurrency": [{"concurrency": "1"}, {"concurrency": "1000"}],
+    "context_hours": [{"context_hours": "0.5"}, {"context_hours": "720"}],
+    "context_tokens": [{"context_tokens": "1"}, {"context_tokens": "1000000"}],
+    "context_turns": [{"context_turns": "0"}, {"context_turns": "100"}],
     "distribute_above": [{"distribute_above": "1", "workers": "1"}, {"distribute_above": "5000", "workers": "2"}],
+    "drafts": [{"drafts": "on"}, {"drafts": "off"}],
+    "feedback": [{"feedback": "on"}, {"feedback": "off"}],
+    "input_price": [{"input_price": "0.00001"}, {"input_price": "2.5"}],
     "max_tokens": [{"max_tokens": "1"}, {"max_tokens": "100000"}],
     "model": [{"model": "databricks-gpt-oss-120b"}],
     "on_unknown": [{"on_unknown": "hold"}, {"on_unknown": "resend"}],
     "openai_base_url": [{"openai_base_url": "https://models.example.org/v1", "model": "gpt"}],
+    "output_price": [{"output_price": "0.00002"}, {"output_price": "10"}],
+    "price_a_month": [{"price_a_month": "99.5", "input_price": "0.5", "output_price": "1.5"}],
     "privacy_contact": [{"privacy_contact": "Ada & Bob (data@example.org)"}],
     "telegram_api_url": [{"telegram_api_url": "http://127.0.0.1:8081"}],
+    "tokens_a_day": [{"tokens_a_day": "1000000"}],
+    "user_tokens_a_day": [{"user_tokens_a_day": "5000"}, {"user_tokens_a_day": "200000"}],
 }
 
 NOT_GIVEN: dict[str, object] = {
     "allowed_chats": frozenset(),
     "allowed_users": frozenset(),
+    "chat_tokens_a_day": 0,
     "distribute_above": None,
+    "input_price": 0.0,
+    "output_price": 0.0,
+    "price_a_month": 0.0,
     "privacy_contact": "",
+    "tokens_a_day": 0,
+    "user_tokens_a_day": 0,
 }
 """What the run takes for a setting that the stack leaves empty or at 0, and so does not pass. An `openai_base_url` that
 is not given is not used: the model's source is then the workspace."""
@@ -62,6 +78,7 @@ CREATED: dict[str, pulumi.Input[str]] = {
     "bronze": "lake.bot.bronze",
     "silver": "lake.bot.silver",
     "quarantine": "lake.bot.quarantine",
+    "feedback_table": "lake.bot.feedback",
 }
 
 
@@ -86,11 +103,15 @@ def same_form(value: Any) -> object:
     """A value in a form that stack and run have in common: a set for a list, an address without a slash at its end."""
     if isinstance(value, tuple):
         return frozenset(value)
-    return value if isinstance(value, int | frozenset) else str(value).rstrip("/")
+    return value if isinstance(value, int | float | frozenset) else str(value).rstrip("/")
 
 
 def bounds(field: FieldInfo) -> set[str]:
     return {repr(rule) for rule in field.metadata if type(rule).__module__ == "annotated_types"}
+
+
+def takes_0(name: str) -> bool:
+    return "Ge(ge=0)" in bounds(StackSettings.model_fields[name])
 
 
 def test_every_setting_of_the_stack_stays_in_infra_or_is_an_option_of_the_run() -> None:
@@ -121,6 +142,31 @@ def test_what_a_stack_does_not_set_the_run_takes_as_the_stack_means_it() -> None
     assert (run.model_source, settings.openai_base_url) == ("databricks", "")
     for name in set(REACH) - left_out:
         assert same_form(getattr(run, name)) == same_form(getattr(settings, name)), name
+
+
+@pytest.mark.parametrize("name", REACH)
+def test_an_empty_text_is_as_if_the_setting_was_not_given(name: str) -> None:
+    # The model alone has no default in the run: the stack's is passed.
+    assert parameters(read(**{name: ""})) == parameters(read())
+
+
+@pytest.mark.parametrize("name", [name for name in REACH if takes_0(name)])
+def test_a_0_is_in_the_run_what_it_is_in_the_stack(name: str) -> None:
+    run = parsed(parameters(read(**{name: "0"})))
+    assert getattr(run, name) == NOT_GIVEN.get(name, 0)
+
+
+def test_a_0_is_allowed_in_ceilings_prices_and_the_number_of_turns() -> None:
+    assert {name for name in REACH if takes_0(name)} == {
+        *("context_turns", "distribute_above", "input_price", "output_price"),
+        *("user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day", "price_a_month"),
+    }
+
+
+def test_memory_that_a_stack_switches_off_is_off_in_the_run() -> None:
+    options = parameters(read(context_turns="0"))
+    assert "--context-turns=0" in options
+    assert parsed(options).context_turns == 0
 
 
 def test_a_setting_that_both_have_has_the_same_default_in_both() -> None:

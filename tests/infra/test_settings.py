@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from infra.settings import StackSettings
+from pipeline.limits.ceilings import least_call
 from tests.support.stacks import GIVEN, read, refused
 
 SECRET = "42:" + "AAtokenof35characters" + "x" * 14
@@ -55,6 +56,12 @@ def test_a_model_with_an_address_is_not_an_endpoint_of_the_workspace() -> None:
     assert read(model="m", openai_base_url="https://models.example.org/v1").model_source == "openai"
 
 
+TOKEN_CEILINGS = ("user_tokens_a_day", "chat_tokens_a_day", "tokens_a_day")
+NO_CALL = (
+    f"it allows no call, which may cost {least_call(512).prompt} tokens and 512 of the answer: raise it, or lower "
+    "max_tokens"
+)
+
 FITTING: list[dict[str, str]] = [
     CREATION,
     {**CREATION, "aws_role_arn": "arn:aws:iam::1:role/r", "aws_root_bucket": "b"},
@@ -68,6 +75,9 @@ FITTING: list[dict[str, str]] = [
     {"model": "ours", "model_permissions": "given"},
     {"model": "gpt", "openai_base_url": "https://models.example.org/v1"},
     {"aws_secrets": "bot/dev", "aws_region": "eu-west-1"},
+    {"price_a_month": "100", "input_price": "0.1", "output_price": "0.4"},
+    dict.fromkeys(TOKEN_CEILINGS, str(least_call(512).total)),
+    {"input_price": "0.1"},
 ]
 
 
@@ -151,6 +161,22 @@ SEVERAL: list[tuple[dict[str, str], str]] = [
     (
         {"model_permissions": "manage", "model": "gpt", "openai_base_url": "https://models.example.org/v1"},
         "model_permissions is 'manage': this model's permissions can't be managed: leave it out",
+    ),
+    (
+        {"price_a_month": "100", "output_price": "0.4"},
+        "input_price is not set: price_a_month needs both prices: set it to the price of a million tokens",
+    ),
+    (
+        {"price_a_month": "100", "input_price": "0.1", "output_price": "0"},
+        "output_price is '0': price_a_month needs both prices: set it to the price of a million tokens",
+    ),
+    *(
+        ({key: str(least_call(512).total - 1)}, f"{key} is '{least_call(512).total - 1}': {NO_CALL}")
+        for key in TOKEN_CEILINGS
+    ),
+    (
+        {"price_a_month": "0.0001", "input_price": "1", "output_price": "1"},
+        f"price_a_month is '0.0001': {NO_CALL}",
     ),
     ({"aws_secrets": "bot"}, "aws_region is not set: aws_secrets and aws_region belong together: set both or none"),
     ({"aws_region": "x"}, "aws_secrets is not set: aws_secrets and aws_region belong together: set both or none"),

@@ -212,6 +212,8 @@ def test_the_outputs_are_what_the_scripts_read(case: tuple[str, str, str, bool])
         "bronze": f"{catalog}.telegram.bronze",
         "silver": f"{catalog}.telegram.silver",
         "quarantine": f"{catalog}.telegram.quarantine",
+        "feedback": f"{catalog}.telegram.feedback",
+        "answers": f"{catalog}.telegram.answers",
         "landing": f"/Volumes/{catalog}/telegram/landing",
         "storage": f"/Volumes/{catalog}/telegram/state",
         "artifacts": f"/Volumes/{catalog}/telegram/artifacts",
@@ -255,7 +257,7 @@ def test_everything_that_holds_data_is_protected_in_production_and_only_there(ca
     run = deployed(*case)
     holding = {
         *("catalog-catalog", "catalog-schema", "catalog-landing", "catalog-state", "secrets-scope"),
-        *("catalog-bronze", "catalog-silver", "catalog-quarantine"),
+        *("catalog-bronze", "catalog-silver", "catalog-quarantine", "catalog-feedback"),
         *(("workspace-workspace", "workspace-aws-root") if place == "created" else ()),
     }
     expected = holding if stack == "prod" else set()

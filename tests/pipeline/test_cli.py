@@ -253,7 +253,8 @@ def test_the_help_of_status_shows_its_own_options_and_the_settings_that_it_uses(
     command: Any = typer.main.get_command(cli.app)
     options = {name for option in command.commands["status"].params for name in option.opts}
     assert options == {
-        "--json", "--storage", "--landing", "--journal", "--bronze", "--silver", "--quarantine", "--feedback-table",
+        "--json", "--watch", "--storage", "--landing", "--journal", "--bronze", "--silver", "--quarantine",
+        "--feedback-table",
     }  # fmt: skip
 
 
@@ -301,5 +302,19 @@ def test_every_help_page_says_what_the_exit_codes_mean(command: str) -> None:
 
 def test_choices_and_defaults_of_a_commands_own_options_are_shown() -> None:
     wide = {"COLUMNS": "200"}
-    assert "a new folder" in CliRunner().invoke(cli.app, ["demo", "--help"], env=wide).output
+    assert "one in your state folder" in CliRunner().invoke(cli.app, ["demo", "--help"], env=wide).output
     assert "<debug|info|warning|error>" in CliRunner().invoke(cli.app, ["run", "--help"], env=wide).output
+
+
+def test_explain_takes_the_name_of_a_group_and_says_in_one_line_what_cannot_be_explained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    storage = tmp_path / "lake"
+    for table in TABLES:
+        append(table, storage / table.name)
+    for name, line in (
+        ("-100/5", "pipeline: -100/5 is not in silver: only what was answered can be explained"),
+        ("-100", "pipeline: the message is '-100': give CHAT/MESSAGE, as -1001234567890/42"),
+    ):
+        code, err = ended_run(capsys, monkeypatch, "explain", "--storage", str(storage), name)
+        assert (code, err) == (2, f"{line}\n")

@@ -18,12 +18,14 @@ FLOORS = (
     {"__main__"},
     {"cli"},
     {"demo", "options"},
+    {"watch"},
     {"sandbox"},
     {"run"},
     {"settings"},
     {"view"},
     {"stream"},
     {"replies"},
+    {"conversations", "limits"},
     {"model"},
     {"feedback"},
     {"telegram"},
@@ -93,8 +95,8 @@ def test_the_pipeline_imports_nothing_of_what_is_built_around_it() -> None:
         assert around.isdisjoint(name.partition(".")[0] for name in imports_of(path)), path
 
 
-def test_no_module_but_the_demo_loads_spark_pulumi_or_the_sandbox() -> None:
-    modules = [name for name in MODULES if _room(name) not in ("demo", "sandbox", "__main__")]
+def test_no_module_but_the_demo_and_the_live_page_loads_spark_pulumi_or_the_sandbox() -> None:
+    modules = [name for name in MODULES if _room(name) not in ("demo", "sandbox", "watch", "__main__")]
     assert len(modules) > 40
     load = f"for name in {modules}: importlib.import_module(name)"
     script = f"import importlib, json, sys\n{load}\nprint(json.dumps([*sys.modules]))"

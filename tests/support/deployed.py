@@ -17,7 +17,8 @@ from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.storage.record import Record
-from pipeline.tables import TABLES
+from pipeline.stream.rows import feedback_row
+from pipeline.tables import ANSWERS, TABLES
 from pipeline.telegram.update import Update, read_line
 from tests.support.delta_rows import append, rows_of
 from tests.support.deployment import outputs
@@ -46,6 +47,10 @@ class Deployed:
     record: Record = field(default_factory=Record)
     takes: str = "answered"
     """What the run does with a landed message: answered, fallback, unanswered (no row in silver) or nothing."""
+    takes_presses: bool = True
+    """Whether a press becomes a row of feedback."""
+    says_request: bool = True
+    """Whether silver says what the model was given."""
     landed: list[str] = field(default_factory=list)
     """Names of all files that were ever landed."""
 
@@ -98,6 +103,12 @@ class Deployed:
             self._process(update, name)
 
     def _process(self, update: Update, file: str) -> None:
+        if update.press is not None:
+            if self.takes_presses:
+                self.add(
+                    "feedback", {**feedback_row(update, source_file=file, ingested_at=datetime.now(UTC), batch_id=1)}
+                )
+            return
         message = update.message
         assert message is not None
         now = datetime.now(UTC)
@@ -116,8 +127,25 @@ class Deployed:
             **same, "channel_id": message.chat.id, "user_message": message.words, "llm_response": "It works.",
             "model_name": "scripted", "answer_status": self.takes, "error": None if answered else "no luck",
             "delivery_status": "withheld" if withheld else "sent", "answered_at": now, "processed_at": now,
-            "batch_id": 1,
+            "batch_id": 1, "request_hash": "ab" * 32 if self.says_request else None, "instructions_version": 1,
         })  # fmt: skip
+
+
+def job_tasks(of: Outputs) -> list[dict[str, Any]]:
+    """The tasks of the job that a stack with these outputs creates."""
+    parameters = [
+        "run",
+        f"--bronze={of.bronze}",
+        "--context-turns=10",
+        f"--feedback-table={of.feedback}",
+        f"--landing={of.landing}",
+        f"--quarantine={of.quarantine}",
+        f"--secret-scope={of.secret_scope}",
+        f"--silver={of.silver}",
+        f"--storage={of.storage}",
+    ]
+    wheel = {"package_name": "telegram_lakehouse", "entry_point": "pipeline", "parameters": parameters}
+    return [{"task_key": "pipeline", "python_wheel_task": wheel}]
 
 
 @contextmanager
@@ -138,6 +166,7 @@ def deployed(folder: Path) -> Iterator[Deployed]:
             silver="lake.bot.silver",
             quarantine="lake.bot.quarantine",
             feedback="lake.bot.feedback",
+            answers="lake.bot.answers",
             landing=_LANDING,
             storage=_STATE,
             artifacts="/Volumes/lake/bot/artifacts",
@@ -159,6 +188,7 @@ def _fill(deployment: Deployed) -> None:
         append(table, deployment.folder / table.name)
         catalog.tables[f"lake.bot.{table.name}"] = {column.name: column.type for column in table.columns}
         workspace.statements.tables[f"lake.bot.{table.name}"] = deployment.folder / table.name
+    catalog.tables["lake.bot.answers"] = {column.name: column.type for column in ANSWERS.columns}
     for principal in (PRINCIPAL, OPERATORS, READERS):
         catalog.grant("lake", principal, "USE_CATALOG")
         catalog.grant("lake.bot", principal, "USE_SCHEMA")
@@ -167,7 +197,11 @@ def _fill(deployment: Deployed) -> None:
             catalog.grant(f"lake.bot.{volume}", principal, "READ_VOLUME", "WRITE_VOLUME")
     scope = workspace.secrets.give("bot-prod", CALLER, telegram_token=BOT_TOKEN)
     scope.acls |= {PRINCIPAL: "READ", OPERATORS: "MANAGE"}
-    settings = {"name": "telegram-lakehouse-prod", "continuous": {"pause_status": "UNPAUSED"}}
+    settings = {
+        "name": "telegram-lakehouse-prod",
+        "continuous": {"pause_status": "UNPAUSED"},
+        "tasks": job_tasks(deployment.outputs),
+    }
     workspace.jobs.give(JOB, settings, run_as=PRINCIPAL, creator=CALLER)
     workspace.jobs.right(JOB, "IS_OWNER", user_name=CALLER)
     workspace.jobs.right(JOB, "CAN_MANAGE_RUN", group_name=OPERATORS)

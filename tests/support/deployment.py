@@ -23,6 +23,7 @@ def outputs(**changes: str) -> Outputs:
         "silver": "main.bot_prod.silver",
         "quarantine": "main.bot_prod.quarantine",
         "feedback": "main.bot_prod.feedback",
+        "answers": "main.bot_prod.answers",
         "landing": "/Volumes/main/bot_prod/landing",
         "storage": "/Volumes/main/bot_prod/state",
         "artifacts": "/Volumes/main/bot_prod/artifacts",

@@ -41,6 +41,8 @@ class Declared:
     parent: str
     depends_on: tuple[str, ...]
     secret_inputs: frozenset[str]
+    deleted_first: bool = False
+    """Whether a replacement deletes the old one before it makes the new one."""
     after_update: tuple[str, ...] = ()
     """Names of the hooks that the engine calls once it has updated the resource."""
 
@@ -211,6 +213,7 @@ class Monitor(MockMonitor):
                     parent=request.parent,
                     depends_on=tuple(request.dependencies),
                     secret_inputs=frozenset(key for key, value in inputs.items() if _is_secret(value)),
+                    deleted_first=request.deleteBeforeReplace,
                     after_update=tuple(request.hooks.after_update),
                 )
             )

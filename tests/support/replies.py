@@ -10,7 +10,7 @@ from pipeline.conversations.memory import Memory
 from pipeline.limits.ledger import Ledger
 from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.question import Question
-from pipeline.model.request import INSTRUCTIONS, Asked, Request, Said
+from pipeline.model.request import Asked, Request, alone
 from pipeline.replies.lanes import Lanes
 from pipeline.replies.preparation import Preparation
 from pipeline.replies.reply import Part, PartState, Reply
@@ -38,7 +38,7 @@ def question(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -
 
 def request(text: str = "hi") -> Request:
     """What the model is given for a text that stands alone."""
-    return Request(instructions=INSTRUCTIONS, said=(Said(role="user", text=text),))
+    return alone(text)
 
 
 def asked(text: str = "hi", *, chat_id: int = 7, seq: int = 1, **more: Any) -> Asked:

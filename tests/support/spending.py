@@ -88,8 +88,8 @@ class CountingModel:
 
     def _spend(self, call: Call) -> Tokens:
         most = call.asked.request.most_prompt_tokens
-        # A third of the calls cost all that they can.
-        share = 1.0 if self._chance.random() < 0.33 else self._chance.random()
+        # Half of the calls cost all that they can.
+        share = 1.0 if self._chance.random() < 0.5 else self._chance.random()
         cost = Tokens(prompt=int(most * share), completion=int(MAX_TOKENS * share))
         at = self._chance.choice([call.at, self._now()])
         asked = call.asked.question
@@ -131,6 +131,7 @@ class Deployment:
         self.chance = random.Random(seed)
         self.clock = datetime(2026, 11, 30, 20, tzinfo=UTC)
         self.ceilings = ceilings
+        self.most_reservations = 16
         self.folder = folder
         self.model = CountingModel(self.chance, lambda: self.clock)
         self.api = FakeApi()
@@ -169,7 +170,7 @@ class Deployment:
 
     def begin(self) -> None:
         self.journal = Journal(self.folder)
-        self.ledger = Ledger(self.ceilings, lambda: self.clock)
+        self.ledger = Ledger(self.ceilings, lambda: self.clock, most_reservations=self.most_reservations)
         self.ledger.begin(kept_in(self.journal.replies().values()))
         self.loaded = False
         self.lanes = Lanes(

@@ -125,6 +125,8 @@ class Chats:
 
     def __init__(self) -> None:
         self.by_id: dict[int, ChatState] = {}
+        self.messages_before = 0
+        """The last message_id of each chat that is yet to come into being."""
         self._users: dict[int, Json] = {}
 
     def existing_or_new(self, chat_id: int, chat_type: ChatType | None = None) -> ChatState:
@@ -133,7 +135,7 @@ class Chats:
         if chat is None:
             # In Telegram's numbering only people have positive ids; ids from -100… are supergroups and channels.
             of_id: ChatType = "private" if chat_id >= 0 else "supergroup" if chat_id < -(10**12) else "group"
-            chat = ChatState(chat_id, chat_type or of_id)
+            chat = ChatState(chat_id, chat_type or of_id, last_message_id=self.messages_before)
             self.by_id[chat_id] = chat
         return chat
 

@@ -229,6 +229,11 @@ class Telegram:
         with self._lock:
             self._state.updates.skip_to(next_update_id)
 
+    def skip_message_ids(self, next_message_id: int) -> None:
+        """Let the first message of each new chat have this id, as if there had been others before."""
+        with self._lock:
+            self._state.chats.messages_before = next_message_id - 1
+
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._clock.now()

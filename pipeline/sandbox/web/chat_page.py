@@ -4,8 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import PurePosixPath
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -15,39 +13,10 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.server import EscapedJson
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web import page_data
+from pipeline.sandbox.web.page_files import OWN_MACHINE, PageFiles
 
 _HEARTBEAT = 15.0
 """Seconds without an event, after which a comment keeps the connection open."""
-
-_CONTENT_TYPES = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-}
-
-_HEADERS = {
-    # Nothing from elsewhere, nothing inline, and no text that becomes markup or a script.
-    "Content-Security-Policy": "; ".join(
-        [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self'",
-            "media-src 'self'",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-        ]
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
 
 
 class ChatPage:
@@ -55,20 +24,13 @@ class ChatPage:
 
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
-        self._files = _page_files(files("pipeline.sandbox.web").joinpath("page"))
         self.routes = [
-            Route("/", self._file, methods=["GET"]),
-            *(Route(f"/page/{name}", self._file, methods=["GET"]) for name in self._files),
+            # `make demo` shows it beside the pipeline, in a page of another port.
+            *PageFiles(files("pipeline.sandbox.web").joinpath("page"), framed_by=OWN_MACHINE).routes,
             Route("/sandbox/page", self._overview, methods=["GET"]),
             Route("/sandbox/page/{chat_id}", self._chat, methods=["GET"]),
             Route("/sandbox/events", self._events, methods=["GET"]),
         ]
-
-    async def _file(self, request: Request) -> Response:
-        name = request.url.path.removeprefix("/page/").lstrip("/") or "index.html"
-        media_type = _CONTENT_TYPES[PurePosixPath(name).suffix]
-        # Read each time: whoever changes the page sees it after a reload.
-        return Response(self._files[name].read_bytes(), media_type=media_type, headers=_HEADERS)
 
     async def _overview(self, _: Request) -> Response:
         return EscapedJson(self._telegram.read(page_data.overview))
@@ -99,14 +61,3 @@ class ChatPage:
                 end()
 
         return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-
-
-def _page_files(folder: Traversable, prefix: str = "") -> dict[str, Traversable]:
-    """The files of the page by their paths, those of a known content type."""
-    found: dict[str, Traversable] = {}
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            found |= _page_files(entry, f"{prefix}{entry.name}/")
-        elif PurePosixPath(entry.name).suffix in _CONTENT_TYPES:
-            found[prefix + entry.name] = entry
-    return found

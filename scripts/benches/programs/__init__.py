@@ -1,1 +1,1 @@
-"""Programs that the benchmark runs as processes of their own: the two services, and the two other bots."""
+"""Programs of the benchmark: the services, the two other bots, and measurements that are run by themselves."""

@@ -11,7 +11,7 @@ import pytest
 
 from infra.components.access import Group
 from infra.components.catalog import Catalog, CatalogArgs
-from pipeline.tables import SILVER, TABLES, Table
+from pipeline.tables import ANSWERS, SILVER, TABLES, Table
 from tests.support.program import APPLICATION, WORKSPACE, Run, run_component, run_program
 
 WHOLE = CatalogArgs(
@@ -41,6 +41,7 @@ def declared(
             "schema": catalog.schema,
             "warehouse_id": catalog.warehouse_id,
             **catalog.tables,
+            "answers": catalog.answers,
             **catalog.volumes,
         }
 
@@ -65,12 +66,18 @@ def grants(run: Run) -> set[tuple[str, str, tuple[str, ...]]]:
     return set(found)
 
 
+def tables(run: Run, kind: str = "MANAGED") -> set[str]:
+    """The names of the tables declared; of the views, if `kind` is VIEW."""
+    return {table.inputs["name"] for table in run.of("SqlTable") if table.inputs["tableType"] == kind}
+
+
 JOB = {
     (APPLICATION, "catalog lake_dev", ("USE_CATALOG",)),
     (APPLICATION, "schema lake_dev.telegram", ("USE_SCHEMA",)),
     (APPLICATION, "table lake_dev.telegram.bronze", ("MODIFY", "SELECT")),
     (APPLICATION, "table lake_dev.telegram.silver", ("MODIFY", "SELECT")),
     (APPLICATION, "table lake_dev.telegram.quarantine", ("MODIFY", "SELECT")),
+    (APPLICATION, "table lake_dev.telegram.feedback", ("MODIFY", "SELECT")),
     (APPLICATION, "volume lake_dev.telegram.landing", ("READ_VOLUME", "WRITE_VOLUME")),
     (APPLICATION, "volume lake_dev.telegram.state", ("READ_VOLUME", "WRITE_VOLUME")),
     (APPLICATION, "volume lake_dev.telegram.artifacts", ("READ_VOLUME",)),
@@ -81,6 +88,8 @@ OPERATORS = {
     ("operators", "table lake_dev.telegram.bronze", ("SELECT",)),
     ("operators", "table lake_dev.telegram.silver", ("SELECT",)),
     ("operators", "table lake_dev.telegram.quarantine", ("SELECT",)),
+    ("operators", "table lake_dev.telegram.feedback", ("SELECT",)),
+    ("operators", "table lake_dev.telegram.answers", ("SELECT",)),
     ("operators", "volume lake_dev.telegram.landing", ("READ_VOLUME", "WRITE_VOLUME")),
     ("operators", "volume lake_dev.telegram.state", ("READ_VOLUME", "WRITE_VOLUME")),
 }
@@ -88,6 +97,8 @@ READERS = {
     ("readers", "catalog lake_dev", ("USE_CATALOG",)),
     ("readers", "schema lake_dev.telegram", ("USE_SCHEMA",)),
     ("readers", "table lake_dev.telegram.silver", ("SELECT",)),
+    ("readers", "table lake_dev.telegram.feedback", ("SELECT",)),
+    ("readers", "table lake_dev.telegram.answers", ("SELECT",)),
 }
 
 
@@ -132,6 +143,7 @@ HOLDING_DATA = {
     "catalog-bronze",
     "catalog-silver",
     "catalog-quarantine",
+    "catalog-feedback",
 }
 
 
@@ -169,7 +181,7 @@ def test_a_table_is_declared_as_the_pipeline_writes_it(whole: Run, table: Table)
 
 
 def test_there_are_the_tables_of_the_pipeline_and_no_others(whole: Run) -> None:
-    assert {table.inputs["name"] for table in whole.of("SqlTable")} == {"bronze", "silver", "quarantine"}
+    assert tables(whole) == {"bronze", "silver", "quarantine", "feedback"}
     # Table makes no Delta log.
     assert whole.of("Table") == []
 
@@ -246,13 +258,13 @@ def imports(run: Run) -> dict[str, str]:
 def test_tables_that_exist_are_imported_by_their_full_names() -> None:
     run = declared({"getTables": {"ids": [*TABLE_NAMES, "lake_dev.telegram.another"]}})
     assert imports(run) == {f"catalog-{table.name}": f"lake_dev.telegram.{table.name}" for table in TABLES}
-    assert len(run.of("SqlTable")) == 3
+    assert len(tables(run)) == 4
 
 
 def test_a_missing_table_is_created_beside_one_that_is_imported() -> None:
     run = declared({"getTables": {"ids": ["lake_dev.telegram.silver", "lake_dev.telegram.bronze_old"]}})
     assert imports(run) == {"catalog-silver": "lake_dev.telegram.silver"}
-    assert len(run.of("SqlTable")) == 3
+    assert len(tables(run)) == 4
 
 
 def test_a_table_is_recognised_whatever_the_case_of_its_name() -> None:
@@ -278,7 +290,7 @@ def test_the_tables_are_looked_up_in_their_own_workspace_and_schema(whole: Run) 
 def test_all_tables_are_created_if_the_schema_does_not_exist_yet(text: str) -> None:
     run = declared({"getTables": RuntimeError(text)})
     assert imports(run) == {}
-    assert len(run.of("SqlTable")) == 3
+    assert len(tables(run)) == 4
 
 
 @pytest.mark.parametrize(
@@ -296,6 +308,88 @@ def test_a_lookup_that_fails_ends_the_program_before_a_table_is_declared(text: s
         declared({"getTables": RuntimeError(text)}, run=run)
     assert [call.token.rsplit(":", 1)[-1] for call in run.calls] == ["getTables"]
     assert run.of("SqlTable") == []
+
+
+def test_the_view_is_declared_over_the_tables_of_its_own_schema(whole: Run) -> None:
+    inputs = dict(whole.named("catalog-answers").inputs)
+    definition = inputs.pop("viewDefinition")
+    assert definition == ANSWERS.select({name: f"`lake_dev`.`telegram`.`{name}`" for name in ("silver", "feedback")})
+    # The provider would alter columns of a view as those of a table.
+    assert inputs == {
+        "catalogName": "lake_dev",
+        "schemaName": "telegram",
+        "name": "answers",
+        "comment": ANSWERS.comment,
+        "tableType": "VIEW",
+        "warehouseId": "catalog-warehouse-id",
+    }
+    assert whole.outputs["answers"] == "lake_dev.telegram.answers"
+    assert tables(whole, "VIEW") == {"answers"}
+
+
+def test_the_view_is_made_after_its_tables_have_their_columns(whole: Run) -> None:
+    needed = {urn.rsplit("::", 1)[-1] for urn in whole.named("catalog-answers").depends_on}
+    assert {"catalog-silver", "catalog-feedback"} <= needed
+
+
+def test_a_view_that_exists_is_imported_and_its_comment_is_no_reason_to_replace_it() -> None:
+    found = {"getViews": {"ids": ["lake_dev.telegram.answers", "lake_dev.telegram.another"]}}
+    run = declared(found)
+    assert imports(run) == {"catalog-answers": "lake_dev.telegram.answers"}
+    assert run.named("catalog-answers").ignored == ("comment",)
+
+
+def test_a_view_that_is_replaced_is_deleted_first_since_the_new_one_has_its_name(whole: Run) -> None:
+    assert {one.name for one in whole.resources if one.deleted_first} == {"catalog-answers"}
+
+
+def test_a_view_that_does_not_exist_is_created(whole: Run) -> None:
+    answers = whole.named("catalog-answers")
+    assert (answers.import_id, answers.ignored) == ("", ())
+
+
+def test_a_protected_environment_may_remove_the_view_which_holds_no_data() -> None:
+    answers = declared(protect=True).named("catalog-answers")
+    assert (answers.protect, answers.retain_on_delete) == (False, False)
+
+
+def test_views_that_can_not_be_looked_up_end_the_program_before_a_table_is_declared() -> None:
+    run = Run()
+    with pytest.raises(Exception, match=r"the views of schema lake_dev\.telegram can't be looked up"):
+        declared({"getViews": RuntimeError("cannot read views: User does not have USE SCHEMA")}, run=run)
+    assert run.of("SqlTable") == []
+
+
+def test_a_deployment_from_before_feedback_gets_the_table_the_view_and_silvers_new_columns() -> None:
+    before = [f"lake_dev.telegram.{name}" for name in ("bronze", "silver", "quarantine")]
+    columns = [column for column in as_declared() if column["position"] < 25]
+    assert columns[-1]["name"] == "author_id"
+    run = declared(
+        {
+            "getTables": {"ids": before},
+            "getTable": lambda asked: {"tableInfo": {"columns": columns if asked["name"] == before[1] else []}},
+        },
+        protect=True,
+    )
+    assert imports(run) == {f"catalog-{name.rpartition('.')[2]}": name for name in before}
+    silver = run.named("catalog-silver").inputs["columns"]
+    assert [column["name"] for column in silver] == list(SILVER.column_names)
+    assert run.log == []
+
+
+def test_columns_are_added_before_comments_are_changed_and_the_operator_is_told() -> None:
+    columns = [{**column, "comment": f"Once: {column['name']}"} for column in as_declared() if column["position"] < 25]
+    run = declared(exists(columns))
+    silver = run.named("catalog-silver").inputs["columns"]
+    assert [column["comment"] for column in silver] == [
+        *(column["comment"] for column in columns),
+        *(column.comment for column in SILVER.columns[25:]),
+    ]
+    (line,) = run.log
+    assert line.startswith(
+        "info: table lake_dev.telegram.silver gets its new columns now, and new comments of bot_id, "
+    )
+    assert line.endswith(" with the next `up`")
 
 
 def exists(columns: list[dict[str, Any]], table: str = "silver") -> dict[str, Any]:
@@ -351,7 +445,7 @@ def test_a_column_that_can_not_be_null_and_that_this_version_does_not_write_is_r
 @pytest.mark.parametrize("create_catalog", [True, False])
 def test_a_preview_before_anything_exists_declares_everything(create_catalog: bool) -> None:
     run = declared(preview=True, create_catalog=create_catalog)
-    assert {table.inputs["name"] for table in run.of("SqlTable")} == {"bronze", "silver", "quarantine"}
+    assert tables(run) == {"bronze", "silver", "quarantine", "feedback"}
     # On a catalog of others, the two groups get nothing.
     assert len(run.of("Grant")) == len(JOB | OPERATORS | READERS) - (0 if create_catalog else 2)
 
@@ -364,7 +458,7 @@ def test_no_table_is_looked_up_before_the_workspace_is_created() -> None:
 
     run = run_program(program, preview=True)
     assert imports(run) == {}
-    assert len(run.of("SqlTable")) == 3
+    assert len(tables(run)) == 4
 
 
 def test_everything_is_in_the_given_workspace(whole: Run) -> None:

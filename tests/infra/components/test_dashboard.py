@@ -12,7 +12,7 @@ import pytest
 from infra.components.access import Group
 from infra.components.dashboard import Dashboard, DashboardArgs
 from infra.reports import layout
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from tests.support.program import Run, run_program
 
 OPERATORS, READERS = Group("ops"), Group("readers")
@@ -20,9 +20,10 @@ ARGS = DashboardArgs(
     name="telegram-lakehouse-dev",
     host="https://dbc-1.cloud.databricks.com",
     silver="cat.telegram.silver",
+    answers="cat.telegram.answers",
     warehouse_id="w1",
     folder="/Workspace/reports/dev",
-    prices=Prices(0.5, 1.5),
+    prices=TokenPrices(0.5, 1.5),
     operators=OPERATORS,
     readers=READERS,
 )
@@ -50,7 +51,9 @@ def test_it_is_published_in_its_own_folder_for_viewers_with_grants_of_their_own(
         "parentPath": "/reports/dev",
         "warehouseId": "w1",
         "embedCredentials": False,
-        "serializedDashboard": layout.serialized("cat.telegram.silver", Prices(0.5, 1.5)),
+        "serializedDashboard": layout.serialized(
+            layout.Sources("cat.telegram.silver", "cat.telegram.answers"), TokenPrices(0.5, 1.5)
+        ),
     }
 
 

@@ -45,6 +45,15 @@ def test_this_versions_comment_and_type_are_declared_whatever_the_table_has() ->
     assert columns_of(TABLE, found).declared == (A, B)
 
 
+def test_comments_wait_while_columns_are_added_since_the_provider_refuses_both_at_once() -> None:
+    columns = columns_of(TABLE, [TableColumn("a", "bigint", "Old.")])
+    assert columns.declared == (TableColumn("a", "bigint", "Old."), B)
+    assert columns.waiting == ("a",)
+    # The next deployment finds both columns.
+    after = columns_of(TABLE, columns.declared)
+    assert (after.declared, after.waiting) == ((A, B), ())
+
+
 def test_a_column_is_recognised_whatever_the_case_of_its_name() -> None:
     assert names(TableColumn("A", "bigint"), B) == ["a", "b"]
 

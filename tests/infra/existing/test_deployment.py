@@ -19,7 +19,8 @@ NAME = "telegram-lakehouse-dev"
 MARK = {"deployed_by": "telegram-lakehouse/dev"}
 CATALOG, SCHEMA = "telegram_lakehouse_dev", "telegram_lakehouse_dev.telegram"
 VOLUMES = [f"{SCHEMA}.{volume}" for volume in ("landing", "state", "artifacts")]
-TABLES = [f"{SCHEMA}.{table}" for table in ("bronze", "silver", "quarantine")]
+TABLES = [f"{SCHEMA}.{table}" for table in ("bronze", "silver", "quarantine", "feedback")]
+ANSWERS = f"{SCHEMA}.answers"
 
 
 def principal(name: str, scim: str, *, active: bool = True) -> dict[str, Any]:
@@ -44,6 +45,7 @@ WHOLE: dict[str, Any] = {
     "getCatalog": {"catalogInfo": {"name": CATALOG, "properties": MARK}},
     "getSchema": {"schemaInfo": {"name": "telegram", "properties": {**MARK, "secret_scope": NAME}}},
     "getTables": {"ids": TABLES},
+    "getViews": {"ids": [ANSWERS]},
     "getVolumes": {"ids": VOLUMES},
     # Beside each there is one of the stack dev-eu, whose name contains ours.
     "getServicePrincipals": {"servicePrincipals": [principal(NAME, "7001"), principal(f"{NAME}-eu", "7002")]},
@@ -57,7 +59,7 @@ WHOLE: dict[str, Any] = {
 IMPORTED = {
     "catalog-catalog": CATALOG,
     "catalog-schema": SCHEMA,
-    **{f"catalog-{name.rpartition('.')[2]}": name for name in (*VOLUMES, *TABLES)},
+    **{f"catalog-{name.rpartition('.')[2]}": name for name in (*VOLUMES, *TABLES, ANSWERS)},
     "catalog-warehouse": "w1",
     "identity-principal": "7001",
     "secrets-scope": NAME,
@@ -117,7 +119,7 @@ def test_the_lookups_ask_the_deployments_own_workspace(monkeypatch: pytest.Monke
 def test_everything_is_created_where_nothing_exists() -> None:
     missing = RuntimeError(f"cannot read catalog: Catalog '{CATALOG}' does not exist.")
     none = RuntimeError(f"cannot read schema: Schema '{SCHEMA}' does not exist.")
-    run = deployed(getCatalog=missing, getSchema=none, getTables=none)
+    run = deployed(getCatalog=missing, getSchema=none, getTables=none, getViews=none)
     assert imports(run) == {}
     # What merely has the same name may be somebody else's: it is not even looked up.
     assert {call.token.rsplit(":", 1)[-1] for call in run.calls} & {"getJobs", "getServicePrincipals"} == set()

@@ -106,6 +106,9 @@ CASES = [
         for kind in ("Bucket", "Catalog", "MwsWorkspaces", "Schema", "SecretScope", "SqlTable", "Volume")
     ),
     Case(STATE, "SqlTable", {"name": "silver"}, stack="prod", protected=True),
+    Case(STATE, "SqlTable", {"name": "answers", "tableType": "VIEW"}, stack="prod"),
+    Case(STATE, "SqlTable", {"name": "answers", "tableType": "MANAGED"}, "protect is not set", stack="prod"),
+    Case(STATE, "SqlTable", {"name": "answers", "tableType": UNKNOWN_STRING_VALUE}, "protect is not set", stack="prod"),
     Case(STATE, "SqlTable", {"name": UNKNOWN_STRING_VALUE}, "protect is not set", stack="prod-eu"),
     Case(STATE, "SqlTable", {"name": "silver"}, stack="staging"),
     Case(STATE, "SqlTable", {"name": "silver"}, "protect is not set", stack="staging", config={"protect": True}),

@@ -10,32 +10,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.reports import layout, queries
-from infra.reports.queries import Prices
-from pipeline.stream.delta import DeltaTable
-from pipeline.tables import BRONZE, SILVER, Table
+from infra.reports.queries import TokenPrices
+from pipeline.tables import ANSWERS, BRONZE, FEEDBACK, SILVER
+from tests.support.reports import CATALOG, Row, asked, made_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
-CATALOG = "spark_catalog.default"
-PRICES = Prices(input_price=0.5, output_price=1.5)
+PRICES = TokenPrices(input_price=0.5, output_price=1.5, price_a_month=20)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-Row = dict[str, Any]
 
 
-def _table(spark: SparkSession, folder: Path, table: Table, name: str, rows: list[Row]) -> str:
-    """A table under a three-level name, with these rows; what a row does not say is null."""
-    made = DeltaTable(table, str(folder / name), spark)
-    made.ensure()
-    made.append([{column: row.get(column) for column in table.column_names} for row in rows])
-    spark.sql(f"CREATE TABLE {CATALOG}.{name} USING delta LOCATION '{folder / name}'")
+def _answers(spark: SparkSession, silver: str, feedback: str, name: str) -> str:
+    """The view of answers under a three-level name."""
+    select = ANSWERS.select({"silver": silver, "feedback": feedback})
+    spark.sql(f"CREATE VIEW {CATALOG}.{name} AS {select}")
     return f"{CATALOG}.{name}"
-
-
-def _asked(spark: SparkSession, sql: str) -> list[Row]:
-    return [row.asDict() for row in spark.sql(sql).collect()]
 
 
 def _instant(value: datetime) -> datetime:
@@ -97,6 +89,15 @@ REPLIES = [
     ),
     # A day on which nobody wrote.
     _reply(1, THIRD + MORNING, delivered=1, origin="replay:r3"),
+    # Somebody met a ceiling, as was intended.
+    _reply(
+        11,
+        FIRST + MORNING,
+        answered=0.1,
+        delivered=0.2,
+        answer_status="fallback",
+        error="ceiling: user_tokens_a_day is met until 2026-11-27T00:00Z",
+    ),
     # The first moment that is looked at, and the one before it.
     _reply(9, TODAY - timedelta(days=29), answered=1, delivered=2),
     _reply(10, TODAY - timedelta(days=29, microseconds=1), answered=1, delivered=2),
@@ -105,12 +106,19 @@ REPLIES = [
 
 @pytest.fixture(scope="module")
 def silver(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return _table(spark, tmp_path_factory.mktemp("tables"), SILVER, "silver", REPLIES)
+    return made_table(spark, tmp_path_factory.mktemp("tables"), SILVER, "silver", REPLIES)
 
 
 @pytest.fixture(scope="module")
 def empty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return _table(spark, tmp_path_factory.mktemp("tables"), SILVER, "nothing", [])
+    return made_table(spark, tmp_path_factory.mktemp("tables"), SILVER, "nothing", [])
+
+
+@pytest.fixture(scope="module")
+def answers(spark: SparkSession, silver: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The view over these rows, and over no presses."""
+    feedback = made_table(spark, tmp_path_factory.mktemp("tables"), FEEDBACK, "no_presses", [])
+    return _answers(spark, silver, feedback, "answers")
 
 
 DAILY: list[Row] = [
@@ -132,10 +140,10 @@ DAILY: list[Row] = [
     },
     {
         "day": FIRST.date(),
-        "messages": 5,
+        "messages": 6,
         "replays": 0,
-        "fallback_rate": 0.2,
-        "unknown_rate": 0.2,
+        "fallback_rate": pytest.approx(1 / 6),
+        "unknown_rate": pytest.approx(1 / 6),
         "failure_rate": 0.0,
         "answer_seconds_p50": 6.0,
         "answer_seconds_p95": 31.0,
@@ -180,11 +188,11 @@ DAILY: list[Row] = [
     },
 ]
 TOTALS: Row = {
-    "messages": 7,
+    "messages": 8,
     "replays": 3,
-    "fallback_rate": pytest.approx(1 / 7),
-    "unknown_rate": pytest.approx(1 / 7),
-    "failure_rate": pytest.approx(1 / 7),
+    "fallback_rate": pytest.approx(1 / 8),
+    "unknown_rate": pytest.approx(1 / 8),
+    "failure_rate": pytest.approx(1 / 8),
     "answer_seconds_p50": 3.0,
     "answer_seconds_p95": 31.0,
     "answer_seconds_p99": 31.0,
@@ -199,41 +207,43 @@ TOTALS: Row = {
 def test_each_day_has_its_messages_rates_latencies_tokens_and_cost_without_smoke_tests(
     spark: SparkSession, silver: str
 ) -> None:
-    assert _asked(spark, queries.daily(silver, PRICES)) == DAILY
+    assert asked(spark, queries.daily(silver, PRICES)) == DAILY
 
 
 def test_the_totals_cover_all_days(spark: SparkSession, silver: str) -> None:
-    assert _asked(spark, queries.totals(silver, PRICES)) == [TOTALS]
+    assert asked(spark, queries.totals(silver, PRICES)) == [TOTALS]
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
 def test_days_are_those_of_utc_in_whatever_zone_the_session_is(spark: SparkSession, silver: str, zone: str) -> None:
     spark.conf.set("spark.sql.session.timeZone", zone)
     try:
-        assert _asked(spark, queries.daily(silver, PRICES)) == DAILY
+        assert asked(spark, queries.daily(silver, PRICES)) == DAILY
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(input_price=0.5), Prices(output_price=1.5)])
-def test_without_both_prices_the_cost_is_unknown_and_not_zero(spark: SparkSession, silver: str, prices: Prices) -> None:
-    assert _asked(spark, queries.totals(silver, prices)) == [TOTALS | {"cost": None}]
-    assert {row["cost"] for row in _asked(spark, queries.daily(silver, prices))} == {None}
+@pytest.mark.parametrize("prices", [TokenPrices(), TokenPrices(input_price=0.5), TokenPrices(output_price=1.5)])
+def test_without_both_prices_the_cost_is_unknown_and_not_zero(
+    spark: SparkSession, silver: str, prices: TokenPrices
+) -> None:
+    assert asked(spark, queries.totals(silver, prices)) == [TOTALS | {"cost": None}]
+    assert {row["cost"] for row in asked(spark, queries.daily(silver, prices))} == {None}
 
 
 def test_a_price_that_python_writes_with_an_exponent_is_counted(spark: SparkSession, silver: str) -> None:
-    [row] = _asked(spark, queries.totals(silver, Prices(input_price=1e-05, output_price=2e-05)))
+    [row] = asked(spark, queries.totals(silver, TokenPrices(input_price=1e-05, output_price=2e-05)))
     assert row["cost"] == pytest.approx((410 * 1e-05 + 215 * 2e-05) / 1e6)
 
 
 def test_an_empty_table_has_no_messages_and_no_rates(spark: SparkSession, empty: str) -> None:
-    assert _asked(spark, queries.daily(empty, PRICES)) == []
-    assert _asked(spark, queries.totals(empty, PRICES)) == [dict.fromkeys(TOTALS) | {"messages": 0, "replays": 0}]
-    assert _asked(spark, queries.failures(empty)) == []
+    assert asked(spark, queries.daily(empty, PRICES)) == []
+    assert asked(spark, queries.totals(empty, PRICES)) == [dict.fromkeys(TOTALS) | {"messages": 0, "replays": 0}]
+    assert asked(spark, queries.failures(empty)) == []
 
 
 def test_failures_are_listed_latest_first_with_what_a_replay_needs(spark: SparkSession, silver: str) -> None:
-    rows = _asked(spark, queries.failures(silver))
+    rows = asked(spark, queries.failures(silver))
     assert [(_instant(row["received_at"]), *list(row.values())[1:]) for row in rows] == [
         (SECOND + timedelta(days=1, microseconds=-1), 7, 8, 8, 99, "answered", "dead", "blocked"),
         (SECOND + MORNING, 7, 4, 4, None, "answered", "unknown", "again"),
@@ -242,30 +252,40 @@ def test_failures_are_listed_latest_first_with_what_a_replay_needs(spark: SparkS
     ]
 
 
-def test_every_widget_finds_its_columns_in_its_dataset(spark: SparkSession, silver: str) -> None:
-    dashboard = json.loads(layout.serialized(silver, PRICES))
+def test_every_widget_finds_its_columns_in_its_dataset(spark: SparkSession, silver: str, answers: str) -> None:
+    dashboard = json.loads(layout.serialized(layout.Sources(silver, answers), PRICES))
     datasets = {dataset["name"]: "".join(dataset["queryLines"]) for dataset in dashboard["datasets"]}
     shown: dict[str, list[tuple[Any, ...]]] = {}
-    for item in dashboard["pages"][0]["layout"]:
+    for item in [item for page in dashboard["pages"] for item in page["layout"]]:
         for query in item["widget"].get("queries", []):
             fields = [f"{field['expression']} AS `{field['name']}`" for field in query["query"]["fields"]]
             rows = spark.sql(datasets[query["query"]["datasetName"]]).selectExpr(*fields).collect()
             shown[item["widget"]["name"]] = [tuple(row) for row in rows]
     assert {name: rows for name, rows in shown.items() if len(rows) == 1} == {
-        "messages": [(7,)],
+        "messages": [(8,)],
         "answer-seconds-p50": [(3.0,)],
         "answer-seconds-p95": [(31.0,)],
-        "fallback-rate": [(pytest.approx(1 / 7),)],
-        "unknown-rate": [(pytest.approx(1 / 7),)],
-        "failure-rate": [(pytest.approx(1 / 7),)],
+        "fallback-rate": [(pytest.approx(1 / 8),)],
+        "unknown-rate": [(pytest.approx(1 / 8),)],
+        "failure-rate": [(pytest.approx(1 / 8),)],
+        **{name: shown[name] for name in ONE_NUMBER},
     }
     assert shown["messages-a-day"] == [(row["day"], row["messages"], row["replays"]) for row in DAILY]
     assert shown["answer-latency"][1] == (FIRST.date(), 6.0, 31.0, 31.0)
-    assert shown["rates"][1] == (FIRST.date(), 0.2, 0.2, 0.0)
+    assert shown["rates"][1] == (FIRST.date(), pytest.approx(1 / 6), pytest.approx(1 / 6), 0.0)
     assert shown["model-latency"][1] == (FIRST.date(), 2.0, 30.0)
     assert shown["tokens"][1] == (FIRST.date(), 310, 155)
     assert shown["cost"][1] == (FIRST.date(), DAILY[1]["cost"])
     assert len(shown["latest-failures"]) == 4
+
+
+ONE_NUMBER = (
+    *("thumbs-up", "thumbs-down", "voted-rate"),
+    *("tokens-today", "tokens-this-month", "met-this-month", "price-this-month", "price-share"),
+    # Nobody is named in these rows, and all are of one chat.
+    "spent-by-chat",
+)
+"""The widgets of the other pages that show one row."""
 
 
 def test_the_alert_on_undelivered_replies_counts_the_recent_ones_and_no_smoke_test(
@@ -279,13 +299,14 @@ def test_the_alert_on_undelivered_replies_counts_the_recent_ones_and_no_smoke_te
         _reply(1, lately, delivery_status="unknown", origin="replay:r1"),
         _reply(3, lately, delivered=1),
         _reply(4, lately, delivery_status="dead", origin="probe:p1"),
+        _reply(7, lately, delivered=1, answer_status="fallback", error="ceiling: tokens_a_day is met until …"),
         _reply(5, earlier, delivery_status="dead"),
         # Open for a long time, and given up only now.
         _reply(6, earlier, delivery_status="dead", processed_at=lately),
     ]
-    silver = _table(spark, tmp_path, SILVER, "undelivered", rows)
-    assert _asked(spark, queries.undelivered(silver, 3600)) == [{"replies": 4, "unknown_replies": 2, "dead_replies": 2}]
-    assert _asked(spark, queries.undelivered(empty, 3600)) == [{"replies": 0, "unknown_replies": 0, "dead_replies": 0}]
+    silver = made_table(spark, tmp_path, SILVER, "undelivered", rows)
+    assert asked(spark, queries.undelivered(silver, 3600)) == [{"replies": 4, "unknown_replies": 2, "dead_replies": 2}]
+    assert asked(spark, queries.undelivered(empty, 3600)) == [{"replies": 0, "unknown_replies": 0, "dead_replies": 0}]
 
 
 def _update(number: int, received: datetime, **more: Any) -> Row:
@@ -318,11 +339,11 @@ def test_the_alert_on_a_backlog_counts_what_waits_too_long_for_its_row_in_silver
         _update(2, long_ago, message_id=22),
         _update(6, now - timedelta(days=31)),
     ]
-    bronze = _table(spark, tmp_path, BRONZE, "waiting", updates)
-    silver = _table(spark, tmp_path, SILVER, "answered", [_reply(2, long_ago)])
-    [row] = _asked(spark, queries.backlog(bronze, silver, 300))
+    bronze = made_table(spark, tmp_path, BRONZE, "waiting", updates)
+    silver = made_table(spark, tmp_path, SILVER, "answered", [_reply(2, long_ago)])
+    [row] = asked(spark, queries.backlog(bronze, silver, 300))
     assert (row["messages"], _instant(row["oldest"])) == (3, longer_ago)
-    assert _asked(spark, queries.backlog(bronze, silver, 1800)) == [{"messages": 0, "oldest": None}]
+    assert asked(spark, queries.backlog(bronze, silver, 1800)) == [{"messages": 0, "oldest": None}]
 
 
 def test_a_name_that_needs_quotes_is_quoted() -> None:

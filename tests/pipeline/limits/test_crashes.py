@@ -7,14 +7,15 @@ import pytest
 from pipeline.limits.ceilings import Ceiling, Ceilings, Prices
 from tests.support.spending import Deployment, Died
 
-CALL = 1500
-"""Tokens that a call may cost at most, roughly."""
+CALL = 1100
+"""Tokens that a call may cost at most."""
+PRICES = Prices(1.0, 4.0)
 CEILINGS = {
-    "users": Ceilings(user_tokens_a_day=3 * CALL),
-    "chats": Ceilings(chat_tokens_a_day=4 * CALL),
-    "all": Ceilings(tokens_a_day=12 * CALL),
-    "price": Ceilings(price_a_month=0.03, prices=Prices(1.0, 4.0)),
-    "each": Ceilings(3 * CALL, 4 * CALL, 14 * CALL, 0.05, Prices(1.0, 4.0)),
+    "users": Ceilings(user_tokens_a_day=2 * CALL),
+    "chats": Ceilings(chat_tokens_a_day=3 * CALL),
+    "all": Ceilings(tokens_a_day=4 * CALL),
+    "price": Ceilings(price_a_month=0.006, prices=PRICES),
+    "each": Ceilings(2 * CALL, 3 * CALL, 8 * CALL, 0.03, PRICES),
 }
 
 
@@ -39,7 +40,7 @@ def _spend(deployment: Deployment, *, steps: int, deaths: float, users: int, cha
         if chance.random() < 0.002:
             deployment.stop()
             deployment.begin()
-        if chance.random() < 0.002:
+        if chance.random() < 0.006:
             deployment.pass_time(3 * 3600)
     deployment.finish()
 
@@ -60,7 +61,7 @@ def test_no_ceiling_is_passed_whenever_a_process_dies(
 def test_a_thousand_chats_at_their_limit_spend_no_token_more_whenever_a_process_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ceilings = Ceilings(user_tokens_a_day=2 * CALL, tokens_a_day=700 * CALL)
+    ceilings = Ceilings(user_tokens_a_day=3 * CALL // 2, tokens_a_day=600 * CALL)
     deployment = Deployment(tmp_path / "journal", ceilings, 1, monkeypatch)
     chance = deployment.chance
 
@@ -68,7 +69,7 @@ def test_a_thousand_chats_at_their_limit_spend_no_token_more_whenever_a_process_
         if chance.random() < 0.002:
             raise Died
 
-    for _ in range(3):
+    for _ in range(2):
         for user in range(1, 1001):
             deployment.say(user, user)
     deployment.fault = fault
@@ -80,4 +81,4 @@ def test_a_thousand_chats_at_their_limit_spend_no_token_more_whenever_a_process_
     deployment.assert_told_once()
     assert deployment.deaths > 5
     spent = sum(total for (_, ceiling, _), total in deployment.model.days.items() if ceiling is Ceiling.ALL)
-    assert spent > 0.5 * 700 * CALL, "a ceiling lets people spend up to it"
+    assert spent > 0.5 * 600 * CALL, "a ceiling lets people spend up to it"

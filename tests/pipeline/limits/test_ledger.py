@@ -105,6 +105,16 @@ def test_an_attempt_that_was_taken_back_reserves_nothing(clock: Clock) -> None:
     assert reserved(of, asking(2))
 
 
+def test_no_more_is_reserved_at_once_than_a_kill_may_cost(clock: Clock) -> None:
+    of = Ledger(Ceilings(tokens_a_day=10_000, user_tokens_a_day=150), clock, most_reservations=2)
+    of.load([], [])
+    first, _ = reserved(of, asking(1)), reserved(of, asking(2, user=2))
+    assert of.reserve(asking(3, user=3), Charge(), MOST) is None
+    of.settle(asking(1), first, Outcome(verdict=Verdict.ANSWERED, prompt_tokens=60, completion_tokens=0))
+    assert reserved(of, asking(3, user=3))
+    assert refused(of, asking(4)).reason == MET, "who is refused need not wait"
+
+
 def test_an_attempt_of_unknown_cost_counts_as_all_that_was_reserved(clock: Clock) -> None:
     of = ledger(clock, tokens_a_day=150)
     assert of.settle(asking(), reserved(of, asking()), failed(Verdict.FAILING)).settled == MOST

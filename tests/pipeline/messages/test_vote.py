@@ -2,8 +2,11 @@
 
 import pytest
 
-from pipeline.messages.vote import Thumb, Vote, read_vote, vote_buttons
-from tests.support.replies import question
+from pipeline.messages.origin import probe_update
+from pipeline.messages.vote import Thumb, Vote, probe_press, read_vote, vote_buttons
+from pipeline.telegram.routing import Disposition, disposition
+from tests.support.replies import NOON, question
+from tests.support.updates import BOT, parsed
 
 LARGEST, LOWEST = 2**63 - 1, -(2**63)
 
@@ -30,3 +33,13 @@ def test_a_button_says_it_in_the_64_bytes_that_telegram_allows_whatever_the_ids(
 )  # fmt: skip
 def test_other_data_is_no_vote(data: str | None) -> None:
     assert read_vote(data) is None
+
+
+def test_a_check_presses_under_the_answer_to_its_own_probe() -> None:
+    probe = probe_update("hi", NOON)
+    press = parsed(probe_press(probe, Thumb.DOWN, NOON), origin={"kind": "probe", "id": "p-press"})
+    assert press.press is not None
+    asked = parsed(probe, origin={"kind": "probe", "id": "p"})
+    assert asked.message is not None
+    assert read_vote(press.press.data) == Vote(Thumb.DOWN, asked.update_id, asked.message.message_id)
+    assert disposition(press, BOT) is Disposition.FEEDBACK

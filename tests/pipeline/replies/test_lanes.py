@@ -70,11 +70,11 @@ class Run:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses of real services, a hundred times shorter."""
-    monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.01)
-    monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.02)
-    monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.02)
-    monkeypatch.setattr("pipeline.replies.model_gate._FIRST_PAUSE", 0.002)
-    monkeypatch.setattr("pipeline.replies.telegram_gate._JOURNAL_PAUSE", 0.01)
+    monkeypatch.setattr("pipeline.replies.gates.outage.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("pipeline.replies.gates.outage.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.gates.model.LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("pipeline.replies.gates.model._FIRST_PAUSE", 0.002)
+    monkeypatch.setattr("pipeline.replies.gates.telegram._JOURNAL_PAUSE", 0.01)
     monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.05)
 
 

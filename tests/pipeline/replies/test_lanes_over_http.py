@@ -96,9 +96,9 @@ Start = Callable[..., Run]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start lanes between a model's server and a Bot API; the latter takes everything by default."""
     monkeypatch.setattr(pacing, "CHAT_WINDOW", 0.05)
-    monkeypatch.setattr("pipeline.replies.outage.FIRST_WAIT", 0.05)
-    monkeypatch.setattr("pipeline.replies.outage.LONGEST_WAIT", 0.2)
-    monkeypatch.setattr("pipeline.replies.model_gate.LONGEST_WAIT", 0.2)
+    monkeypatch.setattr("pipeline.replies.gates.outage.FIRST_WAIT", 0.05)
+    monkeypatch.setattr("pipeline.replies.gates.outage.LONGEST_WAIT", 0.2)
+    monkeypatch.setattr("pipeline.replies.gates.model.LONGEST_WAIT", 0.2)
     with ExitStack() as ending:
 
         def start(model: Respond, telegram: Respond = TAKEN, timeout: float = 5.0, **settings: Any) -> Run:

@@ -145,7 +145,7 @@ def test_the_view_has_the_columns_of_silver_with_their_comments_and_the_votes() 
 
 
 @pytest.mark.spark
-def test_spark_says_the_same_and_can_keep_it_as_a_view(world: World, spark: SparkSession) -> None:
+def test_spark_says_the_same(world: World, spark: SparkSession) -> None:
     world.answer("a")
     world.answer("b", update_id=2, message_id=102, delivery_status="unknown", reply_message_ids=[])
     world.answer("c", delivery_status="withheld", channel_id=0, update_id=3, origin="probe:p")

@@ -20,6 +20,9 @@ def test_the_full_form_has_all_that_is_promised_and_the_short_form_the_same_kind
         "executors-2",
         "backlog",
         "idle",
+        "memory-on",
+        "memory-off",
+        "memory-start",
     ]
     short = {scenario.name.partition("-")[0] for scenario in scenarios(SHORT)}
     assert short == {name.partition("-")[0] for name in names}
@@ -46,7 +49,7 @@ def test_the_short_form_starts_a_contender_once_but_for_what_needs_its_own_start
     shared = [group for group in groups if len(group) > 1]
     assert [{turn.contender for turn in group} for group in shared] == [{OURS}, {AIOGRAM}, {LOOP}]
     alone = {turn.scenario.name for group in groups if len(group) == 1 for turn in group}
-    assert alone == {"executors-1", "executors-2", "backlog"}
+    assert alone == {"executors-1", "executors-2", "backlog", "memory-off", "memory-start"}
     assert sum(map(len, groups)) == sum(len(scenario.contenders) for scenario in scenarios(SHORT))
 
 
@@ -54,3 +57,8 @@ def test_the_executors_have_sixteen_calls_each() -> None:
     options = {scenario.name: scenario.options for scenario in scenarios(Sizes())}
     assert all("--concurrency=16" in options[f"executors-{number}"] for number in (1, 2))
     assert any(option.startswith("--spark-master=local-cluster[2,") for option in options["executors-2"])
+
+
+def test_the_memory_is_compared_with_none_by_the_same_messages() -> None:
+    options = {scenario.name: scenario.options for scenario in scenarios(Sizes())}
+    assert (options["memory-on"], options["memory-off"]) == ((), ("--context-turns=0",))

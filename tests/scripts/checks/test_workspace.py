@@ -18,7 +18,7 @@ from scripts.checks.suite import NAMES, CheckVerdict, Result, results
 from scripts.checks.workspace import Patience
 from scripts.target.deployed import signed_in
 from scripts.target.explanation import explain
-from tests.support.deployed import JOB, OPERATORS, PRINCIPAL, READERS, Deployed, deployed
+from tests.support.deployed import JOB, OPERATORS, PRINCIPAL, READERS, Deployed, deployed, job_tasks
 from tests.support.workspace.errors import ApiError
 from tests.support.workspace.secrets import Secret
 from tests.support.workspace.server import CALLER, Call
@@ -53,11 +53,26 @@ def test_every_check_passes_on_a_healthy_deployment_and_leaves_only_the_marked_r
     (row,) = deployment.rows("silver")
     assert row["origin"].startswith("probe:smoke-")
     assert (row["delivery_status"], row["channel_id"]) == ("withheld", 0)
+    (press,) = deployment.rows("feedback")
+    assert press["origin"] == f"{row['origin']}-press"
+    assert (press["question_update_id"], press["question_message_id"]) == (row["update_id"], row["message_id"])
+    assert (press["vote"], press["channel_id"]) == ("up", 0)
     written = [call for call in deployment.workspace.calls if call.method not in ("GET", "HEAD")]
     assert {call.path.partition("/files")[0] for call in written} == {"/api/2.0/fs", "/api/2.0/sql/statements"}
     assert all(
         call["statement"].lstrip().startswith(("SELECT", "WITH")) for call in deployment.workspace.statements.executed
     )
+
+
+def test_without_its_tables_the_message_is_not_sent(deployment: Deployed) -> None:
+    deployment.workspace.catalog.tables.pop("lake.bot.feedback")
+    found = outcome(deployment, "tables", "message")
+    assert found["tables"].fix == "deploy it: make up STACK=prod"
+    assert (found["message"].verdict, found["message"].finding) == (
+        CheckVerdict.SKIPPED,
+        "the check tables failed, which it needs",
+    )
+    assert deployment.landed == []
 
 
 def _no_volume_right(deployment: Deployed) -> None:
@@ -67,6 +82,12 @@ def _no_volume_right(deployment: Deployed) -> None:
 def _run(deployment: Deployed, state: str, result: str | None = None, **more: Any) -> None:
     deployment.workspace.jobs.runs.clear()
     deployment.workspace.jobs.began(JOB, state, result, **more)
+
+
+def _parameters(deployment: Deployed) -> list[str]:
+    (task,) = deployment.workspace.jobs.jobs[JOB]["settings"]["tasks"]
+    parameters: list[str] = task["python_wheel_task"]["parameters"]
+    return parameters
 
 
 def _unread_file(deployment: Deployed) -> None:
@@ -88,6 +109,18 @@ FAULTS: list[tuple[str, Callable[[Deployed], object], str]] = [
         "tables",
         lambda m: m.workspace.catalog.tables["lake.bot.silver"].update(seq="string"),
         "silver has other types: seq is string, not bigint",
+    ),
+    ("tables", lambda m: m.workspace.catalog.tables.pop("lake.bot.feedback"), "table lake.bot.feedback does not exist"),
+    ("tables", lambda m: m.workspace.catalog.tables.pop("lake.bot.answers"), "view lake.bot.answers does not exist"),
+    (
+        "tables",
+        lambda m: m.workspace.catalog.tables["lake.bot.silver"].pop("request_hash"),
+        "silver lacks the columns request_hash",
+    ),
+    (
+        "tables",
+        lambda m: m.workspace.catalog.tables["lake.bot.answers"].pop("thumbs_up"),
+        "answers lacks the columns thumbs_up",
     ),
     ("volumes", _no_volume_right, "the job's principal lacks WRITE_VOLUME on volume lake.bot.state"),
     (
@@ -163,6 +196,16 @@ FAULTS: list[tuple[str, Callable[[Deployed], object], str]] = [
     ),
     (
         "job",
+        lambda m: _parameters(m).remove("--feedback-table=lake.bot.feedback"),
+        "the job's run is not given --feedback-table=lake.bot.feedback",
+    ),
+    (
+        "job",
+        lambda m: m.change(silver="lake.bot.silver_2"),
+        "the job's run is not given --silver=lake.bot.silver_2",
+    ),
+    (
+        "job",
         lambda m: m.workspace.jobs.right(JOB, "CAN_MANAGE_RUN", group_name="users"),
         "users has CAN_MANAGE_RUN on the job",
     ),
@@ -195,6 +238,16 @@ FAULTS: list[tuple[str, Callable[[Deployed], object], str]] = [
     ("message", lambda m: setattr(m, "takes", "unanswered"), "it was not in silver within 1 s: in bronze, without"),
     ("message", lambda m: m.change(smoke_chat="@chat"), "the output smoke_chat is '@chat'"),
     ("message", lambda m: setattr(m, "takes", "fallback"), "it was answered with the fallback (no luck)"),
+    (
+        "message",
+        lambda m: setattr(m, "says_request", False),
+        "silver does not say what the model was given (request_hash, instructions_version)",
+    ),
+    (
+        "message",
+        lambda m: setattr(m, "takes_presses", False),
+        "a press of 👍 under its answer was not in feedback within 1 s",
+    ),
     ("message", lambda m: m.workspace.jobs.runs.clear(), "no run is active"),
     ("message", lambda m: m.workspace.files.closed.add(m.outputs.landing), "the workspace does not permit this"),
 ]
@@ -268,7 +321,7 @@ def test_the_model_of_another_server_is_asked_with_the_key_of_the_scope(deployme
 def test_with_a_smoke_chat_the_message_is_delivered_there(deployment: Deployed) -> None:
     deployment.change(smoke_chat="9001")
     result = outcome(deployment, "message", deadline=10)["message"]
-    assert result.finding.endswith("sent to the smoke chat")
+    assert "sent to the smoke chat; a press of 👍 is in feedback" in result.finding
     (row,) = deployment.rows("silver")
     assert (row["delivery_status"], row["channel_id"]) == ("sent", 9001)
 
@@ -385,7 +438,10 @@ def test_landed_files_that_were_read_are_no_backlog(deployment: Deployed) -> Non
 
 def _triggered(deployment: Deployed, cron: str = "0 0/15 * * * ?") -> None:
     deployment.change(trigger="triggered")
-    settings = {"schedule": {"quartz_cron_expression": cron, "timezone_id": "UTC", "pause_status": "UNPAUSED"}}
+    settings = {
+        "schedule": {"quartz_cron_expression": cron, "timezone_id": "UTC", "pause_status": "UNPAUSED"},
+        "tasks": job_tasks(deployment.outputs),
+    }
     deployment.workspace.jobs.give(JOB, settings, run_as=PRINCIPAL, creator=CALLER, age=90_000)
     _run(deployment, "TERMINATED", "SUCCESS", age=300)
 
@@ -407,7 +463,7 @@ def test_a_triggered_job_passes_after_a_success_within_its_schedule(deployment: 
             lambda m: m.workspace.jobs.jobs[JOB]["settings"]["schedule"].update(pause_status="PAUSED"),
             "the job is paused",
         ),
-        (lambda m: m.workspace.jobs.jobs[JOB]["settings"].clear(), "the job has no schedule"),
+        (lambda m: m.workspace.jobs.jobs[JOB]["settings"].pop("schedule"), "the job has no schedule"),
     ],
 )
 def test_a_triggered_job_fails_on_its_faults(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from scripts.dashboard.definition import DefinitionError, current, read
 from scripts.dashboard.grid import overlapping
 from scripts.dashboard.specs import ChartWidget, CounterWidget
@@ -22,8 +22,8 @@ def _widget(kind: str, **encodings: Any) -> dict[str, Any]:
     return {"name": "w", "spec": {"widgetType": kind, "encodings": encodings}}
 
 
-@pytest.mark.parametrize("prices", [Prices(), Prices(0.5, 1.5)])
-def test_what_is_deployed_can_be_drawn_and_no_widget_overlaps_another(prices: Prices) -> None:
+@pytest.mark.parametrize("prices", [TokenPrices(), TokenPrices(0.5, 1.5), TokenPrices(0.5, 1.5, 20)])
+def test_what_is_deployed_can_be_drawn_and_no_widget_overlaps_another(prices: TokenPrices) -> None:
     dashboard = read(current(prices))
     assert dashboard.pages
     for page in dashboard.pages:

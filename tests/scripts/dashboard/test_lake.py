@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.reports.queries import Prices
+from infra.reports.queries import TokenPrices
 from pipeline.stream.delta import DeltaTable
-from pipeline.tables import SILVER, TABLES
+from pipeline.tables import ANSWERS, SILVER, TABLES
 from scripts.dashboard.definition import DashboardDefinition, current, read
 from scripts.dashboard.lake import Lake, show_tables, tables_in
 from scripts.dashboard.page import anchor, dashboard_html
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 NOW = datetime.now(UTC)
-PRICES = Prices(0.5, 1.5)
+PRICES = TokenPrices(0.5, 1.5, price_a_month=20)
 
 
 @pytest.fixture
 def views(spark: SparkSession) -> Iterator[None]:
     yield
-    for table in TABLES:
-        spark.catalog.dropTempView(table.name)
+    for shown in (*TABLES, ANSWERS):
+        spark.catalog.dropTempView(shown.name)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ def test_everything_that_stays_is_named_and_so_is_the_warehouse_that_the_tables_
     assert kept_objects(read("prod", protect="true")) == [
         "the catalog telegram_lakehouse_prod",
         "the schema telegram_lakehouse_prod.telegram",
-        "the tables bronze, silver, quarantine",
+        "the tables bronze, silver, quarantine, feedback",
         "the volumes landing and state",
         "the secret scope telegram-lakehouse-prod",
         "the SQL warehouse telegram-lakehouse-prod, since the tables need it",

@@ -8,7 +8,7 @@ from pipeline.sandbox.telegram.people.table import person_action
 from pipeline.sandbox.telegram.state import TelegramState
 
 
-class Vote(BaseModel):
+class PollVote(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"chat_id": 1, "message_id": 3, "option_ids": [0]}]}
     )
@@ -20,7 +20,7 @@ class Vote(BaseModel):
 
 
 @person_action("votes")
-def vote(state: TelegramState, given: Vote) -> Json:
+def vote(state: TelegramState, given: PollVote) -> Json:
     """A vote, changed or taken back, reaches the bot as poll_answer (if the poll isn't anonymous) and as poll."""
     chat = state.chats.by_id.get(given.chat_id)
     message = None if chat is None else chat.messages.get(given.message_id)

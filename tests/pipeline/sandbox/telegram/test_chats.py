@@ -57,3 +57,10 @@ def test_each_chat_counts_its_own_message_ids(telegram: Telegram) -> None:
     """Message: message_id is the unique message identifier inside this chat."""
     assert says(telegram, chat_id=1) == says(telegram, chat_id=2) == 1
     assert says(telegram, chat_id=1) == 2
+
+
+def test_a_new_chat_can_begin_after_messages_of_an_earlier_life(telegram: Telegram) -> None:
+    says(telegram)
+    telegram.skip_message_ids(5000)
+    assert says(telegram) == 2
+    assert says(telegram, chat_id=7) == 5000

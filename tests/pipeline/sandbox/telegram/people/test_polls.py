@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.sandbox.json_types import Json
-from pipeline.sandbox.telegram.people.polls import Vote
+from pipeline.sandbox.telegram.people.polls import PollVote
 from pipeline.sandbox.telegram.people.table import ACTIONS
 from pipeline.sandbox.telegram.simulator import Telegram
 from tests.support.simulated import Clock, says
@@ -18,7 +18,7 @@ def ask(telegram: Telegram, **more: Any) -> int:
 
 
 def vote(telegram: Telegram, message_id: int, *option_ids: int, **more: Any) -> Json:
-    return telegram.perform(ACTIONS["votes"], Vote(message_id=message_id, option_ids=list(option_ids), **more))
+    return telegram.perform(ACTIONS["votes"], PollVote(message_id=message_id, option_ids=list(option_ids), **more))
 
 
 @pytest.mark.shows("votes", "poll")

@@ -1,0 +1,1 @@
+"""The pages of the dashboard, and the widgets that they are made of."""

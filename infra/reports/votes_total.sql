@@ -1,0 +1,6 @@
+WITH rated AS (
+${rated}
+)
+SELECT
+${votes}
+FROM rated
