@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +158,45 @@ def test_an_answer_that_does_not_come_holds_the_terminal_for_a_while_only(
 def test_a_pipeline_that_has_ended_ends_the_chat(telegram: Telegram) -> None:
     console = Console(file=io.StringIO())
     assert not TerminalChat(console, telegram, lambda: False).run(lambda: "")
+
+
+PROGRAM = """
+import threading
+from pipeline.demo.chat import TerminalChat
+from pipeline.sandbox.telegram.people.messages import UserMessage
+from pipeline.sandbox.telegram.simulator import Telegram
+from pipeline.terminal import terminal
+
+telegram = Telegram()
+threading.Timer(1.0, lambda: telegram.receive(UserMessage(text="from the page"))).start()
+try:
+    TerminalChat(terminal(), telegram, lambda: True).run(lambda: "")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_what_is_said_on_the_page_comes_above_a_line_that_is_being_written() -> None:
+    ours, theirs = pty.openpty()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[3])}
+        person = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    os.close(theirs)
+    os.write(ours, b"half a li")
+    shown, until = b"", time.monotonic() + 30
+    while b"from the page" not in shown and time.monotonic() < until:
+        shown += os.read(ours, 4096)
+    while shown.count(b"half a li") < 2 and time.monotonic() < until:
+        shown += os.read(ours, 4096)
+    person.send_signal(signal.SIGINT)
+    assert person.wait(30) == 0
+    shown += os.read(ours, 4096)
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x01|\x02", "", shown.decode())
+    assert re.search(r"page > from the page\r\nyou > half a li", text), text
+    assert "interrupted" in text

@@ -46,7 +46,8 @@ def test_the_reader_is_two_lines_that_read_the_answers(tmp_path: Path) -> None:
     lines = signposts.reader(folder)
     assert len(lines) == 2
     command = [sys.executable, "-c", "\n".join(lines)]
-    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "[{'user_message': '2+2?', 'llm_response': '4', 'delivery_status': 'sent'}]\n"
 
 

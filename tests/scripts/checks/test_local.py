@@ -80,6 +80,14 @@ def test_checks_that_apply_to_a_local_run_pass_and_the_others_say_why_they_do_no
     assert local.waiting() == []
 
 
+def test_a_model_whose_server_takes_no_schema_passes_and_is_said_to_be_one(local: Local) -> None:
+    local.model.add_rule(ScriptedRule(refuse_response_format=True))
+    local.model.add_rule(ScriptedRule(content="It works."))
+    found = outcome("model")["model"]
+    assert found.verdict is CheckVerdict.PASSED
+    assert found.finding.endswith(" s; its server takes no JSON schema")
+
+
 def _without_landing(local: Local) -> None:
     local.storage.landing.rmdir()
     local.storage.landing.write_text("no folder")
