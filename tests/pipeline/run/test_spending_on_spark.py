@@ -44,7 +44,7 @@ def _read(spark: SparkSession, place: Path, *counted: Identity, whole_month: boo
 
 
 def _spent(found: InSilver) -> list[Spent]:
-    return sorted(found.spent, key=lambda spent: (spent.payer or Payer(0, 0), spent.tokens.total))
+    return sorted(found.spent, key=lambda spent: [each or 0 for each in spent.payer or Payer(None, 0)])
 
 
 def test_spending_is_summed_by_user_and_chat_of_this_day_and_as_one_of_the_rest_of_the_month(
