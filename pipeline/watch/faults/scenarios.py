@@ -193,7 +193,7 @@ SCENARIOS = (
     FaultScenario(
         "lost_response",
         "A response is lost",
-        "Telegram delivers the next reply, but its response is lost. The run can't know: it reports that, and sends no other.",
+        "Telegram delivers the next reply, but its response is lost. The run can't know, says so, and sends no other.",
         _lost_response,
     ),
     FaultScenario(
