@@ -7,7 +7,9 @@ READY := $(VENV)/.ready
 # The bots of others have an environment of their own: what their libraries need binds nothing of ours.
 CLIENTS := build/clients
 GRAMMY := tests/e2e/clients/grammy
-INSTALLED := $(CLIENTS)/.ready $(if $(shell command -v npm 2>/dev/null),$(GRAMMY)/node_modules/.ready)
+AXE := tests/e2e/page/axe
+NPM := $(shell command -v npm 2>/dev/null)
+INSTALLED := $(CLIENTS)/.ready $(if $(NPM),$(GRAMMY)/node_modules/.ready)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types unit spark e2e clients docs reference pictures bench preview up destroy smoke format lock clean
@@ -42,7 +44,7 @@ unit: $(READY)  ## Tests that need no Spark: two to three minutes
 spark: $(READY)  ## Tests on a shared Spark session
 	@$(BIN)/python -m pytest -q -m spark
 
-e2e: $(READY)  ## Tests of the real process over HTTP on loopback: minutes
+e2e: $(READY) $(if $(NPM),$(AXE)/node_modules/.ready)  ## Tests of the real process over HTTP on loopback: minutes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -m e2e
 
 clients: $(READY) $(INSTALLED)  ## Bots in four libraries of others against the simulated Telegram: a minute
@@ -53,8 +55,8 @@ $(CLIENTS)/.ready: $(READY) requirements-clients.lock
 	@$(CLIENTS)/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-clients.lock
 	@touch $@
 
-$(GRAMMY)/node_modules/.ready: $(GRAMMY)/package-lock.json
-	@npm ci --prefix $(GRAMMY) --ignore-scripts --no-audit --no-fund --silent
+$(GRAMMY)/node_modules/.ready $(AXE)/node_modules/.ready: %/node_modules/.ready: %/package-lock.json
+	@npm ci --prefix $* --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 docs: $(READY)  ## Build the documentation as a site in build/site; a broken link fails
@@ -96,7 +98,7 @@ lock: $(READY)  ## Resolve every lock: of pyproject.toml's groups, and of grammY
 	@for group in jre clients; do \
 		$(BIN)/uv pip compile -q --group $$group --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-$$group.lock || exit; done
-	@! command -v npm >/dev/null || npm update --prefix $(GRAMMY) --package-lock-only --no-audit --no-fund --silent
+	@! command -v npm >/dev/null || for folder in $(GRAMMY) $(AXE); do npm update --prefix $$folder --package-lock-only --no-audit --no-fund --silent || exit; done
 
 clean:  ## Remove what was built and installed here
-	@rm -rf $(VENV) dist build $(GRAMMY)/node_modules .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) dist build $(GRAMMY)/node_modules $(AXE)/node_modules .mypy_cache .pytest_cache .ruff_cache

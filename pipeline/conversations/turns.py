@@ -126,7 +126,7 @@ def _list(value: object) -> object:
     return json.loads(value) if isinstance(value, str) else value
 
 
-Zoned = Annotated[datetime, AfterValidator(_zoned)]
+UtcTime = Annotated[datetime, AfterValidator(_zoned)]
 """A time of a table: UTC if it comes without a time zone."""
 
 
@@ -138,7 +138,7 @@ class TurnRow(BaseModel):
     topic_id: int | None
     message_id: int
     seq: int
-    received_at: Zoned
+    received_at: UtcTime
     user_message: str | None
     llm_response: str | None
     answer_status: str

@@ -39,6 +39,9 @@ _EPOCH = 1_767_225_600
 """2026-01-01, from which the simulated Telegram counts."""
 _NUMBERS_A_SECOND = 5
 """Far more messages than anybody sends the demo; in ten years the numbers still have 32 bits."""
+_TURNS_REMEMBERED = "3"
+"""What the small model is given of a conversation, unless the environment says otherwise. With ten turns it took seven
+seconds for an answer, and repeated an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ def _start_services(running: ExitStack, progress: Progress, choices: Choices) ->
         # It answers one question after another, and the longer, the worse.
         services.own |= {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "none", "PIPELINE_MODEL": model.model}
         services.own |= {"PIPELINE_CONCURRENCY": "1", "PIPELINE_MAX_TOKENS": str(LONGEST_ANSWER)}
+        services.own |= {"PIPELINE_CONTEXT_TURNS": os.environ.get("PIPELINE_CONTEXT_TURNS", _TURNS_REMEMBERED)}
     if not _serves_real_bot():
         with progress.phase("Telegram: the simulated one, with its chat page"):
             services.telegram = Telegram(DEFAULT_TOKEN)

@@ -62,7 +62,7 @@ def answer_all(console: Console, job: Job, telegram: Telegram, lines: list[str],
                 break
             time.sleep(0.5)
     _print(console, list(outcomes.values()))
-    console.print(f"Tables: {job.folder}/{{bronze,silver,quarantine}}", soft_wrap=True)
+    console.print(f"Tables: {job.folder}/{{bronze,silver,quarantine,feedback}}", soft_wrap=True)
     return all(outcome.seconds is not None for outcome in outcomes.values())
 
 

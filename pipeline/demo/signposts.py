@@ -22,7 +22,7 @@ def program(name: str) -> str:
 def places(folder: Path) -> list[str]:
     """Where the tables are, and how to look at them: at the start and at the end."""
     return [
-        f"Tables: {folder}/{{bronze,silver,quarantine}}",
+        f"Tables: {folder}/{{bronze,silver,quarantine,feedback}}",
         f"  {program('pipeline')} status --storage {shlex.quote(str(folder))}",
         *(f"  {line}" for line in reader(folder)),
     ]

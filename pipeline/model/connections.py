@@ -27,6 +27,9 @@ from pipeline.platform.address import shown_address
 
 _IDLE_LIMIT = 5.0
 """Seconds after which an idle connection is not used again, as in the openai client."""
+_REST_AFTER_STREAM = 0.2
+"""Seconds for which a connection is not used again after a stream: some servers (llama.cpp) close it a moment after the
+end, without a word before, and a request that has left by then gets no response."""
 _ABOUT_THIS_MACHINE = b"x-stainless-"
 _MOST_UNSENT = 1 << 16
 """Bytes that are kept back."""
@@ -105,7 +108,8 @@ class _Transport(httpx.BaseTransport):
         headers = httpx.Headers(inner.headers)
         # The body is unpacked here, within the bounds.
         encoding = headers.pop("Content-Encoding") if "Content-Encoding" in headers else None
-        body = _Body(inner, encoding, lambda: self._connections.give_back(connection))
+        streams = headers.get("Content-Type", "").startswith("text/event-stream")
+        body = _Body(inner, encoding, lambda: self._connections.give_back(connection, rests=streams))
         return httpx.Response(inner.status, headers=headers, stream=body, extensions=inner.extensions, request=request)
 
     def close(self) -> None:
@@ -124,19 +128,27 @@ class Connections:
         self._lock = threading.Lock()
         self._idle: deque[tuple[httpcore.ConnectionPool, float]] = deque()
         """With the time of their last use, the latest at the right."""
+        self._resting: deque[tuple[httpcore.ConnectionPool, float]] = deque()
+        """With the time from which they may be used again, the earliest at the left."""
         self._closed = False
 
     def borrow(self) -> httpcore.ConnectionPool:
         with self._lock:
+            self._end_rests(time.monotonic())
             if self._idle:
                 return self._idle.pop()[0]
         return self._make()
 
-    def give_back(self, connection: httpcore.ConnectionPool) -> None:
+    def give_back(self, connection: httpcore.ConnectionPool, *, rests: bool = False) -> None:
+        """`rests`: it is not lent for a moment."""
         now = time.monotonic()
         unused = []
         with self._lock:
-            self._idle.append((connection, now))
+            if rests and not self._closed:
+                self._resting.append((connection, now + _REST_AFTER_STREAM))
+            else:
+                self._idle.append((connection, now))
+            self._end_rests(now)
             while self._idle and (self._closed or now - self._idle[0][1] > _IDLE_LIMIT):
                 unused.append(self._idle.popleft()[0])
         for each in unused:
@@ -146,10 +158,15 @@ class Connections:
         """Close the idle connections now, and each of the others when it is given back."""
         with self._lock:
             self._closed = True
-            idle = [connection for connection, _ in self._idle]
+            idle = [connection for connection, _ in (*self._idle, *self._resting)]
             self._idle.clear()
+            self._resting.clear()
         for each in idle:
             each.close()
+
+    def _end_rests(self, now: float) -> None:
+        while self._resting and self._resting[0][1] <= now:
+            self._idle.append(self._resting.popleft())
 
 
 class _Body(httpx.SyncByteStream):

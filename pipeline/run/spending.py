@@ -48,8 +48,8 @@ def ceilings_of(settings: RunSettings) -> Ceilings:
     )
     if ceilings.price_a_month and not ceilings.prices.known:
         raise SettingsError(
-            f"{env_name('price_a_month')} needs prices: give {env_name('input_price')} and {env_name('output_price')}, "
-            "in USD of a million tokens"
+            f"{env_name('price_a_month')} needs both prices: set {env_name('input_price')} and "
+            f"{env_name('output_price')}, in USD of a million tokens"
         )
     call = least_call(settings.max_tokens)
     for ceiling in ceilings.set:
@@ -137,13 +137,19 @@ def _without(rows: DataFrame, replies: frozenset[Identity]) -> DataFrame:
     """The rows of other messages than these."""
     if not replies:
         return rows
+    import pyarrow as pa
     from pyspark.sql import functions as f
 
-    names = ["bot_id", "update_id", "channel_id", "message_id", "origin"]
+    names = ("bot_id", "update_id", "channel_id", "message_id", "origin")
+    columns = zip(*replies, strict=True)
+    types = [pa.int64()] * 4 + [pa.string()]
     left_out = rows.sparkSession.createDataFrame(
-        [tuple(identity) for identity in replies],
-        "counted_bot_id bigint, counted_update_id bigint, counted_channel_id bigint, counted_message_id bigint, "
-        "counted_origin string",
+        pa.table(
+            {
+                f"counted_{name}": pa.array(values, kind)
+                for name, values, kind in zip(names, columns, types, strict=True)
+            }
+        )
     )
     same = [rows[name].eqNullSafe(left_out[f"counted_{name}"]) for name in names]
     return rows.join(f.broadcast(left_out), on=same, how="left_anti")

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.conversations.turns import UtcTime
 from pipeline.errors import OperatorError
 from pipeline.storage.done import file_seq
 from pipeline.storage.landing import is_tick
@@ -21,7 +22,7 @@ from pipeline.storage.places import OWNER_FILE
 from pipeline.storage.record import RECORD_FILE, Record
 from pipeline.tables import BRONZE, QUARANTINE, Table
 from pipeline.view.query import Query, Value, all_of, any_of, one_of, portions
-from pipeline.view.rows import LatestRow, MessageKey, Selection, SilverRow, UnknownReply, UtcTime
+from pipeline.view.rows import LatestRow, MessageKey, Selection, SilverRow, UnknownReply
 
 _MOST_READ = 200
 """Files that a micro-batch may have read and that are still in the landing: they leave it when the next one begins."""

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pipeline.conversations.context import Context, context_with, request_of, without_context
-from pipeline.conversations.turns import Turn, TurnRow, newest_first
+from pipeline.conversations.turns import Turn, TurnRow, UtcTime, newest_first
 from pipeline.errors import OperatorError
 from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.question import Question
@@ -19,7 +19,7 @@ from pipeline.telegram.update import Update, read_line
 from pipeline.terminal import plain, say_json, terminal
 from pipeline.view.data import DataView, ViewError
 from pipeline.view.query import Query, Value
-from pipeline.view.rows import UtcTime, named_message
+from pipeline.view.rows import named_message
 
 _MOST_ROWS = 100
 """Rows of one message that are looked at: its replays."""

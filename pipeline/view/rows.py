@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
-
-def _zoned(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-UtcTime = Annotated[datetime, AfterValidator(_zoned)]
-"""A time of a table: UTC if it comes without a time zone."""
-
+from pipeline.conversations.turns import UtcTime
 
 _NAME = re.compile(r"^(-?\d{1,19})/(\d{1,19})$", re.ASCII)
 

@@ -119,7 +119,6 @@ def summary_of(known: Known) -> dict[str, Any]:
     chat = bronze.get("chat_title") or silver.get("channel_title")
     origin = bronze.get("origin") or silver.get("origin")
     answer_status = silver.get("answer_status") or (reply.answer.status.value if reply and reply.answer else None)
-    end = at.sent or at.stored
     return {
         "key": known.key,
         "order": known.order,
@@ -132,7 +131,7 @@ def summary_of(known: Known) -> dict[str, Any]:
         "answer_status": answer_status,
         "answered": is_answered(known),
         "received": _ms(at.received or at.accepted or at.landed),
-        "seconds": _between(at.received, end) if is_answered(known) else None,
+        "seconds": _between(at.received, at.sent),
         "vote": str(known.feedback[-1].get("vote")) if known.feedback else None,
     }
 

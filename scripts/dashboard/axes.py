@@ -35,12 +35,12 @@ class NumberAxis(NamedTuple):
         return self.start + (value - self.lowest) / (self.highest - self.lowest) * (self.end - self.start)
 
 
-def steps(lowest: float, highest: float, most: int = 5) -> list[float]:
-    """Round numbers that include 0 and span these two; about `most` steps."""
+def steps(lowest: float, highest: float, most: int = 5, least: float = 0.0) -> list[float]:
+    """Round numbers that include 0 and span these two: about `most` steps, none smaller than `least`."""
     low, high = min(lowest, 0.0), max(highest, 0.0)
     if low == high:
         high = 1.0
-    rough = (high - low) / most
+    rough = max((high - low) / most, least)
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

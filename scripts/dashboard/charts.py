@@ -66,7 +66,9 @@ def chart(spec: ChartWidget, rows: Sequence[Row], width: float, height: float) -
     series = series_of(spec, rows)
     form = _roles(spec)[1][0].format or NumberFormat()
     stacked = spec.widget_type == "area" or (spec.widget_type == "bar" and spec.mark.layout == "stack")
-    marks = steps(*_span(series, stacked))
+    # Of counts, only whole numbers are marked.
+    whole = form.decimal_places is not None and form.decimal_places.places == 0 and form.type != "number-percent"
+    marks = steps(*_span(series, stacked), least=1.0 if whole else 0.0)
     labels = [formatted(mark, form) for mark in marks]
     values = list(dict.fromkeys(value for one in series for value in one.values))
     if is_horizontal(spec):

@@ -39,7 +39,8 @@ svg text {{ font-size: 11px; fill: #5a6f77; font-family: inherit; }}
 .filter {{ width: 100%; border: 1px solid #c0cdd8; border-radius: 4px; padding: 4px 8px; text-align: left; }}
 .rows {{ overflow: auto; flex: 1; }}
 table {{ border-collapse: collapse; width: 100%; font-size: 12.5px; }}
-th, td {{ text-align: left; padding: 5px 10px; border-bottom: 1px solid #eceff1; white-space: nowrap; }}
+th, td {{ text-align: left; padding: 5px 10px; border-bottom: 1px solid #eceff1; white-space: nowrap;
+  max-width: 320px; overflow: hidden; text-overflow: ellipsis; }}
 th {{ position: sticky; top: 0; background: #f4f6f8; font-weight: 600; }}
 td:last-child {{ white-space: normal; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; }}

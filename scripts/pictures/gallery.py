@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.pictures import conversations, dashboards, diagrams, runs
+from scripts.pictures import conversations, dashboards, diagrams, live_page, runs
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 MESSAGES = IMAGES / "messages.txt"
@@ -24,5 +24,6 @@ GALLERY: dict[str, Take] = {
     "status": runs.take_status,
     "chat": conversations.take,
     "dashboard": dashboards.take,
+    "live": live_page.take,
 }
 """The pictures by the names under which the command takes them."""

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +30,7 @@ _DONE_WITHIN = 60.0
 _STOP_WITHIN = 30.0
 
 _STORAGE = "/srv/bot"
-_ANSWER = "The library is open from ten to six."
+STANDING_ANSWER = "The library is open from ten to six."
 _MESSAGES = (
     "When does the library open on Sundays?",
     "And on Mondays?",
@@ -63,24 +63,26 @@ def take_status(images: Path) -> None:
         for number, text in enumerate(_MESSAGES, start=1):
             telegram.receive(UserMessage(chat_id=number, first_name=f"User {number}", text=text))
         telegram.receive(UserMessage(chat_id=1, photo=True))
-        _wait(lambda: _answered(storage) == len(_MESSAGES), _DONE_WITHIN, "the messages are not answered")
+        wait(lambda: _answered(storage) == len(_MESSAGES), _DONE_WITHIN, "the messages are not answered")
         # The connection is closed after Telegram took the message: nobody can know that from here.
         fault = {"method": "sendMessage", "kind": "lost_response", "times": 1}
         httpx.post(f"{api}/sandbox/faults", json=fault).raise_for_status()
         telegram.receive(UserMessage(chat_id=9, first_name="User 9", text="Is it open today?"))
-        _wait(lambda: _answered(storage) == len(_MESSAGES) + 1, _DONE_WITHIN, "the last message is not answered")
+        wait(lambda: _answered(storage) == len(_MESSAGES) + 1, _DONE_WITHIN, "the last message is not answered")
         # The folder is another one for each picture.
         shown = _status(storage).replace(str(storage), _STORAGE)
     (images / "status.svg").write_text(terminal_svg(shown, f"pipeline status --storage {_STORAGE}", 84))
 
 
 @contextmanager
-def running_pipeline() -> Iterator[tuple[Telegram, str, Path]]:
+def running_pipeline(answers: Mapping[str, str] | None = None) -> Iterator[tuple[Telegram, str, Path]]:
     """A run that serves: its simulated Telegram, the address of that, and its storage. Nothing of it is left.
 
-    Its model answers by a script. Raises OperatorError if it does not start.
+    Its model answers by a script: a text that holds a key of `answers` with its value, others with one sentence. Raises
+    OperatorError if it does not start.
     """
-    model = ScriptedModel([ScriptedRule(latency=0.3, answer=_ANSWER)])
+    rules = [ScriptedRule(contains=part, latency=0.3, answer=answer) for part, answer in (answers or {}).items()]
+    model = ScriptedModel([*rules, ScriptedRule(latency=0.3, answer=STANDING_ANSWER)])
     telegram = Telegram()
     with (
         TemporaryDirectory(prefix="pictures-") as folder,
@@ -99,7 +101,7 @@ def running_pipeline() -> Iterator[tuple[Telegram, str, Path]]:
             command = [sys.executable, "-m", "pipeline", "run", "--storage", str(storage), "--poll-seconds", "5"]
             run = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
             try:
-                _wait(lambda: _serves(run, storage), _READY_WITHIN, "the pipeline does not start")
+                wait(lambda: _serves(run, storage), _READY_WITHIN, "the pipeline does not start")
                 yield telegram, api.url, storage
             finally:
                 run.terminate()
@@ -127,7 +129,7 @@ def _status(storage: Path, *options: str) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def _wait(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
+def wait(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
     until = time.monotonic() + seconds
     while not done():
         if time.monotonic() >= until:

@@ -171,7 +171,7 @@ def test_a_terminal_a_page_and_commands_share_a_demo_whose_next_start_goes_on(tm
     folder = tmp_path / "telegram-lakehouse" / "demo" / "bot-42"
     with _terminal(environment=environment) as terminal:
         page = terminal.wait_for(r"Chat page: (http://127\.0\.0\.1:\d+)/")[1]
-        assert f"Tables: {folder}/{{bronze,silver,quarantine}}" in terminal.shown
+        assert f"Tables: {folder}/{{bronze,silver,quarantine,feedback}}" in terminal.shown
         for phase in ("model: ", "Telegram: ", "pipeline: ", "ready"):
             assert re.search(rf"✓ {phase}.*\d\.\d s", terminal.shown), phase
         terminal.wait_for("you > ")

@@ -77,7 +77,9 @@ class ModelFront:
     def client(self) -> httpx.AsyncClient:
         # Made here, since a client belongs to the event loop that it is used in.
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+            # llama.cpp closes its connection after a stream without saying so: none is used again.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            self._client = httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False)
         return self._client
 
 

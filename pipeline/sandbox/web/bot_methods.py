@@ -58,6 +58,8 @@ class BotMethods:
         if not poll.future.done():
             gone = asyncio.create_task(disconnected(request))
             answered = asyncio.wrap_future(poll.future)
+            # Its error is raised below; asyncio would print it too if nobody had looked at it here.
+            answered.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             waiting: set[asyncio.Future[Any]] = {gone, answered}
             try:
                 await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -117,13 +117,13 @@ class DemoFaults:
         # Whether something is sent twice shows only after everything was sent once.
         self.wait(1.0)
         found = self._with_unknown(reconciled(self._telegram))
-        self._tell("good" if found.good else "bad", f"By Telegram's own record: {found.line}.")
+        self._tell("good" if found.good else "bad", f"By Telegram's own record, since the demo began: {found.line}.")
         self._results[name] = {"good": found.good, "text": found.line}
 
     def _with_unknown(self, found: Reconciliation) -> Reconciliation:
         """Only where an answer is missing: what arrived although its response was lost is no loss."""
         missing = found.asked - found.answered
-        return found._replace(unknown=min(missing, status_of(self._storage).unknown_count)) if missing else found
+        return found._replace(unknown=min(missing, self.unknown_replies())) if missing else found
 
     def _tell(self, kind: str, text: str) -> None:
         line = {"at": f"+{time.monotonic() - self._began:.1f} s", "kind": kind, "text": text}
@@ -164,6 +164,10 @@ class DemoFaults:
     def telegram_fault(self, kind: str, **more: object) -> None:
         fault = {"method": "sendMessage", "kind": kind, "times": 1, **more}
         httpx.post(f"{self._url}/sandbox/faults", json=fault, timeout=5.0, trust_env=False).raise_for_status()
+
+    def telegram_fault_came(self) -> bool:
+        listed = httpx.get(f"{self._url}/sandbox/faults", timeout=5.0, trust_env=False).raise_for_status().json()
+        return all(fault["applied"] >= fault["times"] for fault in listed["faults"])
 
     def set_model(self, *, down: bool = False, seconds: float = 0.0) -> None:
         if self._model is not None:
@@ -206,6 +210,9 @@ class DemoFaults:
     def open_questions(self) -> int:
         found = reconciled(self._telegram)
         return found.asked - found.answered
+
+    def unknown_replies(self) -> int:
+        return status_of(self._storage).unknown_count
 
     def _of_bot(self, token: str) -> str:
         return token.format(bot=self._telegram.bot_id)

@@ -25,6 +25,9 @@ class DemoScene(Protocol):
     def telegram_fault(self, kind: str, **more: object) -> None:
         """The next sendMessage goes wrong in this way: a kind of the simulated Telegram's faults."""
 
+    def telegram_fault_came(self) -> bool:
+        """Whether the call that was to go wrong has done so."""
+
     def set_model(self, *, down: bool = False, seconds: float = 0.0) -> None:
         """The model is down, or answers so much later."""
 
@@ -55,6 +58,9 @@ class DemoScene(Protocol):
     def open_questions(self) -> int:
         """How many questions have no answer yet, as Telegram sees it."""
 
+    def unknown_replies(self) -> int:
+        """How many replies the run reports as of unknown outcome."""
+
 
 class FaultScenario(NamedTuple):
     name: str
@@ -77,7 +83,7 @@ def _model_down(stage: DemoScene) -> None:
     stage.wait(8.0)
     stage.say(f"After 8 seconds {stage.open_questions()} questions wait in the journal. Nobody got an excuse.")
     stage.set_model()
-    stage.say("The model is back. The next trial finds it, and the questions are asked again.")
+    stage.say("The model is back. The next trial call finds it, and all questions are asked again.")
 
 
 def _model_slow(stage: DemoScene) -> None:
@@ -95,16 +101,27 @@ def _too_many_requests(stage: DemoScene) -> None:
     stage.telegram_fault("too_many_requests", retry_after=4)
     stage.say("Telegram will refuse the next message: 429, retry after 4 seconds.")
     stage.ask("What does status 429 mean?", "How many messages a second may a bot send?")
-    stage.wait(2.0)
-    stage.say("The answer is in the journal, so the model is not paid again. It is sent when Telegram lets it.")
+    refused = stage.wait_until(stage.telegram_fault_came, _ANSWERED_WITHIN)
+    stage.say(
+        "Telegram has refused an answer. It stays in the journal: the model is not asked again, and it is sent later."
+        if refused
+        else "Telegram was sent no answer in time: see the warnings."
+    )
 
 
 def _lost_response(stage: DemoScene) -> None:
+    before = stage.unknown_replies()
     stage.telegram_fault("lost_response")
     stage.say("Telegram will deliver the next message, but the connection breaks before it says so.")
     stage.ask("Did this arrive?")
     stage.wait_until(lambda: stage.open_questions() == 0, _ANSWERED_WITHIN)
-    stage.say("It arrived, and the run can't know. It records the reply as “unknown” and does not send it again.")
+    stage.say("The reply arrived, and the run can't know that.")
+    reported = stage.wait_until(lambda: stage.unknown_replies() > before, _TABLES_WITHIN)
+    stage.say(
+        "The run reports it as “unknown”, and does not send it again. `pipeline status` names it."
+        if reported
+        else "The run has not reported it yet: see the warnings."
+    )
 
 
 def _killed(stage: DemoScene) -> None:
@@ -163,7 +180,7 @@ SCENARIOS = (
     FaultScenario(
         "model_slow",
         "The model is slow",
-        "Each answer takes 6 seconds longer. Two people ask. They see “typing …”, and nothing else waits for them.",
+        "Each answer comes 6 seconds later. Two people ask. They see “typing …”, and nothing else waits for them.",
         _model_slow,
         needs_model=True,
     ),
@@ -176,7 +193,7 @@ SCENARIOS = (
     FaultScenario(
         "lost_response",
         "A response is lost",
-        "Telegram delivers the next reply, but its response is lost. Nobody can know: it is reported, not repeated.",
+        "Telegram delivers the next reply, but its response is lost. The run can't know, says so, and sends no other.",
         _lost_response,
     ),
     FaultScenario(
@@ -189,13 +206,13 @@ SCENARIOS = (
     FaultScenario(
         "malformed",
         "A malformed update",
-        "Telegram delivers something that is no message. It goes to quarantine; the next question is answered.",
+        "Telegram delivers an update that can't be read. It goes to quarantine, and the next question is answered.",
         _malformed,
     ),
     FaultScenario(
         "token_rotated",
         "The token is revoked",
-        "For 5 seconds the run's token is worth nothing. Then it gets the new one, and goes on without a restart.",
+        "For 5 seconds Telegram refuses the run's token. Then the run gets a new one, and goes on without a restart.",
         _token_rotated,
         needs_run=True,
     ),

@@ -24,6 +24,7 @@ const REASONS = {
   chat_not_allowed: "chat not allowed",
   user_not_allowed: "user not allowed",
   not_a_message: "not a message",
+  feedback: "a vote",
 };
 
 /** A message's status, and how it is coloured: good, bad, busy or plain. */
@@ -38,7 +39,19 @@ export function status(message) {
   return { text: `kept: ${REASONS[name] ?? name.replaceAll("_", " ")}`, tone: "plain" };
 }
 
+/** Who sent a message, where, and on whose behalf. */
+export function author(message) {
+  if (message.origin?.startsWith("probe:")) return "a check";
+  const parts = [message.author, message.chat && `in ${message.chat}`, message.origin];
+  return parts.filter(Boolean).join(" ") || "unknown";
+}
+
+const KINDS = {
+  callback_query: "a press of a button",
+  stopped_message_generation: "a press of the stop button",
+};
+
 /** What stands for a message in lists: its text, or what it is. */
 export function title(message) {
-  return message.text ?? (message.kind ? `(${message.kind.replaceAll("_", " ")})` : "(unreadable)");
+  return message.text ?? (message.kind ? `(${KINDS[message.kind] ?? message.kind.replaceAll("_", " ")})` : "(unreadable)");
 }

@@ -93,6 +93,20 @@ def test_a_job_that_cannot_begin_is_one_line_with_its_reason(
     assert (tmp_path / "state" / "telegram-lakehouse" / "demo" / "bot-42" / "pipeline.log").exists()
 
 
+@pytest.mark.parametrize(("said", "turns"), [(None, "3"), ("7", "7")])
+def test_the_small_model_is_given_few_turns_unless_the_environment_says_how_many(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, turns: str
+) -> None:
+    monkeypatch.setattr(command, "EmbeddedModel", _small_model(lambda: None))
+    if said is None:
+        monkeypatch.delenv("PIPELINE_CONTEXT_TURNS", raising=False)
+    else:
+        monkeypatch.setenv("PIPELINE_CONTEXT_TURNS", said)
+    with ExitStack() as running:
+        own = command._start_services(running, Progress(terminal()), Choices()).own
+    assert own["PIPELINE_CONTEXT_TURNS"] == turns
+
+
 def test_the_simulated_telegram_never_counts_back_between_two_demos(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([command._EPOCH + 1000.0, command._EPOCH + 1020.0])
     monkeypatch.setattr(command, "time", SimpleNamespace(time=lambda: next(moments)))

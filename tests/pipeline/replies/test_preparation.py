@@ -57,14 +57,14 @@ class FakeLedger:
     limited = False
 
     def __init__(self) -> None:
-        self.met = False
+        self.met = self.withheld = False
         self.known = True
         self.reserved: dict[str, Tokens] = {}
         self.at_once = 100
 
     def reserve(self, question: Question, charge: Charge, most: Tokens) -> Charge | Answer | None:
         if self.met:
-            return MET
+            return MET.model_copy(update={"withheld": self.withheld})
         if charge.reserved is not None and question.key in self.reserved:
             return charge
         if len(self.reserved) >= self.at_once:
@@ -238,6 +238,45 @@ def test_a_checks_question_belongs_to_no_conversation(run: Run) -> None:
     run.finish()
     assert given(run, "probe") == ["probe"]
     assert given(run, "2") == ["1", "re: 1", "2"]
+
+
+def test_usage_is_answered_by_the_ledger_once_it_knows(run: Run) -> None:
+    run.ledger.known = False
+    run.accept(question("/usage", command="usage"))
+    run.accept(question("next", chat_id=8, seq=2))
+    eventually(lambda: run.api.texts == ["re: next"])
+    run.ledger.known = True
+    run.lanes.look_again()
+    run.finish()
+    assert (run.api.texts, run.answering.asked) == (["re: next", USED.text], ["next"])
+
+
+def test_an_answer_that_is_withheld_is_recorded_and_not_sent(run: Run) -> None:
+    run.ledger.met = True
+    run.ledger.withheld = True
+    run.accept(question("hi"))
+    run.finish()
+    assert (run.api.texts, run.reply(1).stage) == ([], "withheld")
+
+
+def test_where_there_are_ceilings_only_the_first_open_question_of_a_chat_is_reserved(run: Run) -> None:
+    run.memory.looks_back, run.ledger.limited = False, True
+    run.answering.held.add("1")
+    run.accept(question("1", seq=1), question("2", seq=2))
+    eventually(lambda: run.answering.asked == ["1"])
+    assert [run.reply(seq).charge.reserved is not None for seq in (1, 2)] == [True, False]
+    run.answering.release("1")
+    run.finish()
+    assert run.answering.asked == ["1", "2"]
+
+
+def test_an_orderly_stop_gives_back_what_was_reserved_for_calls_that_were_not_begun(run: Run) -> None:
+    run.answering.held |= {"begun", "waits"}
+    run.accept(question("begun", chat_id=1, seq=1), question("waits", chat_id=2, seq=2))
+    eventually(lambda: len(run.answering.asked) == 2)
+    run.answering.queued = [question("waits", chat_id=2, seq=2)]
+    run.lanes.stop(1.0)
+    assert [run.reply(seq).charge.reserved is not None for seq in (1, 2)] == [True, False]
 
 
 def poisoned(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,7 @@ def test_where_there_is_a_ceiling_no_executor_is_asked(parts: Parts, settings: R
 
 
 def test_ceilings_that_can_not_be_used_end_a_run_before_anything_is_asked(parts: Parts, settings: RunSettings) -> None:
-    with pytest.raises(SettingsError, match=r"^PIPELINE_PRICE_A_MONTH needs prices"):
+    with pytest.raises(SettingsError, match=r"^PIPELINE_PRICE_A_MONTH needs both prices"):
         Run(settings.model_copy(update={"price_a_month": 5.0})).run()
     assert parts.calls == []
 

@@ -42,7 +42,7 @@ def test_ceilings_and_prices_are_what_the_settings_say() -> None:
 
 @pytest.mark.parametrize("prices", [{}, {"input_price": 1.0}, {"output_price": 1.0}])
 def test_a_price_needs_both_prices(prices: dict[str, float]) -> None:
-    with pytest.raises(SettingsError, match=r"^PIPELINE_PRICE_A_MONTH needs prices: give PIPELINE_INPUT_PRICE and"):
+    with pytest.raises(SettingsError, match=r"^PIPELINE_PRICE_A_MONTH needs both prices: set PIPELINE_INPUT_PRICE and"):
         ceilings_of(settings(price_a_month=5.0, **prices))
 
 

@@ -104,7 +104,7 @@ Build = Callable[..., Supervisor]
 
 @pytest.fixture
 def build(parts: Parts, works: Works) -> Build:
-    def build(*, once: bool = False) -> Supervisor:
+    def build(*, once: bool = False, before_record: Callable[[], None] = lambda: None) -> Supervisor:
         return Supervisor(
             Checked(parts, "intake"),  # type: ignore[arg-type]
             Checked(parts, "query"),  # type: ignore[arg-type]
@@ -117,6 +117,7 @@ def build(parts: Parts, works: Works) -> Build:
             now=START,
             once=once,
             on_serving=lambda: parts.note("on serving"),
+            before_record=before_record,
             start_in_background=works,
         )
 
@@ -201,6 +202,12 @@ def test_the_record_is_saved_every_two_seconds_changed_or_not(supervisor: Superv
         counts.append(parts.count("save"))
     assert counts == [0, 1, 1, 2]
     assert parts.saves == [True, True]
+
+
+def test_what_the_record_says_is_noted_before_it_is_saved(build: Build, parts: Parts) -> None:
+    noted: list[int] = []
+    build(before_record=lambda: noted.append(parts.count("save"))).tick(START + 2.0)
+    assert (noted, parts.count("save")) == ([0], 1)
 
 
 def test_a_full_disk_ends_no_run(supervisor: Supervisor, parts: Parts) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import TypeAdapter
 
-from pipeline.view.rows import UtcTime
+from pipeline.conversations.turns import UtcTime
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

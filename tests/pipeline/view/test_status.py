@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.replies.reply import PartState
 from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
 from pipeline.storage.places import Storage
-from pipeline.storage.record import Recorder
+from pipeline.storage.record import Recorder, Spending
 from pipeline.tables import BRONZE, FEEDBACK, QUARANTINE, SILVER
 from pipeline.view.status import print_status, status_of
 from tests.support.delta_rows import append
@@ -129,6 +130,35 @@ def test_a_run_is_shown_with_the_services_that_fail(storage: Storage, capsys: py
     recorder.set(state="stopped")
     recorder.save()
     assert not status_of(storage).running
+
+
+@pytest.mark.parametrize(
+    ("spending", "shown"),
+    [
+        (
+            Spending(day=date(2026, 11, 26), tokens=1234, tokens_a_day=0, price=None, price_a_month=0),
+            ["tokens 1234 on 2026-11-26 (UTC)"],
+        ),
+        (
+            Spending(day=date(2026, 11, 26), tokens=1234, tokens_a_day=5000, price=1.239, price_a_month=20),
+            ["tokens 1234 of 5000 on 2026-11-26 (UTC)", "price USD 1.24 of 20.00 in 2026-11 (UTC)"],
+        ),
+    ],
+)
+def test_what_was_spent_is_shown_beside_its_ceilings(
+    storage: Storage, capsys: pytest.CaptureFixture[str], spending: Spending, shown: list[str]
+) -> None:
+    recorder = Recorder(storage.root)
+    recorder.save()
+    print_status(status_of(storage))
+    assert "tokens" not in capsys.readouterr().out
+    recorder.set(spending=spending)
+    recorder.save()
+    status = status_of(storage)
+    print_status(status)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith(("tokens", "price"))] == shown
+    assert json.loads(status.model_dump_json())["run"]["spending"]["tokens"] == 1234
 
 
 def test_votes_are_counted_by_the_latest_press_of_each_user_and_a_checks_are_not(

@@ -116,6 +116,12 @@ def test_a_delivery_that_failed_says_why(status: str) -> None:
     assert (step.name, step.state, step.note) == (status, "failed", "no response")
 
 
+def test_only_a_reply_that_was_sent_took_its_time() -> None:
+    assert summary_of(_known(bronze=_bronze(), silver=_silver()))["seconds"] == pytest.approx(1.01)
+    unknown = _silver(delivery_status="unknown", delivered_at=None)
+    assert summary_of(_known(bronze=_bronze(), silver=unknown))["seconds"] is None
+
+
 def test_a_probe_is_withheld() -> None:
     origin = Probe(id="p")
     reply = answered(part("x", PartState.WITHHELD), seq=SEQ, origin=origin, chat_id=0)

@@ -26,6 +26,11 @@ def test_marks_are_round_numbers_around_the_values(lowest: float, highest: float
     assert steps(lowest, highest) == pytest.approx(marks)
 
 
+def test_counts_are_marked_at_whole_numbers() -> None:
+    assert steps(0, 0, least=1.0) == [0, 1]
+    assert steps(0, 2, least=1.0) == [0, 1, 2]
+
+
 def test_a_number_is_in_proportion_between_the_ends() -> None:
     assert NumberAxis(0, 10, 200, 0).at(2.5) == 150
 

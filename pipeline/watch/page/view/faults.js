@@ -2,7 +2,7 @@
 
 import { button, byId, make, showItems } from "/shared/dom.js";
 import { cause } from "../data/events.js";
-import { store } from "../data/store.js";
+import { changed, store } from "../data/store.js";
 
 export function showFaults() {
   const { faults } = store;
@@ -48,7 +48,9 @@ function card(fault, busy, running) {
 async function begin(name) {
   if (store.faults.running !== null) return;
   const refused = await cause(name);
-  if (refused !== null) byId("fault-story").append(told({ kind: "bad", text: refused }));
+  if (refused === null) return;
+  store.faults.story.push({ kind: "bad", text: `Not caused: ${refused}.` });
+  changed("faults");
 }
 
 function told(line) {

@@ -2,7 +2,7 @@
 
 import { byId, make, showItems, shownNode } from "/shared/dom.js";
 import { listed, store } from "../data/store.js";
-import { clock, duration, status, title } from "../words.js";
+import { author, clock, duration, status, title } from "../words.js";
 
 let choose = () => {};
 
@@ -26,7 +26,6 @@ export function showMessages() {
 
 function entry(message) {
   const { text, tone } = status(message);
-  const who = [message.author, message.chat && `in ${message.chat}`, message.origin].filter(Boolean).join(" ");
   return make(
     "div",
     {
@@ -38,7 +37,7 @@ function entry(message) {
     },
     make("span", { class: "text", dir: "auto" }, title(message)),
     make("span", { class: "badge", "data-tone": tone }, text),
-    make("span", { class: "who", dir: "auto" }, who || "unknown"),
+    make("span", { class: "who", dir: "auto" }, author(message)),
     make(
       "span",
       { class: "when" },

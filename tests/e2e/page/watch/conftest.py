@@ -79,7 +79,8 @@ class Demo:
         return says(self.telegram, text, **more)
 
 
-@pytest.fixture(scope="module")
+# One run for all tests that need one: it starts in many seconds.
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     storage = tmp_path_factory.mktemp("demo") / "lake"
     telegram, model, faults = Telegram(TOKEN), ScriptedModel(latency=0.2), ModelFaults()

@@ -34,4 +34,4 @@ def test_a_message_typed_in_the_chat_is_answered_there_and_its_trace_reaches_sil
         live.page.get_by_role("row", name="llm_response").get_by_text(f"echo: {question}").wait_for()
         live.page.locator("#rows summary").filter(has_text="bronze").click()
         live.page.get_by_role("row", name="disposition").get_by_text("answer").wait_for()
-        assert live.page.locator("#no-open").is_visible()
+        live.page.locator("#no-open").wait_for(timeout=20_000)

@@ -302,9 +302,25 @@ def test_the_connection_is_used_again_after_a_stream(
         return connect(backend, host, *given, **more)
 
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", counted)
+    monkeypatch.setattr("pipeline.model.connections._REST_AFTER_STREAM", 0.0)
     for _ in range(3):
         model.ask(model_server.access(), request("hi"), Follower())
     assert len(made) == 1
+
+
+def test_a_server_that_closes_the_connection_a_moment_after_a_stream_breaks_no_other_call() -> None:
+    body = b"data: " + HI + b"\n\ndata: [DONE]\n\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    def respond(_: Received) -> Iterator[bytes]:
+        yield head + body
+        time.sleep(0.05)  # and then it closes, as llama.cpp does
+
+    with wired(respond) as wire:
+        model = Model(ModelSettings("m"))
+        for _ in range(5):
+            outcome = model.ask(ModelAccess(wire.url, SecretStr("none")), request("hi"), Follower())
+            assert (outcome.verdict, outcome.text) == ("answered", "hi"), outcome.reason
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pipeline.sandbox.server import serve
+from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.settings import StorageSettings
@@ -18,7 +20,7 @@ from pipeline.watch.faults import demo_faults
 from pipeline.watch.faults.demo_faults import DemoFaults
 from pipeline.watch.faults.scenarios import SCENARIOS, DemoScene, FaultScenario
 from pipeline.watch.hub import Hub
-from tests.support.simulated import send
+from tests.support.simulated import says, send
 from tests.support.world import wait_until
 
 
@@ -26,7 +28,7 @@ class Played:
     """Faults with one scenario that a test holds in its hand."""
 
     def __init__(self, tmp_path: Path, telegram: Telegram, url: str) -> None:
-        self.telegram = telegram
+        self.telegram, self.url = telegram, url
         self.go_on = threading.Event()
         self.hub = Hub()
         (tmp_path / "lake").mkdir()
@@ -76,7 +78,10 @@ def test_a_fault_says_what_will_happen_what_happened_and_what_was_lost(played: P
     shown = played.until_idle()
     assert [line["kind"] for line in shown["story"]] == ["will", "did", "good"]
     assert shown["story"][1]["text"] == "Mary asks “Is it on?”."
-    assert shown["story"][2]["text"] == "By Telegram's own record: asked 1, answered 1, lost 0, twice 0."
+    assert (
+        shown["story"][2]["text"]
+        == "By Telegram's own record, since the demo began: asked 1, answered 1, lost 0, twice 0."
+    )
     assert shown["offered"][0]["result"] == {"good": True, "text": "asked 1, answered 1, lost 0, twice 0"}
 
 
@@ -97,6 +102,15 @@ def test_a_fault_that_fails_says_so_without_its_text_and_the_next_can_be_caused(
     wait_until(lambda: played.shown["offered"][0]["result"] is not None, 20.0)
     assert "secret" not in json.dumps(played.until_idle())
     assert played.faults.cause("test") is None
+
+
+def test_a_fault_of_telegram_has_come_once_a_reply_met_it(played: Played) -> None:
+    played.faults.telegram_fault("too_many_requests")
+    assert not played.faults.telegram_fault_came()
+    says(played.telegram)
+    refused = httpx.post(f"{played.url}/bot{DEFAULT_TOKEN}/sendMessage", json={"chat_id": 1, "text": "yes"})
+    assert refused.status_code == 429
+    assert played.faults.telegram_fault_came()
 
 
 def test_the_end_of_the_demo_ends_a_fault(played: Played) -> None:
