@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pipeline.conversations.context import Context, context_of, without_context
 from pipeline.conversations.history import AsksSilver, KeyedTurn, recent_chats, recent_turns, turns_of_chats
-from pipeline.conversations.turns import ContextLimits, ConversationKey, Turn, reachable, turn_from
+from pipeline.conversations.turns import ContextLimits, ConversationKey, Turn, fresh, reachable, turn_from
 from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Replay
 from pipeline.messages.question import Question
@@ -185,9 +185,10 @@ class Memory:
         """Drop what no later question can be given, and count what is left."""
         # A message that is replayed is given older turns.
         if conversation.since is not None and not any(conversation.open.values()):
-            kept = reachable(conversation.turns.values(), self._limits)
+            young = fresh(conversation.turns.values(), self._limits)
+            kept = reachable(young, self._limits)
             messages = {turn.message_id for turn in kept}
-            if dropped := {turn.message_id for turn in conversation.turns.values()} - messages:
+            if dropped := {turn.message_id for turn in young} - messages:
                 conversation.floor = max(dropped) + 1
             conversation.turns = {turn.seq: turn for turn in kept}
         before = conversation.characters

@@ -68,11 +68,21 @@ def newest_first(turns: Iterable[Turn]) -> Iterator[Turn]:
             return
 
 
+def fresh(turns: Iterable[Turn], limits: ContextLimits) -> list[Turn]:
+    """The turns that are not too old for a question that comes after all of them."""
+    known = list(turns)
+    since = max((turn.received_at for turn in known), default=datetime.max.replace(tzinfo=UTC)) - limits.age
+    return [turn for turn in known if turn.received_at >= since]
+
+
 def reachable(turns: Iterable[Turn], limits: ContextLimits) -> list[Turn]:
-    """What later questions can be given of these turns at most, and the `/new` before them; newest first."""
+    """What later questions can be given of these turns at most, and the `/new` before them; newest first.
+
+    None of those that are not `fresh`.
+    """
     kept: list[Turn] = []
     tokens = 0
-    for turn in newest_first(turns):
+    for turn in newest_first(fresh(turns, limits)):
         tokens += _tokens(turn)
         if turn.answer is not None and (len(kept) == limits.turns or tokens > limits.tokens):
             break
@@ -89,11 +99,12 @@ def given_turns(
     `tokens`: how many are taken already.
     """
     given: list[Turn] = []
-    for turn in newest_first(turn for turn in turns if turn.message_id < message_id):
+    # What is too old is not there at all, as in a look into silver: of a message that was replayed, the new answer may
+    # be young where the messages after it are old.
+    young = (turn for turn in turns if turn.message_id < message_id and received_at - turn.received_at <= limits.age)
+    for turn in newest_first(young):
         tokens += _tokens(turn)
         if turn.answer is None or len(given) == limits.turns or tokens > limits.tokens:
-            break
-        if received_at - turn.received_at > limits.age:
             break
         given.append(turn)
     return given[::-1]

@@ -349,3 +349,15 @@ def test_a_row_of_silver_that_is_no_turn_of_ours_keeps_no_other_from_being_read(
     broken = {"delivery_status": None, "answer_status": "fixed", "user_message": "/new"}
     world.silver.ask = lambda statement: [row | broken for row in ask(statement)] + ask(statement)  # type: ignore[method-assign]
     assert world.said(asked()) == ["q1", "a1"]
+
+
+def test_a_warm_conversation_gives_a_replayed_answer_across_turns_that_became_too_old_as_a_cold_one_does() -> None:
+    world, day = World(), timedelta(hours=24)
+    world.answer(1)
+    world.answer(2)
+    world.answer(3, message_id=1, received_at=NOON + day, origin=Replay(id="r", mode="answer"))
+    later = asked(50, received_at=NOON + day + timedelta(hours=1))
+    assert world.said(later) == ["q3", "a3"]
+    cold = World()
+    cold.journal = [finished(3, message_id=1, received_at=NOON + day, origin=Replay(id="r", mode="answer"))]
+    assert cold.said(later) == ["q3", "a3"]

@@ -59,9 +59,18 @@ def test_turns_are_given_whole_until_one_is_too_many_and_none_after_it() -> None
     assert given(turns, limits=LIMITS._replace(tokens=15), tokens=1) == [2, 3]
 
 
-def test_turns_are_given_until_one_is_too_old_by_the_time_of_the_question() -> None:
-    turns = [turn(1, hours=1), turn(2, hours=24.01), turn(3, hours=24), turn(4, hours=0)]
+def test_turns_that_are_too_old_by_the_time_of_the_question_are_not_given() -> None:
+    turns = [turn(1, hours=24.01), turn(2, hours=24.01), turn(3, hours=24), turn(4, hours=0)]
     assert given(turns) == [3, 4]
+
+
+def test_the_young_answer_to_an_old_message_that_was_replayed_is_given_across_turns_that_are_too_old() -> None:
+    turns = [turn(1, hours=30), new(2)._replace(received_at=NOON - timedelta(hours=29)), turn(3, hours=28)]
+    again = turn(1, seq=9, hours=1)
+    assert given([*turns, again]) == given([again]) == [1], (
+        "as if it was read from silver, which is not asked for these"
+    )
+    assert reachable([*turns, again], LIMITS) == [again]
 
 
 def test_a_new_ends_what_came_before_it_in_the_order_of_the_chat() -> None:
