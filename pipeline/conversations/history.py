@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 from string import Template
 from typing import Any, NamedTuple, Protocol
 
+import structlog
+from pydantic import ValidationError
+
 from pipeline.conversations.turns import ConversationKey, Turn, TurnRow
 from pipeline.tables import NO_PROBES
+
+log = structlog.get_logger(__name__)
 
 _PARTS = {
     "columns": ", ".join(TurnRow.model_fields),
@@ -70,7 +75,15 @@ def _statement(template: str, since: datetime, most: int, **parts: str) -> str:
 
 
 def _turns(rows: Iterable[Mapping[str, Any]]) -> Iterable[KeyedTurn]:
+    unreadable = 0
     for row in rows:
-        read = TurnRow.model_validate(row)
+        try:
+            read = TurnRow.model_validate(row)
+        except ValidationError:
+            # Others may have written it. Whoever asked needs the other rows.
+            unreadable += 1
+            continue
         if (turn := read.turn) is not None:
             yield KeyedTurn(read.key, turn)
+    if unreadable:
+        log.warning("rows of silver can't be read as turns", rows=unreadable)

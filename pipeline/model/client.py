@@ -113,6 +113,9 @@ class Model:
             outcome = verdict_of(error)
         except StreamFailed as error:
             outcome = _verdict_of_status(error.status or 500, quoted(str(error), _MOST_OF_A_REASON), None)
+            if outcome.free_of_charge and writing is not None and writing.begun:
+                # What was written until then is paid for, whatever the status says.
+                outcome = outcome.model_copy(update={"verdict": Verdict.FAILING})
         except SettingsError as error:  # on an executor, whose environment may name another proxy
             outcome = Outcome(verdict=Verdict.UNREACHABLE, reason=str(error))
         except Exception as error:  # whatever breaks, what came is no completion
@@ -316,7 +319,7 @@ def _field(value: object, name: str) -> Any:
 
 def _count(usage: object, name: str) -> int | None:
     value = _field(usage, name)
-    return value if isinstance(value, int) else None
+    return value if type(value) is int else None
 
 
 def _message(error: openai.APIStatusError) -> str:

@@ -15,7 +15,8 @@ from pipeline.redaction import quoted, without_secrets
 _MOST_OF_A_NAME = 200
 _MOST_OF_A_REASON = 400
 """Characters."""
-
+_MOST_TOKENS = 10**9
+"""Of one request or answer, whatever a server says: so that sums over billions of rows fit into a bigint."""
 
 STOPPED = "stopped by the person who asked"
 """The reason of an outcome of that verdict."""
@@ -101,8 +102,8 @@ class Outcome(BaseModel):
     @field_validator("prompt_tokens", "completion_tokens")
     @classmethod
     def _storable_count(cls, value: int | None) -> int | None:
-        """A count that no bigint column can hold becomes None."""
-        return value if value is not None and 0 <= value < 2**63 else None
+        """A count that no request can have becomes None."""
+        return value if value is not None and 0 <= value <= _MOST_TOKENS else None
 
 
 class Next(StrEnum):

@@ -288,6 +288,9 @@ class Dispatcher:
 
     def _give_up(self, work: Work, outcome: Outcome) -> None:
         """A message was found to be at fault while its chat was parked."""
+        if work.state not in (WorkState.WAITING, WorkState.READY):
+            # It is being asked for again, and the outcome of that decides.
+            return
         if work.state is WorkState.READY:
             work.attempted(self._preparation.taken_back(work.reply))
         self._answered(work, fallback_answer(outcome, work.reply.question.language))

@@ -6,15 +6,22 @@ overspend.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Protocol
+
+import structlog
 
 from pipeline.conversations.context import Context, request_of, without_context
 from pipeline.limits.charge import Charge, Tokens
-from pipeline.messages.answer import Answer
+from pipeline.messages.answer import Answer, AnswerStatus
+from pipeline.messages.phrases import phrases
 from pipeline.messages.question import Question
 from pipeline.model.outcome import Outcome
 from pipeline.model.request import Asked
+from pipeline.replies.event_loop import place_of
 from pipeline.replies.reply import Reply
+
+log = structlog.get_logger(__name__)
 
 USAGE = "usage"
 """The command that asks where a user stands."""
@@ -75,7 +82,21 @@ class Preparation:
         """The reply as it must be recorded before the model is asked; the same one if nothing is to be recorded.
 
         An answer if the model is not to be asked. None if that can't be decided now: ask again after something changed.
+        Never raises: a message that can't be prepared gets the polite text, since its chat and the stream wait for it.
         """
+        try:
+            return self._prepared(reply)
+        except Exception as error:
+            # Without the error's own text, which may hold a secret.
+            log.error("a message can't be prepared", key=reply.key, error=type(error).__name__, at=place_of(error))
+            return Answer(
+                text=phrases(reply.question.language).fallback,
+                status=AnswerStatus.FALLBACK,
+                reason=f"the request can't be made: {type(error).__name__}",
+                answered_at=datetime.now(UTC),
+            )
+
+    def _prepared(self, reply: Reply) -> Reply | Answer | None:
         if reply.question.command == USAGE:
             return self._ledger.usage(reply.question)
         context = reply.context or self._context_of(reply.question)
@@ -99,9 +120,13 @@ class Preparation:
         return _charged(reply, self._ledger.release(reply.question, reply.charge))
 
     def finished(self, reply: Reply) -> None:
-        """The reply is terminal, and the journal says so."""
-        if not reply.question.is_probe:
+        """The reply is terminal, and the journal says so. Never raises: the chat's next reply waits for it."""
+        if reply.question.is_probe:
+            return
+        try:
             self._memory.remember(reply)
+        except Exception as error:
+            log.error("a turn is not remembered", key=reply.key, error=type(error).__name__, at=place_of(error))
 
 
 def _charged(reply: Reply, charge: Charge) -> Reply:

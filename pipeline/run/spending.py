@@ -115,12 +115,13 @@ def read_silver(
         *(_charged(lately, name).alias(name) for name in ("prompt", "completion")),
     )
     grouped = sums.groupBy("today", "author_id", "channel_id").agg(
-        f.sum("prompt").alias("prompt"), f.sum("completion").alias("completion")
+        # As decimals: one row with an absurd count must not keep all of them from being added up.
+        *(f.sum(f.col(name).cast("decimal(38,0)")).alias(name) for name in ("prompt", "completion"))
     )
     spent = [
         Spent(
             Payer(row["author_id"], row["channel_id"]) if row["today"] else None,
-            Tokens(prompt=row["prompt"] or 0, completion=row["completion"] or 0),
+            Tokens(prompt=int(row["prompt"] or 0), completion=int(row["completion"] or 0)),
             day if row["today"] else month,
         )
         for row in grouped.collect()

@@ -23,6 +23,7 @@ _PRINTERS = {
 _STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
 _ELSEWHERE = {
     "pipeline/terminal.py": "the one that prints",
+    "pipeline/demo/chat.py": "shows again what its own user is typing",
     "pipeline/log.py": "logs have a processor of their own",
     "scripts/pictures/terminal.py": "draws into a picture",
 }

@@ -56,6 +56,11 @@ class Writing:
         return self._listener.stopped
 
     @property
+    def begun(self) -> bool:
+        """Whether the model has begun to answer, with a word or without."""
+        return self._completion.has_choice
+
+    @property
     def text(self) -> str:
         """The answer, as far as it has come."""
         return self._answer.text
@@ -136,7 +141,7 @@ class _Completion:
         self.model: object = None
         self.finish_reason: object = None
         self._usage: object = None
-        self._has_choice = False
+        self.has_choice = False
         self._texts: list[str] = []
         self._blocks: list[object] | None = None
         """Where the content comes as content blocks: these, with what came as texts among them."""
@@ -158,7 +163,7 @@ class _Completion:
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return []
-        self._has_choice = True
+        self.has_choice = True
         if isinstance(refusal := delta.get("refusal"), str):
             self._refusal.append(refusal)
         return self._take_content(delta.get("content"))
@@ -188,7 +193,7 @@ class _Completion:
             "refusal": "".join(self._refusal) or None,
         }
         choice = {"message": message, "finish_reason": self.finish_reason}
-        return {"model": self.model, "usage": self._usage, "choices": [choice] if self._has_choice else []}
+        return {"model": self.model, "usage": self._usage, "choices": [choice] if self.has_choice else []}
 
 
 def _failure(error: object) -> StreamFailed:

@@ -69,8 +69,12 @@ class DraftSender:
             if draft is None:
                 return None
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="drafts", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="drafts", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the machine has no thread left; nobody waits for a draft
+                    return None
+                self._thread = thread
         return DraftListener(self, draft)
 
     def end(self, question: Question) -> None:

@@ -112,8 +112,13 @@ class Typist:
         with self._changed:
             due = self._schedule.begin(question, time.monotonic())
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="typing", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="typing", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the machine has no thread left; nobody waits for a typing action
+                    self._schedule.end(question)
+                    return
+                self._thread = thread
             if due < self._sleeps_until:
                 self._changed.notify()
 

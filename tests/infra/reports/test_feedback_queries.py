@@ -104,10 +104,15 @@ def test_the_totals_of_the_votes_cover_all_days(spark: SparkSession, answers: st
     ]
 
 
-def test_answers_with_a_vote_against_them_are_listed_with_their_questions(spark: SparkSession, answers: str) -> None:
-    (row,) = asked(spark, queries.disliked(answers))
-    assert row["received_at"].astimezone(UTC) == FIRST
-    assert list(row.values())[1:] == [7, 1, "question 1", "answer 1", "scripted", 1, 1]
+def test_answers_with_a_vote_against_them_are_listed_latest_first_with_their_questions(
+    spark: SparkSession, answers: str
+) -> None:
+    rows = asked(spark, queries.disliked(answers))
+    assert [row["received_at"].astimezone(UTC) for row in rows] == [FIRST, TODAY - timedelta(days=29, microseconds=1)]
+    assert [list(row.values())[1:] for row in rows] == [
+        [7, 1, "question 1", "answer 1", "scripted", 1, 1],
+        [7, 7, "question 7", "answer 7", "scripted", 1, 0],
+    ]
 
 
 def test_without_answers_there_are_no_votes_and_no_rates(spark: SparkSession, answers: str) -> None:

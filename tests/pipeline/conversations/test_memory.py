@@ -341,3 +341,11 @@ def test_a_conversation_with_an_open_question_stays_warm(monkeypatch: pytest.Mon
     world.memory.remember(Reply.accepted(still_open).with_answer(answer(), ()))
     assert world.memory._conversations == {}
     assert world.memory._characters == 0
+
+
+def test_a_row_of_silver_that_is_no_turn_of_ours_keeps_no_other_from_being_read() -> None:
+    world = World(finished(1))
+    ask = world.silver.ask
+    broken = {"delivery_status": None, "answer_status": "fixed", "user_message": "/new"}
+    world.silver.ask = lambda statement: [row | broken for row in ask(statement)] + ask(statement)  # type: ignore[method-assign]
+    assert world.said(asked()) == ["q1", "a1"]

@@ -48,7 +48,10 @@ class Run:
         self.lanes.look_again()
 
     def end(self) -> None:
-        self.lanes.stop(1.0)
+        """Whatever it has under way comes to nothing, as in a process that was killed."""
+        self.lanes.stop(5.0)
+        with self.journal._turn:
+            self.journal.confirm = _dead
 
     def accept(self, *questions: Question) -> None:
         self.memory.read(questions, self.silver)
@@ -64,6 +67,10 @@ class Run:
 
     def finish(self) -> None:
         assert wait_for_replies(self.lanes, self.journal.replies(), 10.0), self.lanes._open._keys
+
+
+def _dead() -> None:
+    raise OSError("this run has ended")
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +102,7 @@ def test_what_a_former_run_left_undecided_is_decided_from_silver_and_what_was_de
     run.end()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("warm", [True, False], ids=["all read at the start", "chats read at the start"])
 def test_each_question_is_given_the_last_turns_whatever_happens_between(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, warm: bool
@@ -107,7 +114,7 @@ def test_each_question_is_given_the_last_turns_whatever_happens_between(
     run, seq = Run(tmp_path), 0
     expected: dict[str, list[str]] = {}
     said: defaultdict[tuple[int, int | None], list[str]] = defaultdict(list)
-    for _ in range(60):
+    for _ in range(50):
         batch = []
         for _ in range(chance.randrange(1, 4)):
             seq += 1

@@ -24,7 +24,11 @@ OWN = {
 
 
 POLARS = """
+import atexit, os, sys
 from deltalake import DeltaTable
+
+# On a busy machine pyarrow's threads may abort an interpreter that ends.
+atexit.register(lambda: (sys.stdout.flush(), os._exit(0)))
 
 class read_delta:
     def __init__(self, source):

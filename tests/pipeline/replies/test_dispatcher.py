@@ -12,6 +12,7 @@ from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.model.outcome import STOPPED, Outcome, Verdict
 from pipeline.replies.delivery import Sender
 from pipeline.replies.dispatcher import Dispatcher
+from pipeline.replies.gates.outage import GateState
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.preparation import asked_of
 from pipeline.replies.reply import PartState, Reply
@@ -469,6 +470,26 @@ def test_a_message_that_failed_ahead_of_its_turn_is_given_up_only_while_its_chat
     run.release(cluster, "1")
     run.finish()
     assert (run.api.texts, run.answering.asked) == (["re: 1", "re: 2"], ["2"])
+
+
+def test_a_message_that_is_being_asked_for_again_is_not_given_up(tmp_path: Path) -> None:
+    run = Run(tmp_path / "journal", model_attempts=1)
+    run.answering.outage = FAILING
+    run.accept(accepted("stopped", seq=1), accepted("hi", seq=2))
+    run.loop.run_job("alive")
+    # Its chat stays among those that are parked, and is parked once more for the next message.
+    run.dispatcher.stop_writing(7, 101)
+    run.loop.run_job("send")
+    run.loop.advance(0.6)
+    assert run.loop.job_names == ["alive"]
+    run.answering.outage, run.answering.held, run.alive = None, {"hi"}, True
+    run.loop.advance(2.0)
+    assert (run.state(2), run.dispatcher._model.parked) == (WorkState.ASKED, (7,))
+    run.loop.run_job("alive")
+    assert run.dispatcher._model.state is GateState.OPEN
+    run.release(run.answering, "hi")
+    run.finish()
+    assert run.api.texts == [phrases("en").stopped, "re: hi"]
 
 
 # A stop

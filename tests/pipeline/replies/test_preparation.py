@@ -9,6 +9,7 @@ from pipeline.conversations.context import Context, request_of
 from pipeline.limits.charge import Charge, Tokens, cost_of
 from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Probe
+from pipeline.messages.phrases import phrases
 from pipeline.messages.question import Question
 from pipeline.model.outcome import Outcome
 from pipeline.model.request import Said
@@ -276,3 +277,45 @@ def test_an_orderly_stop_gives_back_what_was_reserved_for_calls_that_were_not_be
     run.answering.queued = [question("waits", chat_id=2, seq=2)]
     run.lanes.stop(1.0)
     assert [run.reply(seq).charge.reserved is not None for seq in (1, 2)] == [True, False]
+
+
+def poisoned(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the memory fail at one message, and at its turn."""
+    context_of, remember = run.memory.context_of, run.memory.remember
+
+    def broken_context(asked: Question) -> Context | None:
+        if asked.text == "bad":
+            raise ValueError("a bug")
+        return context_of(asked)
+
+    def broken_turn(reply: Reply) -> None:
+        if reply.question.text == "forgotten":
+            raise ValueError("a bug")
+        remember(reply)
+
+    monkeypatch.setattr(run.memory, "context_of", broken_context)
+    monkeypatch.setattr(run.memory, "remember", broken_turn)
+
+
+def test_a_message_that_cannot_be_prepared_gets_the_polite_text_and_stops_no_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(run, monkeypatch)
+    run.accept(question("bad", seq=1), question("next", seq=2), question("other", chat_id=8, seq=3))
+    run.finish()
+    assert run.api.texts_in(7) == [phrases("en").fallback, "re: next"]
+    assert run.api.texts_in(8) == ["re: other"]
+    reply = run.reply(1)
+    assert reply.answer is not None
+    assert (reply.answer.status, reply.answer.reason) == ("fallback", "the request can't be made: ValueError")
+    assert (reply.answer.asked_at, reply.charge) == (None, Charge())
+
+
+def test_a_turn_that_cannot_be_remembered_holds_neither_its_chat_nor_the_room_of_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(run, monkeypatch)
+    run.accept(question("forgotten", seq=1), question("next", seq=2))
+    run.finish()
+    assert run.api.texts_in(7) == ["re: forgotten", "re: next"]
+    assert run.lanes.open == 0

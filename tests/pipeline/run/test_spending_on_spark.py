@@ -44,7 +44,11 @@ def _read(spark: SparkSession, place: Path, *counted: Identity, whole_month: boo
 
 
 def _spent(found: InSilver) -> list[Spent]:
-    return sorted(found.spent, key=lambda spent: (spent.payer or Payer(0, 0), spent.tokens.total))
+    def order(spent: Spent) -> tuple[int, int, int]:
+        user, chat = spent.payer or Payer(None, 0)
+        return user or 0, chat, spent.tokens.total
+
+    return sorted(found.spent, key=order)
 
 
 def test_spending_is_summed_by_user_and_chat_of_this_day_and_as_one_of_the_rest_of_the_month(
@@ -96,3 +100,9 @@ def test_those_are_found_who_were_told_that_a_ceiling_is_met(spark: SparkSession
     )  # fmt: skip
     told = sorted(_read(spark, silver).told, key=lambda notice: notice.payer)
     assert told == [Told(MET, Payer(1, 10)), Told(f"{MET}; 403 blocked", Payer(2, 10))]
+
+
+def test_rows_with_absurd_counts_are_added_up_all_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    silver, most = tmp_path / "silver", 2**63 - 1
+    append(SILVER, silver, _row(1, 1, 10, (most, 1)), _row(2, 1, 10, (most, 1)))
+    assert _spent(_read(spark, silver)) == [Spent(Payer(1, 10), Tokens(prompt=2 * most, completion=2), DAY)]

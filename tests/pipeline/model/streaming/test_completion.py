@@ -244,6 +244,17 @@ def test_each_way_to_stream_is_read(answer: bytes, verdict: str, text: str) -> N
     assert (outcome.verdict.value, outcome.text or outcome.reason) == (verdict, text)
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+def test_what_was_written_before_a_stream_failed_is_not_free_of_charge(status: int) -> None:
+    failure = {"error": {"message": "no more", "code": status}}
+    for chunks, verdict, free in (([failure], None, True), ([delta("hel"), failure], "failing", False)):
+        with wired(stream(*chunks)) as wire:
+            outcome = Model(ModelSettings("m")).ask(ModelAccess(wire.url, SecretStr(BEARER)), request("hi"), Follower())
+        assert outcome.free_of_charge is free
+        assert verdict in (None, outcome.verdict)
+        assert outcome.reason.startswith(f"{status}")
+
+
 def test_a_stream_without_end_keeps_the_bounds_of_a_call() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 

@@ -207,3 +207,17 @@ def test_without_a_thread_left_it_is_tried_later(
     eventually(lambda: failed)
     listener.words(says("a b"))
     eventually(lambda: api.drafts == [(7, 101, "a b")])
+
+
+def test_without_a_thread_to_begin_with_nobody_follows_and_the_next_one_tries_again(
+    drafts: DraftSender, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fails)
+        assert drafts.begin(ASKED) is None
+    listener = begun(drafts, seq=2)
+    listener.words(says("a"))
+    eventually(lambda: api.drafts == [(8, 102, "a")])

@@ -104,6 +104,20 @@ def test_after_a_stop_nothing_is_shown(typist: Typist, api: FakeApi) -> None:
     assert api.typed == []
 
 
+def test_without_a_thread_to_begin_with_nothing_is_shown_and_the_next_one_tries_again(
+    typist: Typist, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fails)
+        typist.begin(question(chat_id=1, seq=1))
+    typist.begin(question(chat_id=2, seq=2))
+    eventually(lambda: api.typed)
+    assert {chat for chat, _ in api.typed} == {2}
+
+
 # The schedule alone
 
 
