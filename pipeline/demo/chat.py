@@ -26,6 +26,16 @@ _ANSWER_WITHIN = 90.0
 """Seconds after which the next message may be written, though there is no answer yet."""
 _MOST_QUOTED = 40
 _LOOK_EVERY = 0.1
+_WITHOUT_WORDS = {
+    "photo": "a photo",
+    "voice": "a voice message",
+    "audio": "an audio file",
+    "video": "a video",
+    "animation": "an animation",
+    "document": "a file",
+    "sticker": "a sticker",
+}
+"""What stands for a message without words, by the field of the Bot API that it has. An animation has `document` too."""
 
 
 class Line(NamedTuple):
@@ -61,7 +71,7 @@ class Conversation:
         message = event.get("message") or {}
         if event["chat_id"] != CHAT or event["type"] not in ("message", "sent"):
             return None
-        text = message.get("text") or message.get("caption") or "(no text)"
+        text = message.get("text") or message.get("caption") or f"({_without_words(message)})"
         if event["type"] == "message":
             return None if message["message_id"] in self._written_here else Line("page", text)
         question = message.get("reply_to_message") or {}
@@ -71,7 +81,7 @@ class Conversation:
             return Line("bot", text, now - self._written_here[asked])
         if not question:
             return Line("bot", text)
-        quoted = " ".join(str(question.get("text") or "a message without text").split())
+        quoted = " ".join(str(question.get("text") or question.get("caption") or _without_words(question)).split())
         shown = quoted if len(quoted) <= _MOST_QUOTED else f"{quoted[:_MOST_QUOTED]}…"
         return Line(f"bot to “{shown}”", text)
 
@@ -167,6 +177,10 @@ class TerminalChat:
         begun = readline.get_line_buffer() if readline else ""
         sys.stdout.write(f"\x1b[1;36myou\x1b[0m > {begun}")
         sys.stdout.flush()
+
+
+def _without_words(message: dict[str, Any]) -> str:
+    return next((name for kind, name in _WITHOUT_WORDS.items() if kind in message), "a message without text")
 
 
 def _is_typed() -> bool:

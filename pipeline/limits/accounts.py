@@ -77,8 +77,8 @@ class Accounts:
         self._reserved = _Sums()
         self._reservations: dict[str, tuple[Payer, Tokens]] = {}
 
-    def turn(self, now: datetime) -> bool:
-        """Begin a new day or month if it is time. Returns whether one began. A clock that was put back begins none."""
+    def begin_day(self, now: datetime) -> bool:
+        """Begin a new day (and month) if it is time. Returns whether one began. A clock put back begins none."""
         day, month = day_of(now), month_of(now)
         if day <= self.day:
             return False

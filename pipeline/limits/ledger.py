@@ -109,7 +109,7 @@ class Ledger:
     def load(self, spent: Iterable[Spent], told: Iterable[Told]) -> None:
         """Add what silver has of this day and month, without the replies that are `counted`."""
         with self._lock:
-            self._turn()
+            self._begin_day()
             for each in spent:
                 self._accounts.spend(each.payer, each.tokens, each.at)
             for notice in told:
@@ -133,7 +133,7 @@ class Ledger:
                 return charge
             if self._counted is not None:
                 return None
-            now = self._turn()
+            now = self._begin_day()
             self._accounts.release(question.key)
             room = self._accounts.room(payer, most)
             if isinstance(room, Ceiling):
@@ -154,7 +154,7 @@ class Ledger:
         if charge.reserved is not None and not _within(cost, charge.reserved):
             log.warning("an answer has cost more than it may", key=question.key, cost=cost, most=charge.reserved)
         with self._lock:
-            self._turn()
+            self._begin_day()
             self._accounts.release(question.key)
             self._accounts.spend(_payer(question), cost)
             if self._counted is not None:
@@ -175,7 +175,7 @@ class Ledger:
         with self._lock:
             if self._counted is not None:
                 return None
-            now = self._turn()
+            now = self._begin_day()
             chat = self._accounts.spent_today(Ceiling.CHAT, payer)
             user = chat if payer.user is None else self._accounts.spent_today(Ceiling.USER, payer)
         user_limit, chat_limit = ceilings.user_tokens_a_day, ceilings.chat_tokens_a_day
@@ -189,15 +189,15 @@ class Ledger:
     def totals(self) -> Totals | None:
         """What all together have spent in this day and month; None while silver has not been read yet."""
         with self._lock:
-            self._turn()
+            self._begin_day()
             return self._accounts.totals if self._counted is None else None
 
     # For the holder of the lock
 
-    def _turn(self) -> datetime:
+    def _begin_day(self) -> datetime:
         """Begin a new day or month if it is time. Returns the time, which is never before this day."""
         now = max(self._now(), self._accounts.day)
-        if self._accounts.turn(now):
+        if self._accounts.begin_day(now):
             current = {reason(ceiling, now) for ceiling in self._ceilings.set}
             self._told = {told: key for told, key in self._told.items() if told[0] in current}
         return now

@@ -118,13 +118,13 @@ class Lanes:
         still to come, or on what others spend before it, is prepared later.
         """
         replies: list[Reply] = []
-        unfinished = self._open.chats() if self._preparation.looks_back else set()
+        unfinished = self._open.chats() if self._preparation.in_order else set()
         for question in questions:
             reply = Reply.accepted(question)
             if question.chat_id not in unfinished and ready_answer(question) is None:
                 prepared = self._preparation.prepare(reply)
                 reply = prepared if isinstance(prepared, Reply) else reply
-            if self._preparation.looks_back:
+            if self._preparation.in_order:
                 unfinished.add(question.chat_id)
             replies.append(reply)
         return replies

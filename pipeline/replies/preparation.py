@@ -70,11 +70,11 @@ class Preparation:
         self._max_tokens = max_tokens
 
     @property
-    def looks_back(self) -> bool:
+    def in_order(self) -> bool:
         """Whether only the first open reply of a chat may be prepared.
 
-        So it is if what the model is given depends on earlier answers of the chat. And where there are ceilings: a
-        reservation of a reply that waits for an earlier one of its chat could be what that one waits for.
+        With a memory, because what the model is given depends on the chat's earlier answers. With ceilings, because
+        a later reply's reservation could leave no room for the first one, which the later one waits for.
         """
         return self._memory.looks_back or self._ledger.limited
 

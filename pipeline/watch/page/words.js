@@ -47,6 +47,7 @@ export function author(message) {
 }
 
 const KINDS = {
+  message: "a message without text",
   callback_query: "a press of a button",
   stopped_message_generation: "a press of the stop button",
 };

@@ -57,7 +57,10 @@ def test_other_chats_and_other_events_are_not_shown(event: dict[str, Any]) -> No
 
 def test_a_message_without_text_and_an_answer_without_a_question_are_shown_too() -> None:
     photo = {"type": "message", "chat_id": CHAT, "message": {"message_id": 3, "photo": []}}
-    assert Conversation().line(photo, 0.0) == Line("page", "(no text)")
+    assert Conversation().line(photo, 0.0) == Line("page", "(a photo)")
+    assert Conversation().line(_sent("I can't see it.", photo), 1.0) == Line("bot to “a photo”", "I can't see it.")
+    location = {"type": "message", "chat_id": CHAT, "message": {"message_id": 4, "location": {}}}
+    assert Conversation().line(location, 0.0) == Line("page", "(a message without text)")
     assert Conversation().line(_sent("x"), 0.0) == Line("bot", "x")
 
 

@@ -89,18 +89,18 @@ def test_a_new_day_begins_with_nothing_spent_but_what_is_reserved_still_counts()
     of = Accounts(Ceilings(tokens_a_day=100, price_a_month=1.0, prices=Prices(1.0, 1.0)), NOON - timedelta(days=1))
     of.spend(ADA, tokens(100))
     of.reserve("a", ADA, tokens(60))
-    assert of.turn(NOON)
+    assert of.begin_day(NOON)
     assert (of.totals.today, of.totals.month.total) == (0, 100)
     assert of.room(BOB, tokens(41)) is Room.LATER
-    assert of.turn(NOON + timedelta(days=1))
+    assert of.begin_day(NOON + timedelta(days=1))
     assert of.totals.month.total == 0, "a new month"
 
 
 def test_a_clock_that_is_put_back_gives_nothing_back() -> None:
     of = accounts(tokens_a_day=100)
     of.spend(ADA, tokens(100))
-    assert not of.turn(NOON - timedelta(days=1))
-    assert not of.turn(NOON)
+    assert not of.begin_day(NOON - timedelta(days=1))
+    assert not of.begin_day(NOON)
     assert of.room(ADA, tokens(1)) is Ceiling.ALL
 
 
