@@ -86,7 +86,7 @@ def stages_of(facts: Facts) -> list[dict[str, Any]]:
         ),
         _table_stage("bronze", "Bronze", "updates kept", facts, "disposition", health("tables"), problem("tables")),
         _table_stage("quarantine", "Quarantine", "unreadable lines kept", facts, None, health("tables"), ""),
-        _table_stage("feedback", "Feedback", "votes", facts, "vote", health("tables"), ""),
+        _table_stage("feedback", "Feedback", "presses", facts, "vote", health("tables"), ""),
         _stage(
             "journal", "Journal", len(open_replies), "open replies", lag=open_for, lag_is="oldest waits",
             health=health("lanes", busy=open_for > _SLOW),

@@ -234,5 +234,5 @@ def test_tables_of_a_catalog_are_shown_as_not_readable_here(
     print_status(status)
     said = capsys.readouterr().out
     assert said.count("not readable here") == 6
-    assert "1 files to read, lag unknown" in said
+    assert "1 file to read, lag unknown" in said
     assert "1 in the journal; silver is not readable here" in said
