@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,26 @@ def test_enter_sends_and_the_answer_appears(chat: Chat) -> None:
     assert chat.update("message")["text"] == "Hello"
     chat.bot("Good morning")
     chat.message("Good morning").wait_for()
+    assert chat.box.input_value() == ""
+
+
+def test_what_is_typed_while_the_page_loads_is_kept(chat: Chat) -> None:
+    scripts: list[Any] = []
+
+    def hold(script: Any) -> None:
+        scripts.append(script)
+
+    chat.page.route("**/main.js", hold)
+    with chat.page.expect_request("**/main.js"):
+        chat.page.goto(chat.server.url, wait_until="commit")
+    chat.box.fill("I type fast")
+    send = chat.page.get_by_role("button", name="Send", exact=True)
+    assert send.is_disabled(), "the browser itself would load the page again"
+    for script in scripts:
+        script.continue_()
+    send.click()
+    assert chat.update("message")["text"] == "I type fast"
+    chat.message("I type fast").wait_for()
     assert chat.box.input_value() == ""
 
 

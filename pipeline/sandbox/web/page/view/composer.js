@@ -26,6 +26,8 @@ export function showComposer() {
   if (!chat) return;
   const place = `${chat.id}/${store.topic}`;
   if (place !== shownPlace) {
+    // What was typed before this script ran is kept.
+    if (shownPlace === null && text.value) setTyped(text.value);
     shownPlace = place;
     text.value = typedText();
     offer([]);
@@ -199,6 +201,8 @@ function grow() {
 }
 
 export function startComposer() {
+  // Before, the browser itself would send the form, and load the page again.
+  byId("send").disabled = false;
   byId("composer").addEventListener("submit", event => {
     event.preventDefault();
     submit();
