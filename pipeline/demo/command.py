@@ -17,6 +17,8 @@ from rich.console import Console
 from pipeline.demo import signposts
 from pipeline.demo.chat import TerminalChat
 from pipeline.demo.failure import DemoError
+from pipeline.demo.faults.demo_faults import DemoFaults
+from pipeline.demo.faults.model_faults import ModelFaults
 from pipeline.demo.folder import demo_root, held_folder
 from pipeline.demo.job import Job
 from pipeline.demo.messages import answer_all, read_messages
@@ -31,8 +33,6 @@ from pipeline.sandbox.web.app import create_app
 from pipeline.settings import StorageSettings, bot_id_of, bot_token, read_run_settings
 from pipeline.storage.record import read_record
 from pipeline.terminal import plain, terminal
-from pipeline.watch.faults.demo_faults import DemoFaults
-from pipeline.watch.faults.model_faults import ModelFaults
 from pipeline.watch.served import watching
 
 _EPOCH = 1_767_225_600

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from pipeline.demo.failure import DemoError
-from pipeline.watch.faults.run_process import RunProcess
+from pipeline.demo.faults.run_process import RunProcess
 
 _READY_WITHIN = 180.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.sandbox.server import Served, serve
 from pipeline.storage.places import Storage
-from pipeline.watch.faults.panel import FaultPanel
+from pipeline.watch.fault_panel import FaultPanel
 from pipeline.watch.hub import Hub
 from pipeline.watch.reader import Reader, reading
 from pipeline.watch.web import create_app

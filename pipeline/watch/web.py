@@ -13,7 +13,7 @@ from starlette.routing import Route
 from pipeline.sandbox.server import EscapedJson
 from pipeline.sandbox.web.control.guard import Guard
 from pipeline.sandbox.web.page_files import NOBODY, OWN_MACHINE, PageFiles
-from pipeline.watch.faults.panel import FaultPanel
+from pipeline.watch.fault_panel import FaultPanel
 from pipeline.watch.hub import Event, Hub
 
 _HEARTBEAT = 15.0

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.demo.faults.demo_faults import DemoFaults
+from pipeline.demo.faults.model_faults import ModelFaults
+from pipeline.demo.faults.run_process import RunProcess
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.settings import StorageSettings
-from pipeline.watch.faults.demo_faults import DemoFaults
-from pipeline.watch.faults.model_faults import ModelFaults
-from pipeline.watch.faults.run_process import RunProcess
 from pipeline.watch.served import watching
 from tests.support.simulated import says
 from tests.support.world import TOKEN, World, wait_until

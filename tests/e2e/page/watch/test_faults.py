@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.watch.faults.scenarios import SCENARIOS
+from pipeline.demo.faults.scenarios import SCENARIOS
 from tests.e2e.page.watch.conftest import NARROW, WIDE, Demo, opened
 
 pytestmark = pytest.mark.e2e

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.demo.faults.run_process import RunProcess
 from pipeline.storage.record import Recorder
-from pipeline.watch.faults.run_process import RunProcess
 from tests.support.world import wait_until
 
 TOKEN = "42:" + "a-token-of-the-simulated-bot-------"

@@ -6,9 +6,9 @@ import time
 
 import httpx
 
+from pipeline.demo.faults.model_faults import ModelFaults
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.sandbox.server import serve
-from pipeline.watch.faults.model_faults import ModelFaults
 
 _ASKED = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}]}
 

@@ -9,6 +9,10 @@ from typing import Any
 
 import httpx
 
+from pipeline.demo.faults.model_faults import ModelFaults
+from pipeline.demo.faults.reconciliation import Reconciliation, reconciled
+from pipeline.demo.faults.run_process import RunProcess
+from pipeline.demo.faults.scenarios import SCENARIOS, FaultScenario
 from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.storage.places import Storage
@@ -16,10 +20,6 @@ from pipeline.tables import QUARANTINE
 from pipeline.view.data import ViewError
 from pipeline.view.local import LocalView
 from pipeline.view.status import status_of
-from pipeline.watch.faults.model_faults import ModelFaults
-from pipeline.watch.faults.reconciliation import Reconciliation, reconciled
-from pipeline.watch.faults.run_process import RunProcess
-from pipeline.watch.faults.scenarios import SCENARIOS, FaultScenario
 from pipeline.watch.hub import Hub
 
 _SETTLED_WITHIN = 90.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.demo.faults.reconciliation import Reconciliation, reconciled
 from pipeline.sandbox.telegram.simulator import Telegram
-from pipeline.watch.faults.reconciliation import Reconciliation, reconciled
 from tests.support.simulated import says, send
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from pipeline.demo.faults import demo_faults
+from pipeline.demo.faults.demo_faults import DemoFaults
+from pipeline.demo.faults.scenarios import SCENARIOS, DemoScene, FaultScenario
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.account import DEFAULT_TOKEN
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
 from pipeline.settings import StorageSettings
-from pipeline.watch.faults import demo_faults
-from pipeline.watch.faults.demo_faults import DemoFaults
-from pipeline.watch.faults.scenarios import SCENARIOS, DemoScene, FaultScenario
 from pipeline.watch.hub import Hub
 from tests.support.simulated import says, send
 from tests.support.world import wait_until
