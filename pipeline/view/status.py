@@ -100,8 +100,9 @@ def status_view(status: Status) -> Group:
     state = f"running, process {run.pid} on {run.host}" if status.running and run else "not running"
     grid.add_row("run", plain(state if not run or not run.said_at else f"{state}; last said {ago(run.said_at)}"))
     lag = "unknown" if status.lag_seconds is None else duration(status.lag_seconds)
-    files = "1 file" if status.landing_files == 1 else f"{status.landing_files} files"
-    grid.add_row("landing", f"{files} to read, lag {lag}")
+    one = status.landing_files == 1
+    waiting = f"1 file to read, lag {lag}" if one else f"{status.landing_files} files to read, lag {lag}"
+    grid.add_row("landing", waiting)
     grid.add_row("bronze", _counts(status.bronze))
     grid.add_row("quarantine", "not readable here" if status.quarantine is None else str(status.quarantine))
     grid.add_row("journal", _counts(status.journal) if status.journal else "nothing open")
