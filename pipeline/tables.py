@@ -293,7 +293,8 @@ ANSWERS = View(
     reads=(SILVER, FEEDBACK),
     # A question may have several answers, since it can be replayed. A press belongs to the one whose message it names;
     # if none has that message, to the one whose messages are not known. A client can send any data with a press, so the
-    # chats are compared; only what was a group may have become another chat. A check's press counts for checks only.
+    # chats are compared; only what was a group may have become another one, which has no private chat's number. A
+    # check's press counts for checks only.
     template="""
 WITH pressed AS (
   SELECT s.bot_id, s.update_id, s.channel_id, s.message_id, coalesce(s.origin, '') AS origin, f.author_id, f.vote,
@@ -305,7 +306,7 @@ WITH pressed AS (
   FROM $feedback f
   JOIN $silver s
     ON s.bot_id = f.bot_id AND s.update_id = f.question_update_id AND s.message_id = f.question_message_id
-  WHERE (s.channel_id = f.channel_id OR s.conversation_type = 'group')
+  WHERE (s.channel_id = f.channel_id OR s.conversation_type = 'group' AND f.channel_id < 0)
     AND (array_contains(s.reply_message_ids, f.message_id) OR s.delivery_status IN ('unknown', 'withheld'))
     AND (f.origin IS NULL OR f.origin LIKE 'replay:%' OR s.origin LIKE 'probe:%')
 ),

@@ -131,6 +131,12 @@ def test_a_group_that_became_another_chat_keeps_its_votes(world: World) -> None:
     assert world.votes() == {"a": (1, 0)}
 
 
+def test_a_press_in_a_private_chat_is_no_vote_on_a_groups_answer(world: World) -> None:
+    world.answer("group", channel_id=-7, conversation_type="group")
+    world.press("up", channel_id=99)
+    assert world.votes() == {"group": (0, 0)}
+
+
 def test_a_check_can_vote_on_the_answer_of_a_check(world: World) -> None:
     world.answer("a", delivery_status="withheld", reply_message_ids=[], channel_id=0, origin="probe:p")
     world.press("up", channel_id=0, message_id=1, origin="probe:p-press")
