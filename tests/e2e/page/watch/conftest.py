@@ -79,8 +79,8 @@ class Demo:
         return says(self.telegram, text, **more)
 
 
-# One run for all tests that need one: it starts in many seconds.
-@pytest.fixture(scope="session")
+# One run for all tests that need one, which are in one group: it starts in many seconds. It ends with them.
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     storage = tmp_path_factory.mktemp("demo") / "lake"
     telegram, model, faults = Telegram(TOKEN), ScriptedModel(latency=0.2), ModelFaults()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.page.watch.conftest import NARROW, WIDE, Demo, opened
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live page")]
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "telephone"])

@@ -9,7 +9,7 @@ import pytest
 from pipeline.demo.faults.scenarios import SCENARIOS
 from tests.e2e.page.watch.conftest import NARROW, WIDE, Demo, opened
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live page")]
 
 
 @pytest.mark.parametrize("number", range(len(SCENARIOS)), ids=[scenario.name for scenario in SCENARIOS])
