@@ -58,7 +58,7 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
     assert answer is not None
     # What was given to no model has a context at most: a question that met a ceiling was decided on and never asked.
     context = reply.context if answer.asked_at is not None else None
-    charged = reply.charge.settled if reply.context is not None else None
+    charged = reply.charge.settled
     return {
         "bot_id": question.bot_id,
         "update_id": question.update_id,
@@ -91,8 +91,8 @@ def silver_row(reply: Reply, *, processed_at: datetime, batch_id: int) -> Row:
         "context_turns": context.turns if context else None,
         "request_hash": context.digest if context else None,
         "instructions_version": context.instructions if context else None,
-        "charged_prompt_tokens": charged.prompt if charged else None,
-        "charged_completion_tokens": charged.completion if charged else None,
+        "charged_prompt_tokens": charged.prompt,
+        "charged_completion_tokens": charged.completion,
     }
 
 

@@ -63,12 +63,14 @@ def take_status(images: Path) -> None:
         for number, text in enumerate(_MESSAGES, start=1):
             telegram.receive(UserMessage(chat_id=number, first_name=f"User {number}", text=text))
         telegram.receive(UserMessage(chat_id=1, photo=True))
-        wait(lambda: _answered(storage) == len(_MESSAGES), _DONE_WITHIN, "the messages are not answered")
+        # The photo is told politely that it can't be read.
+        messages = len(_MESSAGES) + 1
+        wait(lambda: _answered(storage) == messages, _DONE_WITHIN, "the messages are not answered")
         # The connection is closed after Telegram took the message: nobody can know that from here.
         fault = {"method": "sendMessage", "kind": "lost_response", "times": 1}
         httpx.post(f"{api}/sandbox/faults", json=fault).raise_for_status()
         telegram.receive(UserMessage(chat_id=9, first_name="User 9", text="Is it open today?"))
-        wait(lambda: _answered(storage) == len(_MESSAGES) + 1, _DONE_WITHIN, "the last message is not answered")
+        wait(lambda: _answered(storage) == messages + 1, _DONE_WITHIN, "the last message is not answered")
         # The folder is another one for each picture.
         shown = _status(storage).replace(str(storage), _STORAGE)
     (images / "status.svg").write_text(terminal_svg(shown, f"pipeline status --storage {_STORAGE}", 84))

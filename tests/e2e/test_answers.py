@@ -82,7 +82,8 @@ def test_every_kind_of_message_ends_in_the_right_chat_and_the_right_table(world:
     assert privacy["text"].endswith("Perguntas sobre os seus dados: Ada, ada@example.org")
     assert [row["author_language"] for row in bronze if row["chat_id"] == 11] == ["pt-BR"]
     menus = [telegram.call("getMyCommands", {"language_code": code}) for code in ("", "hi")]
-    assert [[entry["command"] for entry in menu] for menu in menus] == [["start", "help", "new", "privacy"]] * 2
+    commands = ["start", "help", "new", "usage", "privacy"]
+    assert [[entry["command"] for entry in menu] for menu in menus] == [commands] * 2
     assert menus[0] != menus[1]
     shown, told = silver["what is this?"]["llm_response"].splitlines()
     assert (shown, "a photo" in told) == ("echo: what is this?", True)

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.e2e
 _NAME_WHAT_THE_DRIVER_ASKS = """
 from pipeline.model.on_driver import DriverAnswering
 submit = DriverAnswering.submit
-def submit_and_say(self, questions, done):
-    for question in questions:
-        print("driver asks", question.text, flush=True)
-    submit(self, questions, done)
+def submit_and_say(self, asked, done):
+    for each in asked:
+        print("driver asks", each.question.text, flush=True)
+    submit(self, asked, done)
 DriverAnswering.submit = submit_and_say
 """
 _CLUSTER = ("--spark-master", "local-cluster[2,1,1024]", "--concurrency", "5")

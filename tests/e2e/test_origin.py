@@ -131,7 +131,13 @@ def test_an_unknown_reply_is_delivered_once_without_the_model_however_often_that
     [replayed] = _silver(world, "replay:again")
     same = set(unknown) - {"origin", "delivery_status", "error", "reply_message_ids", "delivered_at", "seq"}
     same -= {"received_at", "processed_at", "batch_id"}
+    # No model was asked for it, and nothing is charged again.
+    of_the_model = {"asked_at", "first_token_at", "context_turns", "request_hash", "instructions_version"}
+    charged = {"charged_prompt_tokens", "charged_completion_tokens"}
+    same -= of_the_model | charged
     assert {name: replayed[name] for name in same} == {name: unknown[name] for name in same}
+    assert {replayed[name] for name in of_the_model} == {None}
+    assert {replayed[name] for name in charged} == {0}
     assert (replayed["delivery_status"], replayed["error"]) == ("sent", None)
     assert len(world.table("silver")) == len(world.table("bronze")) == 2
     [sent] = world.sent()
