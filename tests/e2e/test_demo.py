@@ -127,6 +127,15 @@ class _Terminal:
             time.sleep(0.1)
         return found
 
+    def wait_for_end(self, seconds: float = 60.0) -> int:
+        """The exit code. A terminal that nobody reads holds a program that writes much."""
+        until = time.monotonic() + seconds
+        while self.process.poll() is None:
+            shown = self.shown
+            assert time.monotonic() < until, f"it did not end:\n{shown}"
+            time.sleep(0.1)
+        return self.process.returncode
+
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
@@ -194,8 +203,7 @@ def test_a_terminal_a_page_and_commands_share_a_demo_whose_next_start_goes_on(tm
 
         terminal.type("half a li")
         terminal.process.send_signal(signal.SIGINT)
-        terminal.process.wait(60)
-        assert terminal.process.returncode == 0, terminal.shown
+        assert terminal.wait_for_end() == 0, terminal.shown
         assert "Traceback" not in terminal.shown
         assert "To begin afresh: make demo FRESH=1" in terminal.shown
     assert not _processes_of(folder)

@@ -23,8 +23,8 @@ def submit_and_say(self, asked, done):
     submit(self, asked, done)
 DriverAnswering.submit = submit_and_say
 """
-_CLUSTER = ("--spark-master", "local-cluster[2,1,1024]", "--concurrency", "5")
-"""Batches of more than 20 questions are for the executors then."""
+_CLUSTER = ("--spark-master", "local-cluster[2,1,1024]", "--concurrency", "5", "--context-turns", "0")
+"""Batches of more than 20 questions are for the executors then, without memory also the later ones of a chat."""
 
 
 def test_executors_answer_through_the_death_of_one_and_a_rotation_of_both_secrets(world: World, tmp_path: Path) -> None:

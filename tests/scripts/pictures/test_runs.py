@@ -16,5 +16,5 @@ def test_the_status_is_taken_beside_a_run_with_one_reply_of_unknown_outcome(tmp_
     shown = (tmp_path / "status.svg").read_text().replace("&#160;", " ")
     assert "pipeline status --storage /srv/bot" in shown
     assert "running, process" in shown
-    assert "8  (7 sent, 1 unknown)" in shown
+    assert "9  (8 sent, 1 unknown)" in shown
     assert str(tmp_path) not in shown
