@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pipeline.limits.charge import Tokens
-from pipeline.model.request import INSTRUCTIONS, Request, Said
+from pipeline.model.request import alone
 
 PREFIX = "ceiling: "
 """How the reason of an answer begins that says that a ceiling is met: so reports know it from a failure."""
@@ -72,8 +72,7 @@ class Ceilings:
 
 def least_call(max_tokens: int) -> Tokens:
     """The least that is reserved for a call: a ceiling below it allows none."""
-    shortest = Request(instructions=INSTRUCTIONS, said=(Said(role="user", text="?"),))
-    return Tokens(prompt=shortest.most_prompt_tokens, completion=max_tokens)
+    return Tokens(prompt=alone("?").most_prompt_tokens, completion=max_tokens)
 
 
 def day_of(now: datetime) -> datetime:

@@ -102,7 +102,8 @@ class Composition:
             temperature=settings.temperature,
         )
         # Twice as many as calls at once: the next ones are reserved while those run.
-        self._ledger = Ledger(ceilings_of(settings), most_reservations=2 * settings.concurrency)
+        self._ceilings = ceilings_of(settings)
+        self._ledger = Ledger(self._ceilings, most_reservations=2 * settings.concurrency)
         model = Model(self._model_settings)
         access = credentials.model
         require_model(model, settings, access.current())
@@ -296,7 +297,7 @@ class Composition:
                 silver.read(),
                 datetime.now(UTC),
                 counted,
-                whole_month=ceilings_of(self._settings).prices.known,
+                whole_month=self._ceilings.prices.known,
                 notices=self._ledger.limited,
             ),
             self._lanes.look_again,

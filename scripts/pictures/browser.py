@@ -45,6 +45,16 @@ class NoBrowser(OperatorError):
     """A picture needs a browser, and there is none. The text says how to get one."""
 
 
+def installed() -> str | None:
+    """The path of a Chromium of this machine."""
+    return next(filter(None, map(shutil.which, _PROGRAMS)), None)
+
+
+def as_root() -> list[str]:
+    """What root has to give: Chromium's own sandbox does not start for it."""
+    return ["--no-sandbox"] if os.geteuid() == 0 else []
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Playwright's browser. Raises NoBrowser where Playwright or Chromium is missing."""
@@ -52,13 +62,11 @@ def chromium() -> Iterator[Any]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise NoBrowser("Playwright is not installed: run `make setup`") from None
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    program = installed()
     if program is None:
         raise NoBrowser("no Chromium is installed: install the package chromium")
-    # Chromium's own sandbox does not start for root.
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_OPTIONS, *as_root])
+        browser = playwright.chromium.launch(executable_path=program, args=[*_OPTIONS, *as_root()])
         try:
             yield browser
         finally:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,9 +14,9 @@ from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.server import serve
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.sandbox.web.app import create_app
+from scripts.pictures.browser import as_root, installed
 from tests.support.simulated import Sandbox, says, send
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -29,13 +27,11 @@ WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 def browser() -> Iterator[Any]:
     """Chromium, with Playwright to drive it; a test is skipped where one of them is not installed."""
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
-    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    program = installed()
     if program is None:
         pytest.skip("no Chromium is installed: install the package chromium")
-    # Chromium's own sandbox does not start for root.
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_QUIET, *as_root])
+        browser = playwright.chromium.launch(executable_path=program, args=[*_QUIET, *as_root()])
         yield browser
         browser.close()
 
