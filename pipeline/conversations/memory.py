@@ -72,8 +72,7 @@ class _Conversation:
 class Memory:
     """What was said in each conversation. Thread-safe.
 
-    Spark's callback thread calls `read`, the supervisor's `begin`, any thread the rest. The lock is held for moments:
-    no table is asked meanwhile.
+    Spark's callback thread calls `read`, the thread "memory" `begin`, any thread the rest, which wait for no table.
     """
 
     def __init__(
@@ -91,31 +90,40 @@ class Memory:
         """Chats with turns that are not here. None: any chat may have some."""
         self._began_with: datetime | None = None
         """A chat that is neither cold nor here has no turn received since then."""
+        self._evicted = False
+        """Whether a conversation was evicted before it was known which chats are cold."""
+        self._asking = threading.Lock()
+        """Held while silver is asked: whoever wants a conversation that another thread is reading waits for it."""
         self._lock = threading.Lock()
+        """Held for moments."""
 
     def begin(self, replies: Iterable[KnownReply], silver: AsksSilver, now: datetime | None = None) -> None:
-        """Read what the open ones of these replies need, and as much more as is cheap. Raises what `silver` raises.
+        """Read what the open ones of these replies need, and as much more as is cheap.
 
-        Until then no conversation is known.
+        Until then a conversation is known only to those who had it read. Raises what `silver` raises: then it is to be
+        called again, or each conversation is read when it is asked for.
         """
         if not self.looks_back:
             return
         undecided = [reply.question for reply in replies if reply.answer is None and reply.context is None]
         asked_at = [now or datetime.now(UTC), *(question.received_at for question in undecided)]
         since = min(asked_at) - self._limits.age
-        finished = _turns_of(self._finished())
-        recent = recent_turns(silver, since, _MOST_AT_THE_START)
-        cold = set[int]() if recent is not None else recent_chats(silver, since, _MOST_CHATS)
-        with self._lock:
-            self._cold, self._began_with = cold, since
-            for key, turn in (*finished, *(recent or ())):
-                self._conversation(key).turns[turn.seq] = turn
-            for key in list(self._conversations):
-                conversation = self._conversations[key]
-                conversation.since = self._since_if_new(key)
-                self._tidy(conversation)
-            self._evict()
-        self.read(undecided, silver)
+        self._expect(undecided)
+        with self._asking:
+            finished = _turns_of(self._finished())
+            recent = recent_turns(silver, since, _MOST_AT_THE_START)
+            cold = set[int]() if recent is not None else recent_chats(silver, since, _MOST_CHATS)
+            with self._lock:
+                self._cold, self._began_with = None if self._evicted else cold, since
+                for key, turn in (*finished, *(recent or ())):
+                    self._conversation(key).turns[turn.seq] = turn
+                for key in list(self._conversations):
+                    conversation = self._conversations[key]
+                    # Some may have been read before.
+                    conversation.since = _earliest(conversation.since, self._since_if_new(key))
+                    self._tidy(conversation)
+                self._evict()
+            self._read(undecided, silver)
 
     def read(self, questions: Iterable[Question], silver: AsksSilver) -> None:
         """Read the cold ones of these questions' conversations; they stay warm until the questions are answered.
@@ -125,24 +133,11 @@ class Memory:
         """
         if not self.looks_back:
             return
-        wanted, most = self._expect(question for question in questions if not question.is_probe)
-        if not wanted:
-            return
-        # The journal first: a reply leaves it only once silver has its row.
-        found = _turns_of(self._finished())
-        since = min(wanted.values())
-        found += turns_of_chats(silver, {key.chat_id for key in wanted}, since, most)
-        with self._lock:
-            for key, turn in found:
-                if key in wanted:
-                    self._conversations[key].turns[turn.seq] = turn
-            for key in wanted:
-                conversation = self._conversations[key]
-                conversation.since = min(since, conversation.since or since)
-                messages = {turn.message_id for turn in conversation.turns.values()}
-                conversation.floor = min(messages) if len(messages) >= most else None
-                self._tidy(conversation)
-            self._evict()
+        asked = [question for question in questions if not question.is_probe]
+        self._expect(asked)
+        if self._wanted(asked)[0]:
+            with self._asking:
+                self._read(asked, silver)
 
     def context_of(self, question: Question) -> Context | None:
         """What the model is given with a question; None while it is not known, because silver has not been read yet."""
@@ -207,25 +202,60 @@ class Memory:
                 self._conversations.move_to_end(key)
                 continue
             self._characters -= self._conversations.pop(key).characters
+            self._evicted = self._evicted or self._began_with is None
             if self._cold is not None:
                 self._cold.add(key.chat_id)
                 self._cold = self._cold if len(self._cold) <= _MOST_CHATS else None
 
     # Without it
 
-    def _expect(self, questions: Iterable[Question]) -> tuple[dict[ConversationKey, datetime], int]:
-        """Which conversations of these questions are to be read, from when on, and how many messages of each."""
+    def _expect(self, questions: Iterable[Question]) -> None:
+        """Keep the conversations of these questions until they are answered."""
+        with self._lock:
+            for question in questions:
+                self._conversation(_key(question)).open[question.key] = isinstance(question.origin, Replay)
+
+    def _wanted(self, questions: Iterable[Question]) -> tuple[dict[ConversationKey, datetime], int]:
+        """Which conversations of these questions are to be read, from when on, and how many messages of each.
+
+        None of a question that was answered meanwhile.
+        """
         wanted: dict[ConversationKey, datetime] = {}
         most = self._limits.turns + 1
         with self._lock:
             for question in questions:
                 key, since = _key(question), question.received_at - self._limits.age
-                conversation, replay = self._conversation(key), isinstance(question.origin, Replay)
-                conversation.open[question.key] = replay
-                if not _reaches(conversation, since) or (replay and conversation.floor is not None):
+                conversation = self._conversation(key)
+                replay = conversation.open.get(question.key)
+                if replay is not None and (
+                    not _reaches(conversation, since) or (replay and conversation.floor is not None)
+                ):
                     wanted[key] = min(since, wanted.get(key, since))
                     most = _MOST_OF_A_REPLAY if replay else most
         return wanted, most
+
+    def _read(self, questions: Collection[Question], silver: AsksSilver) -> None:
+        """Read what these questions want, if they still do. By the thread that may ask silver."""
+        wanted, most = self._wanted(questions)
+        if not wanted:
+            return
+        # The journal first: a reply leaves it only once silver has its row.
+        found = _turns_of(self._finished())
+        since = min(wanted.values())
+        found += turns_of_chats(silver, {key.chat_id for key in wanted}, since, most)
+        with self._lock:
+            # One whose questions were answered meanwhile may have been evicted.
+            wanted = {key: since for key, since in wanted.items() if key in self._conversations}
+            for key, turn in found:
+                if key in wanted:
+                    self._conversations[key].turns[turn.seq] = turn
+            for key in wanted:
+                conversation = self._conversations[key]
+                conversation.since = _earliest(conversation.since, since)
+                messages = {turn.message_id for turn in conversation.turns.values()}
+                conversation.floor = min(messages) if len(messages) >= most else None
+                self._tidy(conversation)
+            self._evict()
 
 
 def turn_of(reply: KnownReply) -> Turn | None:
@@ -251,6 +281,10 @@ def _turns_of(replies: Iterable[KnownReply]) -> list[KeyedTurn]:
 
 def _key(question: Question) -> ConversationKey:
     return ConversationKey(question.chat_id, question.topic_id)
+
+
+def _earliest(first: datetime | None, second: datetime | None) -> datetime | None:
+    return min((moment for moment in (first, second) if moment is not None), default=None)
 
 
 def _reaches(conversation: _Conversation, since: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from pipeline.conversations.memory import Memory
 from pipeline.conversations.turns import ContextLimits
 from pipeline.feedback.acknowledgement import Acknowledgements
 from pipeline.limits.ledger import Ledger
+from pipeline.messages.identity import Identity
 from pipeline.model.client import Model, ModelSettings
 from pipeline.model.distribution import threshold
 from pipeline.model.on_driver import DriverAnswering
@@ -28,10 +30,11 @@ from pipeline.replies.preparation import Preparation
 from pipeline.run.end import End
 from pipeline.run.preflight import require_model
 from pipeline.run.restarting_query import RestartingQuery
-from pipeline.run.spending import SpendingLoader, ceilings_of, kept_in, read_silver, spending_of
+from pipeline.run.spending import InSilver, ceilings_of, kept_in, load_ledger, read_silver, spending_of
 from pipeline.run.supervisor import Supervisor
 from pipeline.run.threads.background import start_thread
 from pipeline.run.threads.intake import IntakeThread
+from pipeline.run.threads.loading import Loading
 from pipeline.run.threads.writer import WriterThread
 from pipeline.settings import RunSettings
 from pipeline.storage.landing import Landing
@@ -175,10 +178,7 @@ class Composition:
         tables = DeltaTables(spark, self._storage, mark, self._recorder.report)
         with jvm_needed():
             tables.prepare()
-            self._memory.begin(self._journal.replies().values(), tables.silver(spark))
-        # What was left open may depend on it.
-        self._lanes.look_again()
-        self._load_ledger(tables)
+        self._load_what_silver_has(tables, spark)
         self._build_stream(spark, tables, mark, above)
         assert self._query is not None
         assert self._writer is not None
@@ -287,24 +287,27 @@ class Composition:
         )
         self._query = RestartingQuery(self._stream, recorder.report)
 
-    def _load_ledger(self, tables: DeltaTables) -> None:
-        """Have the ledger loaded beside the start. The journal was read before: a reply leaves it for silver."""
-        assert self._spark is not None
-        silver = tables.silver(self._spark)
-        SpendingLoader(
-            self._ledger,
-            lambda counted: read_silver(
-                silver.read(),
-                datetime.now(UTC),
-                counted,
-                whole_month=self._ceilings.prices.known,
-                notices=self._ledger.limited,
-            ),
-            self._lanes.look_again,
-            self._recorder.report,
-            self._end.requested,
-            start_in_background=start_thread,
-        ).start()
+    def _load_what_silver_has(self, tables: DeltaTables, spark: SparkSession) -> None:
+        """Have the conversations loaded beside the start, and then what was spent. Those who wait for it wait on.
+
+        The journal was read before: a reply leaves it for silver.
+        """
+        silver, replies = tables.silver(spark), list(self._journal.replies().values())
+
+        def read(counted: frozenset[Identity]) -> InSilver:
+            prices, limited = self._ceilings.prices, self._ledger.limited
+            return read_silver(silver.read(), datetime.now(UTC), counted, whole_month=prices.known, notices=limited)
+
+        def loading(name: str, load: Callable[[], None], loaded: Callable[[], None]) -> Loading:
+            report, stop = self._recorder.report, self._end.requested
+            return Loading(name, load, loaded, report, stop, start_in_background=start_thread)
+
+        def remembered() -> None:
+            self._lanes.look_again()
+            spent.start()
+
+        spent = loading("ledger", lambda: load_ledger(self._ledger, read), self._lanes.look_again)
+        loading("memory", lambda: self._memory.begin(replies, silver), remembered).start()
 
     def _note_spending(self) -> None:
         self._recorder.set(spending=spending_of(self._ledger, self._settings, datetime.now(UTC)))

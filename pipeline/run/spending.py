@@ -5,7 +5,6 @@ Where there are ceilings nobody is asked before both are known.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +17,6 @@ from pipeline.limits.charge import Tokens
 from pipeline.limits.ledger import Kept, Ledger, Spent, Told, told
 from pipeline.messages.identity import Identity
 from pipeline.replies.reply import Reply
-from pipeline.run.threads.background import Background, StartInBackground, start_thread
-from pipeline.run.threads.backoff import backoff
 from pipeline.settings import RunSettings, env_name
 from pipeline.storage.record import Spending
 
@@ -29,9 +26,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 log = structlog.get_logger(__name__)
-
-_FIRST_WAIT = 2.0
-_LONGEST_WAIT = 60.0
 
 
 # Settings
@@ -167,54 +161,10 @@ def _charged(rows: DataFrame, kind: str) -> Column:
     return f.coalesce(rows[f"charged_{kind}_tokens"], own, f.lit(0))
 
 
-class SpendingLoader:
-    """Loads the ledger on a thread of its own, and tries again what failed.
-
-    Threads: the run's thread calls `start`. Everything that it was given is called on the thread "ledger".
-    """
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        read: Callable[[frozenset[Identity]], InSilver],
-        loaded: Callable[[], None],
-        report: Callable[[str, str | None], None],
-        stop: threading.Event,
-        *,
-        start_in_background: StartInBackground = start_thread,
-    ) -> None:
-        """`read` gets the replies to leave out, and raises what Spark raises. `loaded` is called once at the end.
-
-        `report` is called with "ledger" and why it can't be loaded, and with None once it is. `stop` ends the attempts.
-        """
-        self._ledger = ledger
-        self._read = read
-        self._loaded = loaded
-        self._report = report
-        self._stop = stop
-        self._start_in_background = start_in_background
-
-    def start(self) -> Background:
-        return self._start_in_background("ledger", self._run)
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stop.is_set():
-            try:
-                self._ledger.load(*self._read(self._ledger.counted))
-            except Exception as error:  # whatever it is, those who wait for the ledger must not wait for ever
-                failures += 1
-                reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-                if not self._stop.is_set():
-                    log.error("what was spent can't be read; it is tried again", reason=reason, failures=failures)
-                    self._report("ledger", reason)
-                self._stop.wait(backoff(failures, _FIRST_WAIT, _LONGEST_WAIT))
-            else:
-                if failures:
-                    self._report("ledger", None)
-                log.info("what was spent is known", **_shown(self._ledger))
-                self._loaded()
-                return
+def load_ledger(ledger: Ledger, read: Callable[[frozenset[Identity]], InSilver]) -> None:
+    """Load the ledger. `read` gets the replies to leave out, those that the journal had. Raises what it raises."""
+    ledger.load(*read(ledger.counted))
+    log.info("what was spent is known", **_shown(ledger))
 
 
 # The record

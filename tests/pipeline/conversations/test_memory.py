@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -309,6 +310,77 @@ def test_a_reply_that_ends_while_the_start_reads_is_not_missed() -> None:
     world.memory.begin([], world.silver, NOON)
     world.silver.on_ask = lambda: None
     assert world.said(asked()) == turns(1, 2)
+
+
+# While the start reads
+
+
+def test_what_was_read_before_the_start_has_read_stays_known_from_as_early() -> None:
+    world = World(finished(1), finished(2))
+    long_ago = asked(received_at=NOON - timedelta(hours=1))
+    assert world.said(long_ago) == turns(1, 2)
+    world.memory.begin([], world.silver, NOON)
+    assert world.said(long_ago) == turns(1, 2)
+    assert world.silver.asked == ["of chats", "recent"]
+
+
+def test_a_question_that_comes_while_the_start_reads_waits_for_it_and_asks_nothing() -> None:
+    world = World(finished(1))
+    said: list[list[str] | None] = []
+    coming = threading.Thread(target=lambda: said.append(world.said(asked())))
+
+    def come() -> None:
+        coming.start()
+        coming.join(0.1)
+
+    world.silver.on_ask = come
+    world.memory.begin([], world.silver, NOON)
+    coming.join(10)
+    assert said == [turns(1)]
+    assert world.silver.asked == ["recent"]
+
+
+def test_a_question_that_is_answered_while_the_start_reads_does_not_keep_its_conversation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory_module, "_MOST_AT_THE_START", 0)
+    monkeypatch.setattr(memory_module, "_MOST_CONVERSATIONS", 1)
+    world = World(finished(1))
+    still_open = Reply.accepted(asked())
+    world.silver.on_ask = lambda: world.memory.remember(finished(50))
+    world.memory.begin([still_open], world.silver, NOON)
+    world.silver.on_ask = lambda: None
+    assert world.silver.asked == ["recent", "chats"]
+    world.answer(60, chat_id=9)
+    world.silver.replies.append(finished(50))
+    assert world.said(asked(51)) == turns(1, 50)
+    assert world.silver.asked == ["recent", "chats", "of chats"]
+
+
+def test_a_conversation_that_is_evicted_before_the_start_has_read_is_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "_MOST_CONVERSATIONS", 1)
+    world = World()
+
+    def answered_meanwhile() -> None:
+        world.silver.on_ask = lambda: None
+        for number, chat in ((1, 8), (2, 9)):
+            world.memory.remember(finished(number, chat_id=chat))
+
+    world.silver.on_ask = answered_meanwhile
+    world.memory.begin([], world.silver, NOON)
+    world.silver.replies = [finished(1, chat_id=8)]
+    assert world.said(asked(chat_id=8)) == turns(1)
+
+
+def test_a_start_that_can_not_read_silver_is_tried_again_and_leaves_the_reading_to_the_questions() -> None:
+    world = World(finished(1))
+    world.silver.fails = OSError("no network")
+    with pytest.raises(OSError, match="no network"):
+        world.memory.begin([Reply.accepted(asked(49))], world.silver, NOON)
+    world.silver.fails = None
+    assert world.said(asked()) == turns(1)
+    world.memory.begin([Reply.accepted(asked(49))], world.silver, NOON)
+    assert world.said(asked(49), read=False) == turns(1)
 
 
 # What is kept

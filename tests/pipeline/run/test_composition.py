@@ -189,16 +189,14 @@ def test_the_lanes_and_the_intake_start_before_spark_and_the_query_last(parts: P
     assert Run(settings).run()
     assert parts.started == [
         "require the model", "lanes.start", "intake thread.start", "menu thread", "open spark", "tables.prepare",
-        "memory.begin", "lanes.look_again", "ledger thread", "warm up", "landing.tick", "query.start",
-        "writer thread.start",
+        "memory thread", "warm up", "landing.tick", "query.start", "writer thread.start",
     ]  # fmt: skip
 
 
 def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, settings: RunSettings) -> None:
     Run(settings, once=True).run()
     assert parts.started[4:] == [
-        "open spark", "tables.prepare", "memory.begin", "lanes.look_again", "ledger thread", "query.start",
-        "writer thread.start",
+        "open spark", "tables.prepare", "memory thread", "query.start", "writer thread.start",
     ]  # fmt: skip
 
 
@@ -208,8 +206,8 @@ def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
     Run(settings).run()
     assert parts.started[4:] == [
-        "open the cluster's spark", "tables.prepare", "memory.begin", "lanes.look_again", "ledger thread",
-        "landing.tick", "query.start", "writer thread.start",
+        "open the cluster's spark", "tables.prepare", "memory thread", "landing.tick", "query.start",
+        "writer thread.start",
     ]  # fmt: skip
     assert parts.stopped[-2:] == ["query.stop", "writer thread.stop"]
 
@@ -253,7 +251,7 @@ def test_ceilings_that_can_not_be_used_end_a_run_before_anything_is_asked(parts:
     assert parts.calls == []
 
 
-def test_what_was_spent_is_read_from_silver_and_then_those_who_wait_are_looked_at(
+def test_conversations_are_read_from_silver_then_what_was_spent_and_each_time_those_who_wait_are_looked_at(
     parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spent = Spent(Payer(1, 7), Tokens(prompt=30, completion=12), datetime.now(UTC))
@@ -266,13 +264,14 @@ def test_what_was_spent_is_read_from_silver_and_then_those_who_wait_are_looked_a
     monkeypatch.setattr(composition, "read_silver", read_silver)
 
     def watched() -> None:
+        parts.background["memory"]()
         parts.background["ledger"]()
         parts.watched[-1]._before_record()
 
     parts.on_call["watch"] = watched
     Run(settings).run()
     assert asked == [{"whole_month": False, "notices": False}]
-    assert "lanes.look_again" in parts.calls
+    assert parts.stopped[:4] == ["memory.begin", "lanes.look_again", "ledger thread", "lanes.look_again"]
     spending = record_of(settings).spending
     assert spending is not None
     assert (spending.tokens, spending.price) == (42, None)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-import structlog
 
 from pipeline.errors import SettingsError
 from pipeline.limits.accounts import Payer
@@ -17,11 +15,10 @@ from pipeline.limits.ledger import Kept, Ledger, Spent
 from pipeline.messages.identity import Identity
 from pipeline.messages.origin import Probe
 from pipeline.replies.reply import Part, Reply
-from pipeline.run.spending import InSilver, SpendingLoader, ceilings_of, kept_in, spending_of
+from pipeline.run.spending import InSilver, ceilings_of, kept_in, load_ledger, spending_of
 from pipeline.settings import RunSettings, read_run_settings
 from pipeline.storage.record import Spending
 from tests.support.replies import NOON, accepted, answer, answered
-from tests.support.run_parts import Works
 
 MOST = Tokens(prompt=60, completion=40)
 
@@ -99,75 +96,19 @@ def test_whom_the_journal_told_that_a_ceiling_is_met_is_known_unless_it_told_nob
 # The loading
 
 
-class Loading:
-    def __init__(self, works: Works) -> None:
-        self.ledger = Ledger(Ceilings(tokens_a_day=10_000))
-        self.ledger.begin([Kept(accepted().question, MOST, None, None)])
-        self.fails: list[Exception] = []
-        self.left_out: list[frozenset[Identity]] = []
-        self.looked_again = 0
-        self.reports: list[tuple[str, str | None]] = []
-        self.stop = Stop()
-        SpendingLoader(
-            self.ledger,
-            self.read,
-            self.loaded,
-            lambda service, reason: self.reports.append((service, reason)),
-            self.stop,
-            start_in_background=works,
-        ).start()
-        (work,) = works.all
-        assert work.name == "ledger"
-        self.run = work.end
+def test_the_ledger_is_loaded_without_what_the_journal_has() -> None:
+    ledger = Ledger(Ceilings(tokens_a_day=10_000))
+    ledger.begin([Kept(accepted().question, MOST, None, None)])
+    left_out = []
 
-    def read(self, counted: frozenset[Identity]) -> InSilver:
-        self.left_out.append(counted)
-        if self.fails:
-            raise self.fails.pop(0)
+    def read(counted: frozenset[Identity]) -> InSilver:
+        left_out.append(counted)
         return InSilver([Spent(Payer(1, 7), Tokens(prompt=5), datetime.now(UTC))], [])
 
-    def loaded(self) -> None:
-        assert self.ledger.totals is not None
-        self.looked_again += 1
-
-
-class Stop(threading.Event):
-    """Notes waits, and waits for nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waits: list[float | None] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.waits.append(timeout)
-        return self.is_set()
-
-
-def test_the_ledger_is_loaded_without_what_the_journal_has_and_then_those_who_wait_are_looked_at(works: Works) -> None:
-    loading = Loading(works)
-    loading.run()
-    assert loading.left_out == [frozenset({accepted().question.identity})]
-    assert loading.ledger.totals is not None
-    assert (loading.ledger.totals.today, loading.looked_again, loading.reports) == (105, 1, [])
-
-
-def test_a_reading_that_fails_is_reported_and_tried_again_later_each_time(works: Works) -> None:
-    loading = Loading(works)
-    loading.fails = [OSError("no\nnetwork"), RuntimeError("again")]
-    with structlog.testing.capture_logs() as logs:
-        loading.run()
-    assert loading.reports == [("ledger", "OSError: no network"), ("ledger", "RuntimeError: again"), ("ledger", None)]
-    assert loading.stop.waits == [2.0, 4.0]
-    assert [line["log_level"] for line in logs] == ["error", "error", "info"]
-    assert loading.looked_again == 1
-
-
-def test_a_stop_ends_the_attempts(works: Works) -> None:
-    loading = Loading(works)
-    loading.fails = [OSError("no network")] * 5
-    loading.stop.set()
-    loading.run()
-    assert (loading.reports, loading.looked_again) == ([], 0)
+    load_ledger(ledger, read)
+    assert left_out == [frozenset({accepted().question.identity})]
+    assert ledger.totals is not None
+    assert ledger.totals.today == 105
 
 
 # The record
