@@ -16,11 +16,11 @@ from rich.console import Console
 
 from pipeline.demo import signposts
 from pipeline.demo.chat import TerminalChat
+from pipeline.demo.demo_run import DemoRun
 from pipeline.demo.failure import DemoError
 from pipeline.demo.faults.demo_faults import DemoFaults
 from pipeline.demo.faults.model_faults import ModelFaults
 from pipeline.demo.folder import demo_root, held_folder
-from pipeline.demo.job import Job
 from pipeline.demo.messages import answer_all, read_messages
 from pipeline.demo.own_model import own_model
 from pipeline.demo.progress import Progress
@@ -100,7 +100,7 @@ def _run(console: Console, progress: Progress, choices: Choices, lines: list[str
         with ExitStack() as working:
             with progress.phase("pipeline: Spark, its tables and the first micro-batch"):
                 token = DEFAULT_TOKEN if services.telegram is not None else None
-                started = working.enter_context(Job(environment, folder, token=token))
+                started = working.enter_context(DemoRun(environment, folder, token=token))
                 if lines is None:
                     services.live = working.enter_context(_live_page(started, services)).url
                 started.wait_until_serving()
@@ -152,7 +152,7 @@ def _small_model(running: ExitStack, faults: ModelFaults) -> EmbeddedModel:
         raise DemoError(f"{error}, or ask a server of your own: make demo MODEL_URL=http://…") from None
 
 
-def _live_page(started: Job, services: _Services) -> AbstractContextManager[Served]:
+def _live_page(started: DemoRun, services: _Services) -> AbstractContextManager[Served]:
     """The page with the pipeline, the chat beside it, and what can be broken."""
     places = StorageSettings(storage=started.folder).places
     if services.telegram is None:
@@ -170,7 +170,7 @@ def _folder(running: ExitStack, choices: Choices) -> Path:
     return running.enter_context(held_folder(demo_root(), bot_id, fresh=choices.fresh))
 
 
-def _talk(console: Console, started: Job, services: _Services) -> int:
+def _talk(console: Console, started: DemoRun, services: _Services) -> int:
     _announce(console, started, services)
     if services.telegram is None:
         return _serve(console, started)
@@ -181,7 +181,7 @@ def _talk(console: Console, started: Job, services: _Services) -> int:
     return 1
 
 
-def _announce(console: Console, started: Job, services: _Services) -> None:
+def _announce(console: Console, started: DemoRun, services: _Services) -> None:
     """Where everything is, once all of it runs."""
     _print(console, ["", *signposts.places(started.folder), "", *signposts.beside(started.folder, services.own), ""])
     live = f"Live pipeline: [bold]{services.live}/[/]"
@@ -197,7 +197,7 @@ def _announce(console: Console, started: Job, services: _Services) -> None:
     console.print("It is the same chat as here. An empty line or Ctrl-C ends the demo.")
 
 
-def _serve(console: Console, started: Job) -> int:
+def _serve(console: Console, started: DemoRun) -> int:
     with console.status(summary(started.folder)) as shown:
         while (code := started.wait(2.0)) is None:
             shown.update(summary(started.folder))

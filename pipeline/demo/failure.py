@@ -6,4 +6,4 @@ from pipeline.errors import OperatorError
 
 
 class DemoError(OperatorError):
-    """The demo can't run with these options, or its job failed."""
+    """The demo can't run with these options, or its run failed."""

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Column
 from rich.table import Table as Grid
 
+from pipeline.demo.demo_run import DemoRun
 from pipeline.demo.failure import DemoError
-from pipeline.demo.job import Job
 from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.telegram.simulator import Telegram
 from pipeline.terminal import plain
@@ -40,7 +40,7 @@ class FileLine:
     seconds: float | None = None
 
 
-def answer_all(console: Console, job: Job, telegram: Telegram, lines: list[str], timeout: float) -> bool:
+def answer_all(console: Console, run: DemoRun, telegram: Telegram, lines: list[str], timeout: float) -> bool:
     """Send all lines, wait up to `timeout` seconds for their final states, and print them.
 
     Returns whether all are final. Ctrl-C raises KeyboardInterrupt, and nothing is printed.
@@ -54,15 +54,15 @@ def answer_all(console: Console, job: Job, telegram: Telegram, lines: list[str],
             assert sent.update_id is not None
             outcomes[sent.update_id] = FileLine(line)
         until = time.monotonic() + timeout
-        while time.monotonic() < until and job.running:
-            _read_outcomes(job.folder, outcomes)
+        while time.monotonic() < until and run.running:
+            _read_outcomes(run.folder, outcomes)
             finished = sum(outcome.seconds is not None for outcome in outcomes.values())
             progress.update(f"{finished} of {len(outcomes)} messages done")
             if finished == len(outcomes):
                 break
             time.sleep(0.5)
     _print(console, list(outcomes.values()))
-    console.print(f"Tables: {job.folder}/{{bronze,silver,quarantine,feedback}}", soft_wrap=True)
+    console.print(f"Tables: {run.folder}/{{bronze,silver,quarantine,feedback}}", soft_wrap=True)
     return all(outcome.seconds is not None for outcome in outcomes.values())
 
 

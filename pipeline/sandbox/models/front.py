@@ -38,7 +38,7 @@ class ModelFront:
         self._base_url = base_url
         self._opening = list(opening)
         self._kept_opening = kept_opening
-        self._turn = asyncio.Lock()
+        self._admission = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
         self.app = Starlette(routes=[Route("/v1/{path:path}", self._answer, methods=["GET", "POST"])])
 
@@ -55,12 +55,12 @@ class ModelFront:
         return _Forwarded(self, request, json.dumps(asked | {"messages": self._opening + said}).encode(), opened=True)
 
     @contextlib.asynccontextmanager
-    async def turn(self, *, opened: bool) -> AsyncIterator[None]:
-        """The turn of one request. With a kept opening no other begins meanwhile, and the server has its state."""
+    async def admitted(self, *, opened: bool) -> AsyncIterator[None]:
+        """One request behind the front. With a kept opening no other begins meanwhile, and the server has its state."""
         if not opened or self._kept_opening is None:
             yield
             return
-        async with self._turn:
+        async with self._admission:
             restored = await self.client.post(
                 f"{self._base_url}/slots/0?action=restore", json={"filename": self._kept_opening}
             )
@@ -84,7 +84,7 @@ class ModelFront:
 
 
 class _Forwarded(Response):
-    """The response of the server behind the front, whose turn lasts until the client has all of it, or is gone."""
+    """The response of the server behind the front. Others may wait until the client has all of it, or is gone."""
 
     def __init__(self, front: ModelFront, request: Request, body: bytes, *, opened: bool = False) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class _Forwarded(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
         try:
-            async with self._front.turn(opened=self._opened), self._behind() as behind:
+            async with self._front.admitted(opened=self._opened), self._behind() as behind:
                 if behind is not None:
                     begun = True
                     kept = {name: value for name, value in behind.headers.items() if name not in _OF_THE_CONNECTION}

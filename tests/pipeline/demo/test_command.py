@@ -79,13 +79,13 @@ def test_nobody_writes_a_files_messages_to_a_real_bot(tmp_path: Path, monkeypatc
         run_demo(Choices(messages=tmp_path / "messages.txt"))
 
 
-def test_a_job_that_cannot_begin_is_one_line_with_its_reason(
+def test_a_run_that_cannot_begin_is_one_line_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "EmbeddedModel", _small_model(lambda: None))
     monkeypatch.setenv("PIPELINE_SEND_RATE", "0")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-    with pytest.raises(DemoError, match=r"^the job ended: PIPELINE_SEND_RATE is '0': "):
+    with pytest.raises(DemoError, match=r"^the run ended: PIPELINE_SEND_RATE is '0': "):
         run_demo(Choices())
     shown = capsys.readouterr().out
     assert "✓ Telegram: the simulated one" in shown
