@@ -28,6 +28,8 @@ _MOST_CHARACTERS = 50_000_000
 """Conversations, and characters of their turns, that are kept warm. Those with open questions always are."""
 _MOST_AT_THE_START = 5_000
 """Turns that are read at the start. If silver has more within `context_hours`, only the chats that have some are."""
+_LOOK_BACK = timedelta(hours=1)
+"""How much further back the start reads: for messages that landed before it."""
 _MOST_CHATS = 1_000_000
 """Chats that are known to be cold. With more, each chat is cold that is not warm."""
 _MOST_OF_A_REPLAY = 1_000
@@ -107,7 +109,7 @@ class Memory:
             return
         undecided = [reply.question for reply in replies if reply.answer is None and reply.context is None]
         asked_at = [now or datetime.now(UTC), *(question.received_at for question in undecided)]
-        since = min(asked_at) - self._limits.age
+        since = min(asked_at) - self._limits.age - _LOOK_BACK
         self._expect(undecided)
         with self._asking:
             finished = _turns_of(self._finished())

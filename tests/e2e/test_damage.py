@@ -123,7 +123,7 @@ def test_a_storage_can_be_copied_and_moved_and_does_not_continue_the_checkpoint_
 
 def test_a_durable_commit_of_a_table_that_is_damaged_stops_the_run_in_one_line(world: World) -> None:
     """What it holds was let go: its rows are nowhere else, so it must not be removed without a word."""
-    _batch_by_batch(world, 2, "message")
+    _batch_by_batch(world, 1, "message")
     newest = max((world.storage / "bronze" / "_delta_log").glob("*.json"))
     newest.write_bytes(b"")
     job = world.run("--once")

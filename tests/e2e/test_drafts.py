@@ -67,8 +67,7 @@ def test_an_answer_grows_in_its_chat_until_the_one_reply_takes_its_place(world: 
         assert world.sent(chat)[0]["text"] == _STORY.strip()
     print("first words after the model's first token:", [round(delay, 3) for delay in delays])
     assert sorted(delays)[len(delays) // 2] < 0.3
-    job.terminate()
-    world.run_once()
+    world.wait_for_rows(job, silver=5)
     row = _row(world, "a story for 1")
     assert (row["answer_status"], row["error"]) == ("answered", None)
     assert row["asked_at"] < row["first_token_at"] < row["answered_at"]
@@ -93,8 +92,7 @@ def test_a_person_stops_an_answer_and_what_was_written_is_the_reply(world: World
     call = world.model.calls[0]
     assert call["finished_at"] - pressed < 5
     print("stopped after", round(call["finished_at"] - pressed, 2))
-    job.terminate()
-    world.run_once()
+    world.wait_for_rows(job, silver=2, bronze=3)
     row = _row(world, "a story")
     assert (row["answer_status"], row["delivery_status"]) == ("answered", "sent")
     assert row["llm_response"] == reply["text"]

@@ -81,8 +81,8 @@ def test_properties_that_are_set_again_and_again_while_people_write_disturb_noth
             _set_properties_again(world.storage / table)
         time.sleep(0.2)
     wait_until(lambda: len(world.sent()) == len(texts), 90, lambda: job.log)
+    world.wait_for_rows(job, silver=len(texts), bronze=len(texts))
     job.terminate()
-    world.run_once()
     _assert_each_once(world, texts)
 
 

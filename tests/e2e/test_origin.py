@@ -150,10 +150,9 @@ def test_an_unknown_reply_is_delivered_once_without_the_model_however_often_that
 def test_a_kill_in_the_middle_of_replays_repeats_none_and_loses_none(world: World) -> None:
     world.rule(latency=0.2)
     texts = world.burst(60, chats=20)
-    world.run_once()
-    assert len(world.sent()) == 60
-    lines = [(Replay(id=f"again-{i}", mode="answer"), update) for i, update in enumerate(_updates(world))]
     job = world.serving(world.run())
+    world.wait_for_rows(job, 60, silver=60, bronze=60)
+    lines = [(Replay(id=f"again-{i}", mode="answer"), update) for i, update in enumerate(_updates(world))]
     _land(world, *lines)
     wait_until(lambda: len(world.sent()) >= 75, 40, lambda: job.log)
     job.kill()

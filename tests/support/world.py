@@ -170,6 +170,11 @@ class World:
         rows: list[dict[str, Any]] = DeltaTable(str(self.storage / name)).to_pyarrow_table().to_pylist()
         return rows
 
+    def wait_for_rows(self, job: Job, timeout: float = 15.0, **tables: int) -> None:
+        """Wait until each of these tables has so many rows, as the writer of a run appends them beside it."""
+        for name, count in tables.items():
+            wait_until(lambda of=name, most=count: len(self.table(of)) >= most, timeout, lambda: job.log)  # type: ignore[misc]
+
     def end(self) -> None:
         for job in self._jobs:
             if job.running:

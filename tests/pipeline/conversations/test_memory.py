@@ -297,10 +297,17 @@ def test_a_start_with_more_chats_than_can_be_known_reads_each(monkeypatch: pytes
     assert world.silver.asked == ["recent", "chats", "of chats"]
 
 
-def test_a_message_that_waited_since_before_the_start_is_read_for_further_back() -> None:
+def test_a_message_that_landed_shortly_before_the_start_is_given_what_that_read() -> None:
+    world = World(finished(1))
+    world.memory.begin([], world.silver, NOON)
+    assert world.said(asked(received_at=NOON - timedelta(minutes=5))) == turns(1)
+    assert world.silver.asked == ["recent"]
+
+
+def test_a_message_that_landed_long_before_the_start_is_read_for_further_back() -> None:
     world = World()
     world.memory.begin([], world.silver, NOON)
-    assert world.said(asked(received_at=NOON - timedelta(hours=1))) == []
+    assert world.said(asked(received_at=NOON - timedelta(hours=2))) == []
     assert world.silver.asked == ["recent", "of chats"]
 
 
@@ -317,7 +324,7 @@ def test_a_reply_that_ends_while_the_start_reads_is_not_missed() -> None:
 
 def test_what_was_read_before_the_start_has_read_stays_known_from_as_early() -> None:
     world = World(finished(1), finished(2))
-    long_ago = asked(received_at=NOON - timedelta(hours=1))
+    long_ago = asked(received_at=NOON - timedelta(hours=2))
     assert world.said(long_ago) == turns(1, 2)
     world.memory.begin([], world.silver, NOON)
     assert world.said(long_ago) == turns(1, 2)
