@@ -290,9 +290,9 @@ class Composition:
     def _load_what_silver_has(self, tables: DeltaTables, spark: SparkSession) -> None:
         """Have the conversations loaded beside the start, and then what was spent. Those who wait for it wait on.
 
-        The journal was read before: a reply leaves it for silver.
+        The journal is read before, each time: a reply leaves it for silver.
         """
-        silver, replies = tables.silver(spark), list(self._journal.replies().values())
+        silver = tables.silver(spark)
 
         def read(counted: frozenset[Identity]) -> InSilver:
             prices, limited = self._ceilings.prices, self._ledger.limited
@@ -307,7 +307,7 @@ class Composition:
             spent.start()
 
         spent = loading("ledger", lambda: load_ledger(self._ledger, read), self._lanes.look_again)
-        loading("memory", lambda: self._memory.begin(replies, silver), remembered).start()
+        loading("memory", lambda: self._memory.begin(self._journal.replies().values(), silver), remembered).start()
 
     def _note_spending(self) -> None:
         self._recorder.set(spending=spending_of(self._ledger, self._settings, datetime.now(UTC)))
