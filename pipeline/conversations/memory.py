@@ -153,12 +153,14 @@ class Memory:
         return context_of(question, turns, self._limits)
 
     def remember(self, reply: KnownReply) -> None:
-        """Take a terminal reply as a turn of its conversation."""
+        """Take a terminal reply as a turn of its conversation. To take it again changes nothing."""
         if not self.looks_back:
             return
         key, turn = _key(reply.question), turn_of(reply)
         with self._lock:
             conversation = self._conversation(key)
+            if turn is not None and conversation.turns.get(turn.seq) == turn and reply.key not in conversation.open:
+                return
             conversation.open.pop(reply.key, None)
             if turn is not None and (conversation.floor is None or turn.message_id >= conversation.floor):
                 conversation.turns[turn.seq] = turn

@@ -73,13 +73,22 @@ _PING_REQUEST = alone(_PING)
 _Messages = list[dict[str, str]]
 
 
+@dataclass(frozen=True)
+class _Server:
+    """A server that was asked before: how it was reached, its client, and the address of its completions."""
+
+    access: ModelAccess
+    client: openai.OpenAI
+    completions: str
+
+
 class Model:
     """A client that turns every attempt into an Outcome and never raises. Thread-safe."""
 
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._client: tuple[ModelAccess, openai.OpenAI] | None = None
+        self._server: _Server | None = None
         self._dialect = Dialect()
         self._unreadable = UnreadableAnswers()
 
@@ -98,7 +107,7 @@ class Model:
             return Outcome(verdict=Verdict.STOPPED, reason=STOPPED, prompt_tokens=0, completion_tokens=0)
         started = time.monotonic()
         writing = None if listener is None else Writing(listener)
-        again = self._unreadable.has(request.digest)
+        again = self._unreadable.has(request)
         try:
             completion = self._complete(
                 access,
@@ -122,7 +131,7 @@ class Model:
             outcome = Outcome(verdict=Verdict.UNREADABLE, reason=f"no completion: {type(error).__name__}")
         else:
             outcome = _read(completion)
-        self._unreadable.note(request.digest, outcome.verdict)
+        self._unreadable.note(request, outcome.verdict)
         seconds = time.monotonic() - started
         if writing is None:
             return outcome.model_copy(update={"seconds": seconds})
@@ -135,16 +144,16 @@ class Model:
 
     def close(self) -> None:
         with self._lock:
-            if self._client is not None:
-                self._client[1].close()
-                self._client = None
+            if self._server is not None:
+                self._server.client.close()
+                self._server = None
 
     def served(self, access: ModelAccess) -> list[str] | None:
         """Names of the models that the server lists; None where it keeps no list.
 
         Raises openai.APIError, and SettingsError for a proxy that can't be used.
         """
-        client = self._connected(access).with_options(timeout=_LIST_TIMEOUT)
+        client = self._connected(access).client.with_options(timeout=_LIST_TIMEOUT)
         try:
             with bounded(Bounds(_LIST_TIMEOUT, _MOST_BYTES)):
                 return [quoted(storable(str(model.id)), _MOST_OF_A_NAME) for model in client.models.list()]
@@ -178,9 +187,9 @@ class Model:
             return False
         return True
 
-    def _connected(self, access: ModelAccess) -> openai.OpenAI:
+    def _connected(self, access: ModelAccess) -> _Server:
         with self._lock:
-            if self._client is None or self._client[0] != access:
+            if self._server is None or self._server.access != access:
                 bearer = access.bearer.get_secret_value()
                 # An executor gets it without resolving it.
                 learn_secret(bearer, expires=access.expires_at is not None)
@@ -192,8 +201,9 @@ class Model:
                     max_retries=0,
                     http_client=bounded_client(access.base_url),
                 )
-                self._client = (access, client)
-            return self._client[1]
+                path = client.base_url.raw_path + b"chat/completions"
+                self._server = _Server(access, client, str(client.base_url.copy_with(raw_path=path)))
+            return self._server
 
     def _complete(
         self,
@@ -211,7 +221,7 @@ class Model:
         Raises openai.APIError, StreamFailed, ValueError or RecursionError for a body that is no JSON. `text` is what
         the user says. `again`: the last answer to it could not be read.
         """
-        dialect, client = self._dialect, self._connected(access)
+        dialect, server = self._dialect, self._connected(access)
         temperature = other_temperature(self._settings.temperature) if again else self._settings.temperature
         given_up = None if writing is None else lambda: writing.stopped
         # For all of it: so that no server can make an attempt longer by refusing first.
@@ -221,7 +231,7 @@ class Model:
                 options = dialect.options(tokens, temperature, _SCHEMA if schema else None, stream=streams)
                 body = {"model": self._settings.model, "messages": messages, **options}
                 try:
-                    completion = _posted(client, body, writing if streams else None)
+                    completion = _posted(server, body, writing if streams else None)
                 except openai.APIError as error:
                     other = dialect.alternative(error, text, stream=streams)
                     if other is None:
@@ -234,24 +244,31 @@ class Model:
                     return completion
 
 
-def _posted(client: openai.OpenAI, body: dict[str, Any], writing: Writing | None) -> object:
+def _posted(server: _Server, body: dict[str, Any], writing: Writing | None) -> object:
     """The JSON of what a request brought; `writing` reads it while it comes."""
     # Not `chat.completions.create`: it looks at each part of the request and of the response by their declared types,
     # which takes as long as the rest of the call, and checks nothing.
-    post = partial(client.post, "/chat/completions", cast_to=httpx.Response, body=body)
+    # The whole address, since the client would put it together again; a key, since it would draw one and not send it.
+    post = partial(
+        server.client.post,
+        server.completions,
+        cast_to=httpx.Response,
+        body=body,
+        options={"idempotency_key": "not sent"},
+    )
     if writing is None:
         return json.loads(post().content)
     # The openai client gives its own errors to what breaks while it reads, and here it does not read.
     try:
         return writing.read(post(stream=True))
     except httpx.TimeoutException as error:
-        raise openai.APITimeoutError(request=_request_of(client)) from error
+        raise openai.APITimeoutError(request=_request_of(server)) from error
     except (httpx.HTTPError, OSError) as error:
-        raise openai.APIConnectionError(request=_request_of(client)) from error
+        raise openai.APIConnectionError(request=_request_of(server)) from error
 
 
-def _request_of(client: openai.OpenAI) -> httpx.Request:
-    return httpx.Request("POST", client.base_url)
+def _request_of(server: _Server) -> httpx.Request:
+    return httpx.Request("POST", server.completions)
 
 
 def verdict_of(error: openai.APIError) -> Outcome:

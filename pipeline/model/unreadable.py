@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 
 from pipeline.model.outcome import Verdict
+from pipeline.model.request import Request
 
 _MOST = 1000
 """Requests that are remembered: more than are made again at any time."""
@@ -19,20 +20,21 @@ class UnreadableAnswers:
         self._lock = threading.Lock()
         self._digests: OrderedDict[str, None] = OrderedDict()
 
-    def has(self, digest: str) -> bool:
+    def has(self, request: Request) -> bool:
         """Whether the last answer to a request could not be read."""
         with self._lock:
-            return digest in self._digests
+            # A digest takes time, and usually there is none to compare it with.
+            return bool(self._digests) and request.digest in self._digests
 
-    def note(self, digest: str, verdict: Verdict) -> None:
+    def note(self, request: Request, verdict: Verdict) -> None:
         """Take note of an attempt. One that brought no answer at all, as in an outage, changes nothing."""
         with self._lock:
             if verdict is Verdict.UNREADABLE:
-                self._digests[digest] = None
+                self._digests[request.digest] = None
                 if len(self._digests) > _MOST:
                     self._digests.popitem(last=False)
-            elif verdict in (Verdict.ANSWERED, Verdict.REJECTED):
-                self._digests.pop(digest, None)
+            elif self._digests and verdict in (Verdict.ANSWERED, Verdict.REJECTED):
+                self._digests.pop(request.digest, None)
 
 
 def other_temperature(temperature: float | None) -> float:

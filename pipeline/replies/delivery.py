@@ -9,7 +9,7 @@ import html
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
@@ -68,6 +68,8 @@ class Sending:
     """Why the part was not confirmed; empty where it was."""
     wait: float | None = None
     """Seconds that Telegram asks us to wait."""
+    following: Reply | None = None
+    """The chat's next reply, prepared, where the journal has it since then."""
 
 
 def parts_of(answer: Answer, answer_format: AnswerFormat, *, buttons: bool = False) -> tuple[Part, ...]:
@@ -157,8 +159,12 @@ class Sender:
         self._on_unknown = on_unknown
         self._stopping = stopping
 
-    def send(self, reply: Reply, index: int) -> Sending:
-        """Record a reply whose part is `sending`, send that part, and record what came of it."""
+    def send(self, reply: Reply, index: int, prepare_next: Callable[[Reply], Reply | None] | None = None) -> Sending:
+        """Record a reply whose part is `sending`, send that part, and record what came of it.
+
+        `prepare_next` gets the reply if it is terminal then, and gives the chat's next reply if that is to be recorded
+        with it: one write for both. It must not raise.
+        """
         self._before_send(reply.question)
         try:
             # With the answer, where the journal does not have it yet: one write for both states.
@@ -173,7 +179,11 @@ class Sender:
             sending = after_fault(reply, index, error, self._on_unknown)
         except Exception as error:  # whatever it is, the request may have left
             sending = after_fault(reply, index, Interrupted(type(error).__name__), self._on_unknown)
-        self.save(sending.reply)
+        following = prepare_next(sending.reply) if prepare_next is not None and sending.reply.terminal else None
+        if following is None:
+            self.save(sending.reply)
+        elif self.save(sending.reply, following):
+            return replace(sending, following=following)
         return sending
 
     def save(self, *replies: Reply) -> bool:

@@ -310,7 +310,10 @@ class Dispatcher:
         admission = self._telegram.admit(work.reply)
         if admission is Admission.NOW:
             reply, index = work.send()
-            self._loop.in_background("send", partial(self._sender.send, reply, index), self._take_sending)
+            following = self._lanes[work.chat_id].next_to_prepare
+            prepare_next = partial(self._preparation.following, reply=following) if following is not None else None
+            job = partial(self._sender.send, reply, index, prepare_next)
+            self._loop.in_background("send", job, self._take_sending)
         elif admission is not Admission.PLACE:
             # It may wait for long. A place is free when one of the requests under way ends.
             self._save(work)
@@ -321,6 +324,10 @@ class Dispatcher:
             work.not_recorded(sending.reply)
         else:
             work.sent(sending.reply)
+        if sending.following is not None:
+            following = self._works[sending.following.key]
+            following.prepare(sending.following)
+            following.prepared()
         self._telegram.ended(sending)
 
     def _save(self, work: Work) -> None:

@@ -163,14 +163,15 @@ class Journal:
         except Exception as failure:  # whatever it is, those that wait must learn that nothing was written
             error = failure
         finally:
-            for waiting in group:
-                waiting.done, waiting.error = True, error
-                waiting.woken.release()
             with self._lock:
                 self._writing = bool(self._waiting)
                 following = self._waiting[0] if self._waiting else None
+            # First the one that writes next: all others wait for it.
             if following is not None:
                 following.woken.release()
+            for waiting in group:
+                waiting.done, waiting.error = True, error
+                waiting.woken.release()
 
     def _write_segment(self, records: list[bytes], *, snapshot: bool = False) -> None:
         """Write the next segment. For the thread that has the turn."""

@@ -37,7 +37,7 @@ class RemembersConversations(Protocol):
         """What the model is given with a question; None while it is not known."""
 
     def remember(self, reply: Reply) -> None:
-        """Take a terminal reply as a turn of its conversation."""
+        """Take a terminal reply as a turn of its conversation. To take it again changes nothing."""
 
 
 class KeepsLedger(Protocol):
@@ -103,6 +103,8 @@ class Preparation:
         if context is None:
             return None
         prepared = reply if reply.context is not None else reply.with_context(context)
+        if not self._ledger.limited:
+            return prepared
         most = request_of(reply.question, context).most_prompt_tokens
         charge = self._ledger.reserve(reply.question, reply.charge, Tokens(prompt=most, completion=self._max_tokens))
         return _charged(prepared, charge) if isinstance(charge, Charge) else charge
@@ -119,8 +121,20 @@ class Preparation:
         """The reply after an attempt that never began."""
         return _charged(reply, self._ledger.release(reply.question, reply.charge))
 
+    def following(self, finished: Reply, reply: Reply) -> Reply | None:
+        """A chat's next reply, prepared to be recorded together with the one before it, which is terminal.
+
+        None where that can't be decided now, or the model is not to be asked: `prepare` says so later. Never raises.
+        """
+        self.finished(finished)
+        prepared = self.prepare(reply)
+        return prepared if isinstance(prepared, Reply) and prepared is not reply else None
+
     def finished(self, reply: Reply) -> None:
-        """The reply is terminal, and the journal says so. Never raises: the chat's next reply waits for it."""
+        """The reply is terminal, and the journal says so, or will say so before anything is done that depends on it.
+
+        Never raises: the chat's next reply waits for it.
+        """
         if reply.question.is_probe:
             return
         try:

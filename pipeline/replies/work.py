@@ -186,6 +186,15 @@ class Lane:
     works: deque[Work] = field(default_factory=deque)
     waits_for: Wait = Wait.NOTHING
 
+    @property
+    def next_to_prepare(self) -> Reply | None:
+        """The reply after the first, if the model is to be asked for it and it is not prepared for that."""
+        if len(self.works) < 2:
+            return None
+        work = self.works[1]
+        needed = work.state is WorkState.WAITING and work.reply.context is None
+        return work.reply if needed and ready_answer(work.reply.question) is None else None
+
 
 def ready_answer(question: Question, privacy_contact: str = "") -> Answer | None:
     """The answer that needs no model: a command's, what is said to media without a word, or a stored one.

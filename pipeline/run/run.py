@@ -12,6 +12,7 @@ from pipeline.platform.databricks import on_databricks
 from pipeline.platform.run_secrets import RunCredentials
 from pipeline.run.composition import Composition
 from pipeline.run.end import End
+from pipeline.run.garbage import rare_collections
 from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, resolve_secrets
 from pipeline.run.spending import ceilings_of
 from pipeline.settings import RunSettings, model_access
@@ -66,7 +67,7 @@ class Run:
         root = settings.places.root
         # A cluster's processes are not only ours, and its storage is a volume.
         private = contextlib.nullcontext() if on_databricks() else private_files(root)
-        with private, held_storage(settings.places) as (lease, recorder):
+        with rare_collections(), private, held_storage(settings.places) as (lease, recorder):
             api = BotApi(credentials.telegram_api_url, credentials.token, settings.telegram_timeout)
             bot = ask_who_we_are(api, settings, end)
             if bot is None:

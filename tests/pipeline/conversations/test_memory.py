@@ -124,6 +124,14 @@ def test_a_warm_conversation_learns_from_its_replies_and_asks_silver_no_more() -
     assert world.silver.asked == ["of chats"]
 
 
+def test_a_reply_that_is_taken_twice_is_one_turn_and_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.answer(1)
+    monkeypatch.setattr(Memory, "_tidy", None)
+    world.memory.remember(finished(1))
+    assert world.said(asked()) == turns(1)
+
+
 def test_a_conversation_that_was_not_read_is_not_known() -> None:
     world = World()
     assert world.said(asked(), read=False) is None

@@ -134,8 +134,8 @@ def test_cookies_are_not_kept() -> None:
     with wired(response("200 OK", "{}", "Set-Cookie: a=b; Path=/")) as wire:
         model = Model(ModelSettings("m"))
         model.ask(access(wire.url), request("hi"))
-        assert model._client is not None
-        assert not model._client[1]._client.cookies
+        assert model._server is not None
+        assert not model._server.client._client.cookies
 
 
 # Proxies

@@ -19,20 +19,20 @@ CUT_OFF = '{"answer": "the sk'
 
 def test_a_question_is_remembered_until_it_is_answered() -> None:
     answers = UnreadableAnswers()
-    answers.note("hi", Verdict.UNREADABLE)
-    assert (answers.has("hi"), answers.has("ho")) == (True, False)
-    answers.note("hi", Verdict.BUSY)
-    assert answers.has("hi"), "an attempt that brought no answer changes nothing"
-    answers.note("hi", Verdict.ANSWERED)
-    assert not answers.has("hi")
+    answers.note(request("hi"), Verdict.UNREADABLE)
+    assert (answers.has(request("hi")), answers.has(request("ho"))) == (True, False)
+    answers.note(request("hi"), Verdict.BUSY)
+    assert answers.has(request("hi")), "an attempt that brought no answer changes nothing"
+    answers.note(request("hi"), Verdict.ANSWERED)
+    assert not answers.has(request("hi"))
 
 
 def test_only_the_latest_questions_are_remembered() -> None:
     answers = UnreadableAnswers()
     for number in range(2000):
-        answers.note(str(number), Verdict.UNREADABLE)
-    assert sum(answers.has(str(number)) for number in range(2000)) == 1000
-    assert answers.has("1999")
+        answers.note(request(str(number)), Verdict.UNREADABLE)
+    assert sum(answers.has(request(str(number))) for number in range(2000)) == 1000
+    assert answers.has(request("1999"))
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, 0.7), (0.0, 0.7), (1.2, 1.2)])

@@ -14,7 +14,7 @@ from pipeline.replies.reply import OnUnknown, Part, PartState, Reply
 from pipeline.storage.lease import LeaseHeld
 from pipeline.telegram.client import BotApiError, Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeApi, Sent
-from tests.support.replies import NOON, answer, answered
+from tests.support.replies import NOON, accepted, answer, answered
 
 PENDING, SENDING, SENT, UNKNOWN, DEAD, WITHHELD = PartState
 
@@ -193,6 +193,42 @@ def test_a_part_is_recorded_as_sending_before_its_request_and_as_sent_after_it(r
     run.api.before_send = lambda _: before.append(run.recorded)
     sending = run.sender.send(under_way("hi"), 0)
     assert (before, run.recorded, states(sending)) == ([[SENDING]], [SENT], [SENT])
+
+
+def test_the_next_reply_of_the_chat_is_recorded_with_the_end_of_the_one_before_it(run: Run) -> None:
+    ended: list[Reply] = []
+
+    def prepare_next(reply: Reply) -> Reply:
+        ended.append(reply)
+        return accepted("next", seq=2)
+
+    sending = run.sender.send(under_way("hi"), 0, prepare_next)
+    assert (ended, sending.following) == ([sending.reply], accepted("next", seq=2))
+    replies = read_journal(run.folder).replies
+    assert [reply.stage for reply in replies.values()] == ["sent", "accepted"]
+    assert len(list(run.folder.iterdir())) == 2
+
+
+def test_the_next_reply_is_prepared_neither_before_the_last_part_nor_after_an_attempt_that_changed_nothing(
+    run: Run,
+) -> None:
+    prepared: list[Reply] = []
+
+    def prepare_next(reply: Reply) -> Reply | None:
+        prepared.append(reply)
+        return None
+
+    two = under_way("hi").model_copy(update={"parts": (*under_way("hi").parts, Part(text="more"))})
+    run.sender.send(two, 0, prepare_next)
+    run.api.script["hi"].append(Refused(429, "Too Many Requests", 3))
+    run.sender.send(under_way("hi"), 0, prepare_next)
+    assert prepared == []
+
+
+def test_a_next_reply_that_the_journal_lacks_is_not_prepared(run: Run) -> None:
+    run.api.before_send = lambda _: setattr(run, "failures", 1)
+    run.stopping.set()
+    assert run.sender.send(under_way("hi"), 0, lambda _: accepted("next", seq=2)).following is None
 
 
 def test_a_part_that_cannot_be_recorded_is_not_sent(run: Run) -> None:

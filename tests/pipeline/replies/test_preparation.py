@@ -1,5 +1,6 @@
 """What is decided about a reply before the model is asked, and that the journal has it first."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,15 @@ class FakeMemory:
         return context.model_copy(update={"digest": request_of(question, context).digest})
 
     def remember(self, reply: Reply) -> None:
-        self.turns.setdefault(reply.question.chat_id, []).append(reply)
+        turns = self.turns.setdefault(reply.question.chat_id, [])
+        if reply not in turns:
+            turns.append(reply)
 
 
 class FakeLedger:
     """Reserves for one call at a time."""
 
-    limited = False
+    limited = True
 
     def __init__(self) -> None:
         self.met = self.withheld = False
@@ -95,8 +98,10 @@ class Run:
 
     def begin(self) -> None:
         self.journal = Journal(self.folder)
-        preparation = Preparation(self.memory, self.ledger, 50)
-        self.lanes = Lanes(self.journal, self.answering, self.api, preparation, send_rate=10_000.0, model_attempts=2)
+        self.preparation = Preparation(self.memory, self.ledger, 50)
+        self.lanes = Lanes(
+            self.journal, self.answering, self.api, self.preparation, send_rate=10_000.0, model_attempts=2
+        )
         self.lanes.start()
 
     def accept(self, *questions: Question) -> None:
@@ -147,6 +152,51 @@ def test_a_question_that_follows_an_open_one_is_prepared_when_its_answer_is_ther
     assert given(run, "2") == ["1", "re: 1", "2"]
     assert given(run, "3") == ["1", "re: 1", "2", "re: 2", "3"]
     assert given(run, "other") == ["other"]
+
+
+def test_the_next_question_of_a_chat_is_prepared_in_the_write_that_ends_the_reply_before_it(run: Run) -> None:
+    run.answering.held |= {"1", "2"}
+    run.accept(question("1", seq=1), question("2", seq=2))
+    eventually(lambda: run.answering.asked == ["1"])
+    run.answering.release("1")
+    eventually(lambda: run.answering.asked == ["1", "2"])
+    # Accepted; answered and sending; sent, and the next one prepared.
+    assert len(list(run.folder.iterdir())) == 3
+    assert (run.reply(1).stage, run.reply(2).charge.reserved is not None) == ("sent", True)
+    run.answering.release("2")
+    run.finish()
+    assert given(run, "2") == ["1", "re: 1", "2"]
+
+
+def test_a_question_after_a_command_or_with_a_met_ceiling_is_prepared_in_its_turn(run: Run) -> None:
+    run.answering.held.add("1")
+    run.accept(question("1", seq=1), question("/help", seq=2, command="help"), question("3", seq=3))
+    eventually(lambda: run.answering.asked == ["1"])
+    run.ledger.met = True
+    run.answering.release("1")
+    run.finish()
+    texts = run.api.texts_in(7)
+    assert (texts[0], len(texts), texts[2]) == ("re: 1", 3, MET.text)
+    assert run.answering.asked == ["1"]
+
+
+def test_a_run_that_is_stopped_once_the_next_question_is_prepared_gives_back_what_was_reserved(run: Run) -> None:
+    run.answering.held.add("1")
+    run.accept(question("1", seq=1), question("2", seq=2))
+    eventually(lambda: run.answering.asked == ["1"])
+    stopped = threading.Event()
+    following = run.preparation.following
+
+    def stop_then_prepare(finished: Reply, reply: Reply) -> Reply | None:
+        threading.Thread(target=lambda: (run.lanes.stop(5.0), stopped.set())).start()
+        eventually(run.lanes._stopping.is_set)
+        return following(finished, reply)
+
+    run.preparation.following = stop_then_prepare  # type: ignore[method-assign]
+    run.answering.release("1")
+    assert stopped.wait(5.0)
+    assert run.answering.asked == ["1"]
+    assert (run.reply(1).stage, run.reply(2).charge.reserved) == ("sent", None)
 
 
 def test_what_the_model_is_given_is_in_the_journal_before_it_is_asked(run: Run) -> None:

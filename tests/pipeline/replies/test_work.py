@@ -1,5 +1,6 @@
 """The states of the work on one reply."""
 
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -9,8 +10,8 @@ from pipeline.messages.answer import AnswerStatus
 from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.messages.phrases import fixed_answer, phrases
 from pipeline.model.outcome import Verdict
-from pipeline.replies.reply import Part, PartState
-from pipeline.replies.work import Work, WorkState, fallback_answer, model_answer, ready_answer
+from pipeline.replies.reply import Part, PartState, Reply
+from pipeline.replies.work import Lane, Work, WorkState, fallback_answer, model_answer, ready_answer
 from tests.support.fakes import failed, said
 from tests.support.replies import NOON, accepted, answer, answered, part, question
 
@@ -158,3 +159,21 @@ def test_the_polite_text_keeps_the_reason_and_the_cost() -> None:
     given = fallback_answer(failed(Verdict.UNREADABLE, "cut off", model="m", prompt_tokens=3), "es-MX")
     assert (given.text, given.status, given.reason, given.model) == (phrases("es").fallback, "fallback", "cut off", "m")
     assert (given.prompt_tokens, given.completion_tokens) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("following", "prepared"),
+    [
+        (Reply.accepted(question("next", seq=2)), True),
+        (accepted("next", seq=2), False),
+        (answered("done").model_copy(update={"question": question("next", seq=2)}), False),
+        (Reply.accepted(question("/help", seq=2, command="help")), False),
+    ],
+)
+def test_the_reply_after_the_first_of_a_chat_is_to_be_prepared_if_the_model_will_be_asked_for_it(
+    following: Reply, prepared: bool
+) -> None:
+    lane = Lane(deque([Work(accepted("hi"))]))
+    assert lane.next_to_prepare is None
+    lane.works.append(Work(following))
+    assert lane.next_to_prepare is (following if prepared else None)
