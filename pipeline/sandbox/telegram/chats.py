@@ -157,21 +157,33 @@ class Chats:
             found = [chat for chat in self.by_id.values() if chat.username == wanted[1:]]
             chat = found[0] if found and found[0].type != "private" else None
         else:
-            try:
-                chat = self.by_id.get(int(wanted))
-            except (TypeError, ValueError, OverflowError):
-                chat = None
+            chat = self.by_id.get(integer(parameters, "chat_id", 0))
         if chat is None:
             raise bad_request("chat not found")
         return chat
 
     def writable(self, parameters: Parameters) -> ChatState:
-        """The addressed chat, in which the bot may write: MethodError 400 when it was upgraded, 403 when blocked."""
+        """The addressed chat, in which the bot may write: MethodError 400 when it was upgraded, 403 when blocked.
+
+        MethodError 400 too for a business connection: nobody connected the bot to their account.
+        """
+        if parameters.get("business_connection_id"):
+            raise bad_request("business connection not found")
         chat = self.addressed(parameters)
         if chat.migrated_to is not None:
             raise bad_request("group chat was upgraded to a supergroup chat", {"migrate_to_chat_id": chat.migrated_to})
         if chat.type == "private" and not chat.bot.is_present:
             raise MethodError(403, "Forbidden: bot was blocked by the user")
+        return self.readable(parameters)
+
+    def visible(self, parameters: Parameters) -> ChatState:
+        """The addressed chat, of which the bot may know: MethodError 403 for a supergroup or channel that it is not in.
+
+        It still knows what a basic group was, and what a public chat is unless it was banned there.
+        """
+        chat = self.addressed(parameters)
+        if chat.type in ("private", "group") or (chat.username is not None and not chat.blocked):
+            return chat
         return self.readable(parameters)
 
     def readable(self, parameters: Parameters) -> ChatState:

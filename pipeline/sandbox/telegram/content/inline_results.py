@@ -15,8 +15,9 @@ from pipeline.sandbox.telegram.content.fields import (
     required_string,
 )
 from pipeline.sandbox.telegram.content.keyboards import expect_inline, parsed_markup
+from pipeline.sandbox.telegram.content.media import FILES_OF_RESULTS
 from pipeline.sandbox.telegram.errors import MethodError
-from pipeline.sandbox.telegram.text.formatted import formatted_text
+from pipeline.sandbox.telegram.text.formatted import formatted_caption, formatted_text
 
 _MOST_RESULTS = 50
 _LONGEST_ID = 64
@@ -79,13 +80,40 @@ def _result(given: Any) -> InlineResult:
     kind = required_string(given, "type").lower()
     result_id = required_string(given, "id")
     content = _content(given, kind)
+    _check_caption(given)
     markup = parsed_markup(given.get("reply_markup"), None)
     expect_inline(markup)
     if kind not in _TYPES:
         raise FieldError(f'type "{kind}" is unsupported for the inline query result')
-    if kind in ("article", "document", "location", "venue"):
+    if kind in ("article", "document", "location", "venue", "video", "voice"):
         required_string(given, "title")
+    if kind in FILES_OF_RESULTS:
+        _check_file(given, kind)
     return InlineResult(result_id, given, content, markup)
+
+
+def _check_caption(given: Json) -> None:
+    caption = {"caption": optional_string(given, "caption")}
+    try:
+        formatted_caption({**given, **caption})
+    except MethodError as error:
+        raise _as_field_error(error) from None
+
+
+def _check_file(given: Json, kind: str) -> None:
+    """A file is named by its address or by its file_id. FieldError for one that is named by neither."""
+    prefix = FILES_OF_RESULTS[kind][1]
+    if not optional_string(given, f"{prefix}_url") or kind == "sticker":
+        required_string(given, f"{prefix}_file_id")
+    elif kind == "audio":
+        required_string(given, "title")
+    elif kind in ("document", "video"):
+        required_string(given, "mime_type")
+
+
+def _as_field_error(error: MethodError) -> FieldError:
+    reason = error.description.removeprefix("Bad Request: ")
+    return FieldError(reason[:1].upper() + reason[1:])
 
 
 def _content(given: Json, kind: str) -> Json | None:
@@ -115,8 +143,7 @@ def _text(given: Json) -> Json:
     try:
         formatted = formatted_text({**given, "text": optional_string(given, "message_text")})
     except MethodError as error:
-        reason = error.description.removeprefix("Bad Request: ")
-        raise FieldError(reason[:1].upper() + reason[1:]) from None
+        raise _as_field_error(error) from None
     content: Json = {"text": formatted.marked.text}
     return content | {"entities": formatted.marked.entities} if formatted.marked.entities else content
 

@@ -27,7 +27,7 @@ CAPTIONED = frozenset[FileKind]({"photo", "document", "video", "animation", "aud
 _COVERABLE = frozenset[FileKind]({"photo", "video", "animation"})
 """Kinds that can be hidden behind a spoiler, and have their caption above."""
 
-_OF_RESULTS: dict[str, tuple[FileKind, str]] = {
+FILES_OF_RESULTS: dict[str, tuple[FileKind, str]] = {
     "photo": ("photo", "photo"),
     "gif": ("animation", "gif"),
     "mpeg4_gif": ("animation", "mpeg4"),
@@ -109,13 +109,23 @@ def attached(files: Files, kind: FileKind, uploaded: UploadedFile, item: Paramet
 
 def inline_file(files: Files, result: Json) -> Json:
     """The fields of the message that an InlineQueryResult's file becomes. MethodError 400, ValueError for a game."""
-    if (kind_and_prefix := _OF_RESULTS.get(result["type"].lower())) is None:
+    if (kind_and_prefix := FILES_OF_RESULTS.get(result["type"].lower())) is None:
         raise ValueError(f"a chosen {result['type']} is not simulated")
     kind, prefix = kind_and_prefix
     numbers = {name: result.get(f"{prefix}_{name}") for name in ("width", "height", "duration")}
-    named = result.get(f"{prefix}_file_id") or result.get(f"{prefix}_url")
+    named = result.get(f"{prefix}_url") or result.get(f"{prefix}_file_id")
     item = {**result, **numbers, kind: named}
     return media_of(files, kind, item, item, kind).content
+
+
+def check_inline_file(files: Files, result: Json) -> None:
+    """MethodError 400 for an InlineQueryResult that names an unknown file by its file_id."""
+    if result["type"].lower() not in FILES_OF_RESULTS:
+        return
+    kind, prefix = FILES_OF_RESULTS[result["type"].lower()]
+    named = str(result.get(f"{prefix}_url") or result[f"{prefix}_file_id"])
+    if not is_url(named):
+        files.sent_again(kind, named)
 
 
 def _stored(

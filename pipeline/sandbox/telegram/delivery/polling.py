@@ -4,10 +4,10 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from pipeline.sandbox.json_types import Json, Parameters
-from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue
+from pipeline.sandbox.telegram.delivery.update_queue import UpdateQueue, asked_kinds
 from pipeline.sandbox.telegram.delivery.webhook import Webhook
-from pipeline.sandbox.telegram.errors import MethodError, bad_request
-from pipeline.sandbox.telegram.parameters import decoded, integer
+from pipeline.sandbox.telegram.errors import MethodError
+from pipeline.sandbox.telegram.parameters import integer
 
 _LONGEST_POLL = 50
 
@@ -48,9 +48,6 @@ class Polling:
         offset = integer(parameters, "offset", 0)
         limit = min(max(integer(parameters, "limit", 100), 1), 100)
         timeout = min(max(integer(parameters, "timeout", 0), 0), _LONGEST_POLL)
-        allowed = decoded(parameters, "allowed_updates")
-        if allowed is not None and not (isinstance(allowed, list) and all(isinstance(kind, str) for kind in allowed)):
-            raise bad_request("can't parse allowed updates JSON object")
         if self._webhook.settings is not None:
             raise MethodError(
                 409,
@@ -62,6 +59,7 @@ class Polling:
                 409, "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
             )
         )
+        allowed = asked_kinds(parameters)
         if allowed is not None:
             self._updates.allow(allowed)
         self._updates.forget_old()

@@ -8,8 +8,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.sandbox.json_types import Json
+from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram import bot_api
+from pipeline.sandbox.telegram.errors import MethodError
+from pipeline.sandbox.telegram.parameters import decoded
 
 UPDATE_KINDS = frozenset(bot_api.UPDATE_KINDS)
 ONLY_ON_REQUEST = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
@@ -43,6 +45,18 @@ class Queued:
         return "messages" if kind in _MESSAGE_KINDS else kind, str(owner)
 
 
+def asked_kinds(parameters: Parameters) -> list[str] | None:
+    """The parameter `allowed_updates`; None, which changes nothing, where it is missing or no list of texts.
+
+    The server says nothing of a list that it can't read.
+    """
+    try:
+        given = decoded(parameters, "allowed_updates")
+    except MethodError:
+        return None
+    return given if isinstance(given, list) and all(isinstance(kind, str) for kind in given) else None
+
+
 class UpdateQueue:
     """Updates that the bot has not confirmed, in the order of their ids."""
 
@@ -64,8 +78,10 @@ class UpdateQueue:
         return None if self._allowed == UPDATE_KINDS - ONLY_ON_REQUEST else sorted(self._allowed)
 
     def allow(self, kinds: Sequence[str]) -> None:
-        """From now on only these kinds are queued; an empty list stands for the default. Unknown kinds are ignored."""
-        self._allowed = frozenset(kinds) & UPDATE_KINDS if kinds else UPDATE_KINDS - ONLY_ON_REQUEST
+        """From now on only these kinds are queued. Unknown kinds are ignored; a list without a known one stands for
+        the default."""
+        known = UPDATE_KINDS.intersection(kind.lower() for kind in kinds)
+        self._allowed = known or UPDATE_KINDS - ONLY_ON_REQUEST
 
     def allows(self, update: Json) -> bool:
         """Whether a raw update would be queued; one of no known kind always is."""

@@ -6,7 +6,7 @@ import re
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.table import bot_api_method
-from pipeline.sandbox.telegram.parameters import decoded
+from pipeline.sandbox.telegram.parameters import decoded, integer
 from pipeline.sandbox.telegram.state import TelegramState
 
 _SCOPES = {
@@ -108,15 +108,19 @@ def get_my_short_description(state: TelegramState, parameters: Parameters) -> Js
 @bot_api_method
 def set_chat_menu_button(state: TelegramState, parameters: Parameters) -> bool:
     """For one private chat, or without chat_id for all others; the default type takes the button of all others."""
-    button = decoded(parameters, "menu_button") or {"type": "default"}
+    button = decoded(parameters, "menu_button")
+    if button is None:
+        button = {"type": "default"}
     if not isinstance(button, dict):
-        raise bad_request("can't parse MenuButton: MenuButton must be an Object")
-    kind = button.get("type")
+        raise bad_request("can't parse menu button: MenuButton must be an Object")
+    if "type" not in button:
+        raise bad_request("can't parse menu button: Can't find field \"type\"")
+    kind = button["type"]
     if kind not in ("commands", "default", "web_app"):
-        raise bad_request("can't parse MenuButton: unsupported type specified")
+        raise bad_request("can't parse menu button: MenuButton has unsupported type")
     if kind == "web_app" and not (isinstance(button.get("text"), str) and isinstance(button.get("web_app"), dict)):
         missing = "web_app" if isinstance(button.get("text"), str) else "text"
-        raise bad_request(f"can't parse MenuButton: Can't find field \"{missing}\"")
+        raise bad_request(f"can't parse menu button: Can't find field \"{missing}\"")
     state.profile.menu_buttons[_private_chat(state, parameters)] = button
     return True
 
@@ -156,15 +160,21 @@ def _command(value: object) -> Json:
 
 def _scope(state: TelegramState, parameters: Parameters) -> str:
     """The scope as a key. MethodError 400 for one that is none, or is of a chat that doesn't exist."""
-    scope = decoded(parameters, "scope", "can't parse BotCommandScope JSON object") or {"type": "default"}
+    scope = decoded(parameters, "scope", "can't parse BotCommandScope JSON object")
+    if scope is None:
+        scope = {"type": "default"}
     if not isinstance(scope, dict):
         raise bad_request("can't parse BotCommandScope: BotCommandScope must be an Object")
-    if not isinstance(scope.get("type"), str) or scope["type"] not in _SCOPES:
+    if "type" not in scope:
+        raise bad_request("can't parse BotCommandScope: Can't find field \"type\"")
+    if not isinstance(scope["type"], str) or scope["type"] not in _SCOPES:
         raise bad_request("can't parse BotCommandScope: unsupported type specified")
     fields = _SCOPES[scope["type"]]
     for name in fields:
         if name not in scope:
             raise bad_request(f"can't parse BotCommandScope: Can't find field \"{name}\"")
+    if "user_id" in fields and integer(scope, "user_id", 0) <= 0:
+        raise bad_request("can't parse BotCommandScope: Invalid user_id specified")
     if "chat_id" in fields:
         state.chats.addressed(scope)
     return json.dumps([scope["type"], *(str(scope[name]) for name in fields)])

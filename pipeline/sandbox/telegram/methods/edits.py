@@ -6,6 +6,7 @@ from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.chats import ChatState
 from pipeline.sandbox.telegram.content.fields import refused
 from pipeline.sandbox.telegram.content.keyboards import inline_keyboard
+from pipeline.sandbox.telegram.content.link_previews import link_preview_options
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
 from pipeline.sandbox.telegram.state import TelegramState
@@ -21,14 +22,15 @@ _MOST_DELETED = 100
 @bot_api_method
 def edit_message_text(state: TelegramState, parameters: Parameters) -> Json | bool:
     """A bot edits the text of its own message; if nothing would change it is an error, and a missing keyboard goes."""
+    preview = link_preview_options(parameters)
     marked = formatted_text(parameters).marked
     chat, message = message_to_edit(state, parameters)
     if "text" not in message:
         raise refused("There is no text in the message to edit")
-    content: Json = {"text": marked.text}
+    content: Json = {"text": marked.text, **preview}
     if marked.entities:
         content["entities"] = marked.entities
-    return edit(state, chat, message, parameters, ("text", "entities"), content)
+    return edit(state, chat, message, parameters, ("text", "entities", "link_preview_options"), content)
 
 
 @bot_api_method

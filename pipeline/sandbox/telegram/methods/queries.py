@@ -9,6 +9,7 @@ from typing import TypeVar
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.content.fields import FieldError, refused, required_object, required_string
 from pipeline.sandbox.telegram.content.inline_results import inline_results
+from pipeline.sandbox.telegram.content.media import check_inline_file
 from pipeline.sandbox.telegram.content.queries import ANSWER_WITHIN, CallbackQuery, InlineAnswer, InlineQuery
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import boolean, decoded
@@ -50,6 +51,8 @@ def answer_inline_query(state: TelegramState, parameters: Parameters) -> bool:
     results = inline_results(decoded(parameters, "results", "can't parse JSON encoded inline query results"))
     button = _button(parameters)
     next_offset = str(parameters.get("next_offset") or "")
+    for result in results:
+        check_inline_file(state.files, result.given)
     query = _open(state, state.queries.inline.get(str(parameters.get("inline_query_id"))))
     if len(next_offset.encode(errors="surrogatepass")) > _LONGEST_OFFSET:
         raise refused("NEXT_OFFSET_INVALID")

@@ -7,10 +7,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.content.files import UploadedFile, given_file
+from pipeline.sandbox.telegram.delivery.update_queue import asked_kinds
 from pipeline.sandbox.telegram.delivery.webhook import WebhookSettings
 from pipeline.sandbox.telegram.errors import MethodError, bad_request
 from pipeline.sandbox.telegram.methods.table import MethodAnswer, bot_api_method
-from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
+from pipeline.sandbox.telegram.parameters import boolean, integer
 from pipeline.sandbox.telegram.state import TelegramState
 
 _MAX_CONNECTIONS = 40
@@ -82,8 +83,8 @@ def get_webhook_info(state: TelegramState, _: Parameters) -> Json:
 
 
 def _allow(state: TelegramState, parameters: Parameters) -> None:
-    allowed = decoded(parameters, "allowed_updates")
-    if isinstance(allowed, list) and all(isinstance(kind, str) for kind in allowed):
+    allowed = asked_kinds(parameters)
+    if allowed is not None:
         state.updates.allow(allowed)
 
 

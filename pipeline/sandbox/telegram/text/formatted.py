@@ -1,5 +1,6 @@
 """A text or caption of a method's parameters: parsed, found valid, and measured."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,8 @@ def formatted_draft(parameters: Parameters) -> FormattedText:
 
 def _formatted(parameters: Parameters, name: str, entities_name: str, longest: int, too_long: str) -> FormattedText:
     given = parameters[name]
-    text = given if isinstance(given, str) else str(given)
+    # The server reads what is no string as the JSON that it is.
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, separators=(",", ":"))
     try:
         size = len(text.encode())
     except UnicodeEncodeError:

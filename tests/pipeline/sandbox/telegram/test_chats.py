@@ -64,3 +64,40 @@ def test_a_new_chat_can_begin_after_messages_of_an_earlier_life(telegram: Telegr
     telegram.skip_message_ids(5000)
     assert says(telegram) == 2
     assert says(telegram, chat_id=7) == 5000
+
+
+@pytest.mark.parametrize("chat_id", [1, "1", "1.9", 1.9, "1 or so"])
+def test_a_chat_id_is_the_number_that_it_begins_with(telegram: Telegram, chat_id: object) -> None:
+    """sendMessage: chat_id is an Integer or String, of which the server reads the number at its beginning."""
+    says(telegram)
+    assert telegram.call("sendMessage", {"chat_id": chat_id, "text": "x"})["chat"]["id"] == 1
+
+
+@pytest.mark.parametrize("chat_id", [True, "one", [1], " 1"])
+def test_what_begins_with_no_number_is_no_chat(telegram: Telegram, chat_id: object) -> None:
+    """sendMessage: chat_id is an Integer or String."""
+    says(telegram)
+    error = refused(lambda: telegram.call("sendMessage", {"chat_id": chat_id, "text": "x"}))
+    assert error[:2] == (400, "Bad Request: chat not found")
+
+
+def test_nobody_connected_the_bot_to_their_account(telegram: Telegram) -> None:
+    """sendMessage: business_connection_id is the connection on behalf of which the message will be sent."""
+    says(telegram)
+    error = refused(lambda: send(telegram, business_connection_id="abc"))
+    assert error[:2] == (400, "Bad Request: business connection not found")
+    assert telegram.sent() == []
+
+
+def test_of_a_supergroup_that_removed_it_the_bot_learns_nothing(telegram: Telegram) -> None:
+    """ChatMemberBanned: a bot knows what a basic group was, but not what a supergroup is."""
+    supergroup = -1_001_000_000_003
+    for chat_id in (1, supergroup, -5):
+        says(telegram, chat_id=chat_id)
+    for chat_id in (supergroup, -5):
+        telegram.block(chat_id)
+    kicked = (403, "Forbidden: bot was kicked from the supergroup chat")
+    assert refused(lambda: telegram.call("getChat", {"chat_id": supergroup}))[:2] == kicked
+    forward = {"chat_id": 1, "from_chat_id": supergroup, "message_id": 1}
+    assert refused(lambda: telegram.call("forwardMessage", forward))[:2] == kicked
+    assert telegram.call("getChat", {"chat_id": -5})["type"] == "group"

@@ -19,14 +19,21 @@ _CHAT_ACTIONS = frozenset(
         "find_location",
         "record_video_note",
         "upload_video_note",
+        "cancel",
     ]
 )
+_EARLIER_NAMES = {
+    "record_audio": "record_voice",
+    "upload_audio": "upload_voice",
+    "pick_up_location": "find_location",
+}
+"""What earlier versions of the Bot API called an action. The server knows them still, and libraries offer them."""
 
 
 @bot_api_method
 def get_chat(state: TelegramState, parameters: Parameters) -> Json:
     """The ChatFullInfo has every field that it must have; of the optional ones those that the chat has."""
-    return state.chats.addressed(parameters).as_full_info()
+    return state.chats.visible(parameters).as_full_info()
 
 
 @bot_api_method
@@ -44,7 +51,8 @@ def get_user_profile_photos(state: TelegramState, parameters: Parameters) -> Jso
 def send_chat_action(state: TelegramState, parameters: Parameters) -> bool:
     """The action is one of a list, and the chat is one that the bot may write in."""
     chat = state.chats.writable(parameters)
-    action = str(parameters.get("action", ""))
+    given = str(parameters.get("action", "")).lower()
+    action = _EARLIER_NAMES.get(given, given)
     if action not in _CHAT_ACTIONS:
         raise bad_request("wrong parameter action in request")
     thread_id = chat.topic(parameters)

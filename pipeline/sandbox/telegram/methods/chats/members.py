@@ -2,7 +2,7 @@
 
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.chat_state.members import ADMINISTRATOR_RIGHTS, PERMISSIONS, Member
-from pipeline.sandbox.telegram.chats import ChatState
+from pipeline.sandbox.telegram.chats import ChatState, ChatType
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import boolean, decoded, integer
@@ -16,6 +16,16 @@ _EVERY_RIGHT = (
     "can_post_messages",
     "can_edit_messages",
     "can_manage_direct_messages",
+)
+
+_ANY_GROUP: tuple[tuple[ChatType, ...], str] = (
+    ("group", "supergroup", "channel"),
+    "chat member status can't be changed in private chats",
+)
+_SUPERGROUP: tuple[tuple[ChatType, ...], str] = (("supergroup",), "method is available only for supergroups")
+_SUPERGROUP_OR_CHANNEL: tuple[tuple[ChatType, ...], str] = (
+    ("supergroup", "channel"),
+    "method is available for supergroup and channel chats only",
 )
 
 
@@ -69,14 +79,16 @@ def leave_chat(state: TelegramState, parameters: Parameters) -> bool:
 @bot_api_method
 def ban_chat_member(state: TelegramState, parameters: Parameters) -> bool:
     """The bot must be an administrator with the right to restrict members; an owner can't be banned."""
-    chat, user_id = _managed(state, parameters, "can_restrict_members", "restrict/unrestrict chat member")
+    chat, user_id = _managed(state, parameters, _ANY_GROUP, "can_restrict_members", "restrict/unrestrict chat member")
     return _change(state, chat, user_id, Member("kicked", until_date=integer(parameters, "until_date", 0)))
 
 
 @bot_api_method
 def unban_chat_member(state: TelegramState, parameters: Parameters) -> bool:
-    """Somebody who was banned may come back; a member is removed unless only_if_banned says otherwise."""
-    chat, user_id = _managed(state, parameters, "can_restrict_members", "restrict/unrestrict chat member")
+    """Only in supergroups and channels; a member is removed too, unless only_if_banned says otherwise."""
+    chat, user_id = _managed(
+        state, parameters, _SUPERGROUP_OR_CHANNEL, "can_restrict_members", "restrict/unrestrict chat member"
+    )
     banned = chat.members.get(user_id, Member("left")).status == "kicked"
     if boolean(parameters, "only_if_banned") and not banned:
         return True
@@ -86,9 +98,7 @@ def unban_chat_member(state: TelegramState, parameters: Parameters) -> bool:
 @bot_api_method
 def restrict_chat_member(state: TelegramState, parameters: Parameters) -> bool:
     """Only in supergroups; with every permission the person is an ordinary member again."""
-    chat, user_id = _managed(state, parameters, "can_restrict_members", "restrict/unrestrict chat member")
-    if chat.type != "supergroup":
-        raise bad_request("method is available only for supergroups")
+    chat, user_id = _managed(state, parameters, _SUPERGROUP, "can_restrict_members", "restrict/unrestrict chat member")
     given = decoded(parameters, "permissions")
     if not isinstance(given, dict):
         raise bad_request("object expected as permissions")
@@ -102,8 +112,8 @@ def restrict_chat_member(state: TelegramState, parameters: Parameters) -> bool:
 
 @bot_api_method
 def promote_chat_member(state: TelegramState, parameters: Parameters) -> bool:
-    """Without any right the person is an ordinary member again."""
-    chat, user_id = _managed(state, parameters, "can_promote_members", "promote chat member")
+    """Only in supergroups and channels; without any right the person is an ordinary member again."""
+    chat, user_id = _managed(state, parameters, _SUPERGROUP_OR_CHANNEL, "can_promote_members", "promote chat member")
     rights = {name: boolean(parameters, name) for name in _EVERY_RIGHT}
     promoted = Member("administrator", rights | {"can_manage_chat": True})
     return _change(state, chat, user_id, promoted if any(rights.values()) else Member())
@@ -142,12 +152,18 @@ def _user_id(parameters: Parameters) -> int:
     return user_id
 
 
-def _managed(state: TelegramState, parameters: Parameters, right: str, action: str) -> tuple[ChatState, int]:
-    """The chat and the person whose status the bot may change there."""
+def _managed(
+    state: TelegramState, parameters: Parameters, where: tuple[tuple[ChatType, ...], str], right: str, action: str
+) -> tuple[ChatState, int]:
+    """The chat and the person whose status the bot may change there.
+
+    `where`: the types of chat that the method is for, and what the server says of another.
+    """
     user_id = _user_id(parameters)
     chat = state.chats.writable(parameters)
-    if chat.type == "private":
-        raise bad_request("chat member status can't be changed in private chats")
+    types, refusal = where
+    if chat.type not in types:
+        raise bad_request(refusal)
     if not chat.bot.may(right):
         raise bad_request(f"not enough rights to {action}")
     promotes = right == "can_promote_members"

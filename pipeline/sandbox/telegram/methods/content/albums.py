@@ -6,7 +6,7 @@ from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.content.files import FileKind, given_file
 from pipeline.sandbox.telegram.content.media import CAPTIONED, Media, media_of
 from pipeline.sandbox.telegram.errors import bad_request
-from pipeline.sandbox.telegram.methods.content.media import protection, without_keyboard
+from pipeline.sandbox.telegram.methods.content.media import without_keyboard
 from pipeline.sandbox.telegram.methods.sending import destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import decoded
@@ -41,13 +41,12 @@ def send_media_group(state: TelegramState, parameters: Parameters) -> list[Json]
     album = {"media_group_id": state.files.new_album()} if len(items) > 1 else {}
     # All of them are checked before the first is sent: a refused album sends nothing.
     every = [media_of(state.files, kind, item, parameters, "media") for kind, item in zip(kinds, items, strict=True)]
-    common = album | protection(parameters)
-    return [send(state, to, media.content | common, media.record) for media in every]
+    return [send(state, to, media.content | album, media.record) for media in every]
 
 
 def input_media(state: TelegramState, parameters: Parameters) -> Media:
     """The file and caption of an InputMedia in parameter `media`, for a message whose file is replaced."""
-    item = decoded(parameters, "media")
+    item = decoded(parameters, "media", "can't parse input media JSON object")
     if item is None:
         raise bad_request('parameter "media" is required')
     return media_of(state.files, _kind(parameters, item), item, parameters, "media")

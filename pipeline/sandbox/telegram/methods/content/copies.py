@@ -9,8 +9,9 @@ from pipeline.sandbox.telegram.chats import ChatState
 from pipeline.sandbox.telegram.content.files import FileKind
 from pipeline.sandbox.telegram.content.media import CAPTIONED, caption_fields, sent_record
 from pipeline.sandbox.telegram.errors import bad_request
-from pipeline.sandbox.telegram.methods.content.media import protection, without_keyboard
+from pipeline.sandbox.telegram.methods.content.media import without_keyboard
 from pipeline.sandbox.telegram.methods.edits import message_ids
+from pipeline.sandbox.telegram.methods.replies import origin_of
 from pipeline.sandbox.telegram.methods.sending import Destination, destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import boolean, integer
@@ -31,7 +32,7 @@ def forward_message(state: TelegramState, parameters: Parameters) -> Json:
     """A forward says where the message came from; service and protected messages can't be forwarded."""
     message = _original(state, parameters, "forward", "forwarded", _may_be_forwarded)
     to = destination(state, without_keyboard(parameters))
-    return _send_again(state, to, parameters, _forwarded(message))
+    return _send_again(state, to, _forwarded(message))
 
 
 @bot_api_method
@@ -49,7 +50,7 @@ def copy_message(state: TelegramState, parameters: Parameters) -> Json:
         caption = caption_fields(formatted_caption(parameters))
         above = {"show_caption_above_media": True} if boolean(parameters, "show_caption_above_media") else {}
         copied = _without_caption(copied) | caption | above
-    sent = _send_again(state, destination(state, parameters), parameters, copied)
+    sent = _send_again(state, destination(state, parameters), copied)
     return {"message_id": sent["message_id"]}
 
 
@@ -79,19 +80,19 @@ def _send_all(
     albums = {album: {"media_group_id": state.files.new_album()} for album, size in sizes.items() if size > 1}
     return [
         {
-            "message_id": _send_again(
-                state, to, parameters, again(message) | albums.get(message.get("media_group_id", ""), {})
-            )["message_id"]
+            "message_id": _send_again(state, to, again(message) | albums.get(message.get("media_group_id", ""), {}))[
+                "message_id"
+            ]
         }
         for message in found
     ]
 
 
-def _send_again(state: TelegramState, to: Destination, parameters: Parameters, content: Json) -> Json:
+def _send_again(state: TelegramState, to: Destination, content: Json) -> Json:
     kind = next(name for name in content if name in _CONTENT)
     text = content.get("text", content.get("caption"))
     record = sent_record(kind) | {"text": text, "raw_text": text}
-    return send(state, to, content | protection(parameters), record)
+    return send(state, to, content, record)
 
 
 def _original(
@@ -110,7 +111,7 @@ def _source(state: TelegramState, parameters: Parameters) -> ChatState:
     """The chat that `from_chat_id` names. MethodError 400."""
     if parameters.get("from_chat_id") in (None, ""):
         raise bad_request('parameter "from_chat_id" is required')
-    return state.chats.addressed({"chat_id": parameters["from_chat_id"]})
+    return state.chats.visible({"chat_id": parameters["from_chat_id"]})
 
 
 def _is_content(message: Json) -> bool:
@@ -127,16 +128,7 @@ def _content_of(message: Json) -> Json:
 
 def _forwarded(message: Json) -> Json:
     """The content with the origin; a forward of a forward keeps the first one."""
-    return {"forward_origin": message.get("forward_origin") or _origin(message), **_content_of(message)}
-
-
-def _origin(message: Json) -> Json:
-    date = {"date": message["date"]}
-    if message["chat"]["type"] == "channel":
-        return {"type": "channel", **date, "chat": message["chat"], "message_id": message["message_id"]}
-    if "sender_chat" in message:
-        return {"type": "chat", **date, "sender_chat": message["sender_chat"]}
-    return {"type": "user", **date, "sender_user": message["from"]}
+    return {"forward_origin": message.get("forward_origin") or origin_of(message), **_content_of(message)}
 
 
 def _copied(state: TelegramState, message: Json) -> Json:

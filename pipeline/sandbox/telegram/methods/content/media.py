@@ -6,7 +6,6 @@ from pipeline.sandbox.telegram.content.media import Media, media_of
 from pipeline.sandbox.telegram.errors import bad_request
 from pipeline.sandbox.telegram.methods.sending import destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
-from pipeline.sandbox.telegram.parameters import boolean
 from pipeline.sandbox.telegram.state import TelegramState
 
 
@@ -58,11 +57,6 @@ def send_sticker(state: TelegramState, parameters: Parameters) -> Json:
     return _send_file(state, "sticker", parameters)
 
 
-def protection(parameters: Parameters) -> Json:
-    """The field of a message that must not be forwarded."""
-    return {"has_protected_content": True} if boolean(parameters, "protect_content") else {}
-
-
 def without_keyboard(parameters: Parameters) -> Parameters:
     """The parameters of a method that has no `reply_markup`."""
     return {name: value for name, value in parameters.items() if name != "reply_markup"}
@@ -73,4 +67,4 @@ def _send_file(state: TelegramState, kind: FileKind, parameters: Parameters) -> 
         raise bad_request(f"there is no {kind.replace('_', ' ')} in the request")
     to = destination(state, parameters)
     media: Media = media_of(state.files, kind, parameters, parameters, kind)
-    return send(state, to, media.content | protection(parameters), media.record)
+    return send(state, to, media.content, media.record)

@@ -5,7 +5,6 @@ import re
 from pipeline.sandbox.json_types import Json, Parameters
 from pipeline.sandbox.telegram.content.media import sent_record
 from pipeline.sandbox.telegram.errors import bad_request
-from pipeline.sandbox.telegram.methods.content.media import protection
 from pipeline.sandbox.telegram.methods.sending import Destination, destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import integer
@@ -30,7 +29,7 @@ def send_location(state: TelegramState, parameters: Parameters) -> Json:
         for name in ("heading", "proximity_alert_radius"):
             if parameters.get(name):
                 location[name] = integer(parameters, name, 0)
-    return _send(state, to, parameters, {"location": location})
+    return _send(state, to, {"location": location})
 
 
 @bot_api_method
@@ -43,7 +42,7 @@ def send_venue(state: TelegramState, parameters: Parameters) -> Json:
     for name in ("foursquare_id", "foursquare_type", "google_place_id", "google_place_type"):
         if parameters.get(name):
             venue[name] = str(parameters[name])
-    return _send(state, to, parameters, {"venue": venue, "location": location})
+    return _send(state, to, {"venue": venue, "location": location})
 
 
 @bot_api_method
@@ -57,7 +56,7 @@ def send_contact(state: TelegramState, parameters: Parameters) -> Json:
     for name in ("last_name", "vcard"):
         if parameters.get(name):
             contact[name] = str(parameters[name])
-    return _send(state, destination(state, parameters), parameters, {"contact": contact})
+    return _send(state, destination(state, parameters), {"contact": contact})
 
 
 @bot_api_method
@@ -67,11 +66,11 @@ def send_dice(state: TelegramState, parameters: Parameters) -> Json:
     to = destination(state, parameters)
     if emoji not in _SIDES:
         raise bad_request("EMOTICON_INVALID")
-    return _send(state, to, parameters, {"dice": {"emoji": emoji, "value": state.chance.randint(1, _SIDES[emoji])}})
+    return _send(state, to, {"dice": {"emoji": emoji, "value": state.chance.randint(1, _SIDES[emoji])}})
 
 
-def _send(state: TelegramState, to: Destination, parameters: Parameters, content: Json) -> Json:
-    return send(state, to, content | protection(parameters), sent_record(next(iter(content))))
+def _send(state: TelegramState, to: Destination, content: Json) -> Json:
+    return send(state, to, content, sent_record(next(iter(content))))
 
 
 def _location(parameters: Parameters) -> Json:

@@ -5,7 +5,6 @@ from pipeline.sandbox.telegram.content.keyboards import inline_keyboard
 from pipeline.sandbox.telegram.content.media import sent_record
 from pipeline.sandbox.telegram.content.polls import poll_of, tell_change
 from pipeline.sandbox.telegram.errors import bad_request
-from pipeline.sandbox.telegram.methods.content.media import protection
 from pipeline.sandbox.telegram.methods.sending import destination, send
 from pipeline.sandbox.telegram.methods.table import bot_api_method
 from pipeline.sandbox.telegram.parameters import integer
@@ -20,7 +19,7 @@ def send_poll(state: TelegramState, parameters: Parameters) -> Json:
     if to.chat.type == "channel" and not poll.is_anonymous:
         raise bad_request("non-anonymous polls can't be sent to channel chats")
     shown = state.polls.add(poll).as_json()
-    return send(state, to, {"poll": shown} | protection(parameters), sent_record("poll"))
+    return send(state, to, {"poll": shown}, sent_record("poll"))
 
 
 @bot_api_method

@@ -83,6 +83,37 @@ def test_a_file_needs_no_content() -> None:
         ([ARTICLE | {"reply_markup": {"keyboard": [["x"]]}}], "inline keyboard expected"),
         ([ARTICLE | {"id": "x" * 65}], "RESULT_ID_INVALID"),
         ([ARTICLE, ARTICLE], "RESULT_ID_DUPLICATE"),
+        *[
+            ([{"id": "1", **result}], f"can't parse inline query result: Can't find field \"{name}\"")
+            for result, name in (
+                ({"type": "photo"}, "photo_file_id"),
+                ({"type": "gif"}, "gif_file_id"),
+                ({"type": "mpeg4_gif"}, "mpeg4_file_id"),
+                ({"type": "sticker"}, "sticker_file_id"),
+                ({"type": "audio"}, "audio_file_id"),
+                ({"type": "audio", "audio_url": "https://example.com/a.mp3"}, "title"),
+                ({"type": "voice"}, "title"),
+                ({"type": "voice", "title": "x"}, "voice_file_id"),
+                ({"type": "video"}, "title"),
+                ({"type": "video", "title": "x"}, "video_file_id"),
+                ({"type": "video", "title": "x", "video_url": "https://example.com/v.mp4"}, "mime_type"),
+                ({"type": "document", "title": "x"}, "document_file_id"),
+                ({"type": "document", "title": "x", "document_url": "https://example.com/d.pdf"}, "mime_type"),
+            )
+        ],
+        (
+            [
+                {
+                    "type": "photo",
+                    "id": "1",
+                    "photo_url": "https://x.org/p.jpg",
+                    "caption": "*a",
+                    "parse_mode": "Markdown",
+                }
+            ],
+            "can't parse inline query result: Can't parse entities: Can't find end of the entity starting at byte"
+            " offset 0",
+        ),
         (
             [ARTICLE | {"type": "painting"}],
             'can\'t parse inline query result: type "painting" is unsupported for the inline query result',

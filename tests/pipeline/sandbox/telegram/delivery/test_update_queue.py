@@ -1,5 +1,7 @@
 """Update ids, the age of updates and their kinds."""
 
+import pytest
+
 from pipeline.sandbox.json_types import Json
 from pipeline.sandbox.telegram.people.messages import UserMessage
 from pipeline.sandbox.telegram.simulator import Telegram
@@ -78,3 +80,20 @@ def test_a_raw_update_is_delivered_as_it_is(telegram: Telegram) -> None:
     assert got[1] == {"update_id": 2**60 + 1, "message": "\ud800"}
     assert ids == [2**60, 2**60 + 1, 2**60 + 2, 2**60 + 3]
     assert telegram.get_updates(offset=2**60 + 4) == []
+
+
+@pytest.mark.parametrize("given", ["mesage", ["mesage"], [7], "[", {"message": True}])
+def test_a_list_of_no_known_kind_gives_what_everybody_gets(telegram: Telegram, given: object) -> None:
+    """getUpdates: allowed_updates; the server says nothing of what it can't read."""
+    telegram.call("setWebhook", {"url": "http://127.0.0.1:1/", "allowed_updates": given})
+    telegram.call("deleteWebhook", {})
+    telegram.start_poll({"allowed_updates": given})
+    says(telegram)
+    assert telegram.pending() == 1
+
+
+def test_a_list_that_can_not_be_read_changes_nothing(telegram: Telegram) -> None:
+    """getUpdates: if not specified, the previous setting will be used."""
+    telegram.get_updates(allowed_updates=["CALLBACK_query", "unknown"])
+    telegram.start_poll({"allowed_updates": "["})
+    assert telegram.call("getWebhookInfo", {})["allowed_updates"] == ["callback_query"]

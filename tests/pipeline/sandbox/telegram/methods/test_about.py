@@ -56,6 +56,12 @@ def test_each_scope_and_language_has_commands_of_its_own(telegram: Telegram) -> 
         ({"commands": {}}, "expected an Array of BotCommand"),
         ({"scope": "{"}, "can't parse BotCommandScope JSON object"),
         ({"scope": [1]}, "can't parse BotCommandScope: BotCommandScope must be an Object"),
+        ({"scope": []}, "can't parse BotCommandScope: BotCommandScope must be an Object"),
+        ({"scope": {}}, "can't parse BotCommandScope: Can't find field \"type\""),
+        (
+            {"commands": [], "scope": {"type": "chat_member", "chat_id": 1, "user_id": -1}},
+            "can't parse BotCommandScope: Invalid user_id specified",
+        ),
         ({"scope": {"type": []}}, "can't parse BotCommandScope: unsupported type specified"),
         ({"commands": [], "scope": {"type": "all"}}, "can't parse BotCommandScope: unsupported type specified"),
         ({"commands": [], "scope": {"type": "chat"}}, "can't parse BotCommandScope: Can't find field \"chat_id\""),
@@ -114,6 +120,13 @@ def test_a_private_chat_may_have_a_menu_button_of_its_own(telegram: Telegram) ->
     telegram.call("setChatMenuButton", {"chat_id": 1})
     assert telegram.call("getChatMenuButton", {"chat_id": 1}) == shop
     wrong = refused(lambda: telegram.call("setChatMenuButton", {"menu_button": {"type": "web_app"}}))
-    assert wrong[1] == "Bad Request: can't parse MenuButton: Can't find field \"text\""
+    assert wrong[1] == "Bad Request: can't parse menu button: Can't find field \"text\""
+    for button, reason in (
+        ([1], "MenuButton must be an Object"),
+        ({}, 'Can\'t find field "type"'),
+        ({"type": "shop"}, "MenuButton has unsupported type"),
+    ):
+        wrong = refused(lambda given=button: telegram.call("setChatMenuButton", {"menu_button": given}))  # type: ignore[misc]
+        assert wrong[:2] == (400, f"Bad Request: can't parse menu button: {reason}")
     group = refused(lambda: telegram.call("getChatMenuButton", {"chat_id": -5}))
     assert group[1] == "Bad Request: invalid chat_id specified"

@@ -105,3 +105,10 @@ def test_replies_do_not_nest(telegram: Telegram) -> None:
     quoted = telegram.get_updates()[-1]["message"]["reply_to_message"]
     assert quoted["text"] == "answer"
     assert "reply_to_message" not in quoted
+
+
+@pytest.mark.parametrize(("given", "text"), [(5, "5"), (True, "true"), ({"a": [1, "é"]}, '{"a":[1,"é"]}')])
+def test_what_is_no_string_is_a_text_of_json(telegram: Telegram, given: object, text: str) -> None:
+    """Making requests: parameters in application/json, where the server reads a value as it is written."""
+    says(telegram)
+    assert telegram.call("sendMessage", {"chat_id": 1, "text": given})["text"] == text

@@ -96,6 +96,10 @@ def test_the_person_sees_the_results_of_an_inline_query(telegram: Telegram) -> N
     [
         ({"results": "["}, "can't parse JSON encoded inline query results"),
         ({"results": [ARTICLE, ARTICLE]}, "RESULT_ID_DUPLICATE"),
+        (
+            {"results": [{"type": "photo", "id": "p", "photo_file_id": "AgACno"}]},
+            "wrong remote file identifier specified: can't unserialize it",
+        ),
         ({"next_offset": "x" * 65}, "NEXT_OFFSET_INVALID"),
         ({"button": "["}, "can't parse inline query results button JSON object"),
         (

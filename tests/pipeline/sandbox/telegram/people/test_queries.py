@@ -169,7 +169,11 @@ def test_a_result_may_be_sent_to_another_chat(telegram: Telegram) -> None:
             "document",
             {"file_name": "p.pdf"},
         ),
-        ({"type": "voice", "voice_url": "https://example.com/v.ogg", "voice_duration": 3}, "voice", {"duration": 3}),
+        (
+            {"type": "voice", "title": "Song", "voice_url": "https://example.com/v.ogg", "voice_duration": 3},
+            "voice",
+            {"duration": 3},
+        ),
     ],
 )
 def test_a_chosen_file_is_sent_via_the_bot(telegram: Telegram, result: Json, kind: str, described: Json) -> None:
@@ -188,10 +192,10 @@ def test_a_chosen_file_is_sent_via_the_bot(telegram: Telegram, result: Json, kin
 def test_only_what_the_bot_offers_can_be_chosen(telegram: Telegram) -> None:
     """No rule of the Bot API: what a test gets that chooses wrongly."""
     says(telegram)
-    query_id = _offer(telegram, {"type": "photo", "id": "p", "photo_file_id": "AgACno"})
+    query_id = _offer(telegram, {"type": "photo", "id": "p", "photo_url": "ftp://example.com/p.jpg"})
     with pytest.raises(KeyError, match="offered no result x"):
         performs(telegram, "inline_results", inline_query_id=query_id, result_id="x")
-    with pytest.raises(ValueError, match="wrong remote file identifier"):
+    with pytest.raises(ValueError, match="invalid file HTTP URL"):
         performs(telegram, "inline_results", inline_query_id=query_id, result_id="p")
     game_id = _offer(telegram, {"type": "game", "id": "g", "game_short_name": "chess"})
     with pytest.raises(ValueError, match="a chosen game is not simulated"):

@@ -11,9 +11,27 @@ def test_a_chat_action_is_recorded(telegram: Telegram) -> None:
     """sendChatAction: action is one of a list; the chat must be one that can be written to."""
     says(telegram)
     assert telegram.call("sendChatAction", {"chat_id": "1", "action": "typing"}) is True
-    assert refused(lambda: telegram.call("sendChatAction", {"chat_id": 1, "action": "dancing"}))[0] == 400
+    error = refused(lambda: telegram.call("sendChatAction", {"chat_id": 1, "action": "dancing"}))
+    assert error[:2] == (400, "Bad Request: wrong parameter action in request")
     assert refused(lambda: telegram.call("sendChatAction", {"chat_id": 2, "action": "typing"}))[0] == 400
     assert [(action["chat_id"], action["action"]) for action in telegram.actions()] == [(1, "typing")]
+
+
+@pytest.mark.parametrize(
+    ("given", "action"),
+    [
+        ("record_audio", "record_voice"),
+        ("upload_audio", "upload_voice"),
+        ("pick_up_location", "find_location"),
+        ("Typing", "typing"),
+        ("cancel", "cancel"),
+    ],
+)
+def test_earlier_names_of_a_chat_action_are_taken(telegram: Telegram, given: str, action: str) -> None:
+    """sendChatAction: names of earlier versions, which libraries still offer; the server knows them."""
+    says(telegram)
+    assert telegram.call("sendChatAction", {"chat_id": 1, "action": given}) is True
+    assert telegram.actions()[-1]["action"] == action
 
 
 @pytest.mark.shows("getChat")

@@ -132,6 +132,24 @@ def test_a_promotion_ends_with_no_right(managed: Telegram) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("promoteChatMember", "method is available for supergroup and channel chats only"),
+        ("unbanChatMember", "method is available for supergroup and channel chats only"),
+        ("restrictChatMember", "method is available only for supergroups"),
+    ],
+)
+def test_a_basic_group_has_members_that_are_banned_only(group: Telegram, method: str, reason: str) -> None:
+    """promoteChatMember, unbanChatMember: in a supergroup or a channel; restrictChatMember: in a supergroup."""
+    says(group, chat_id=-5)
+    says(group, chat_id=-5, user_id=2)
+    group.perform(ACTIONS["members"], MemberChange(chat_id=-5, status="administrator"))
+    error = refused(lambda: _call(group, method, -5, user_id=2, permissions={}))
+    assert error[:2] == (400, f"Bad Request: {reason}")
+    assert _call(group, "banChatMember", -5, user_id=2) is True
+
+
+@pytest.mark.parametrize(
     ("method", "action"),
     [
         ("banChatMember", "restrict/unrestrict chat member"),

@@ -73,7 +73,8 @@ def test_service_and_protected_messages_are_not_forwarded(telegram: Telegram) ->
     """forwardMessage: service messages and messages with protected content can't be forwarded."""
     service = telegram.receive(UserMessage(new_chat_members=[telegram.me()])).message_id
     protected = telegram.receive(UserMessage(text="secret", extra={"has_protected_content": True})).message_id
-    for message_id in (service, protected):
+    own = send(telegram, protect_content=True)["message_id"]
+    for message_id in (service, protected, own):
         refusal = refused(partial(forward, telegram, message_id))
         assert refusal[:2] == (400, "Bad Request: the message can't be forwarded")
     assert refused(lambda: copy(telegram, service))[:2] == (400, "Bad Request: the message can't be copied")

@@ -70,3 +70,18 @@ def test_a_file_of_an_album_keeps_its_kind(telegram: Telegram) -> None:
     assert refused(lambda: edit(telegram, picture, "audio"))[:2] == other
     assert "video" in edit(telegram, picture, "video")
     edit(telegram, document, "document")
+
+
+@pytest.mark.parametrize(
+    ("media", "reason"),
+    [
+        (None, 'parameter "media" is required'),
+        ("{", "can't parse input media JSON object"),
+        ([], "can't parse InputMedia: expected an Object"),
+    ],
+)
+def test_a_file_is_described_by_an_object(telegram: Telegram, media: object, reason: str) -> None:
+    """editMessageMedia: media, a JSON-serialized object."""
+    says(telegram)
+    given = {"chat_id": 1, "message_id": send(telegram)["message_id"], "media": media}
+    assert refused(lambda: telegram.call("editMessageMedia", given))[:2] == (400, f"Bad Request: {reason}")
