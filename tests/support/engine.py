@@ -29,7 +29,7 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from tests.support.program import PROJECT, Answers, Monitor, Run
+from tests.support.program import PROJECT, Answers, Monitor, Run, ensure_event_loop
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 120.0
@@ -164,6 +164,7 @@ def run_process(
     done = ProcessRun()
     answers = Answers(done.run, {}, preview)
     monitor = Monitor(done.run, answers)
+    ensure_event_loop()
     pulumi.runtime.set_mocks(answers, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
     server = grpc.server(futures.ThreadPoolExecutor(64))
     add: Any = resource_pb2_grpc.add_ResourceMonitorServicer_to_server

@@ -239,6 +239,14 @@ def _revealed(value: Any) -> Any:
     return [_revealed(one) for one in value] if isinstance(value, list) else value
 
 
+def ensure_event_loop() -> None:
+    """Give this thread an event loop: `asyncio.run` of an earlier test leaves none, and Pulumi's mocks need one."""
+    try:
+        asyncio.get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+
+
 def run_program(
     program: Callable[[], Mapping[str, pulumi.Input[Any]] | None],
     *,
@@ -253,6 +261,7 @@ def run_program(
     """
     run = Run() if run is None else run
     answers = Answers(run, calls or {}, preview)
+    ensure_event_loop()
     pulumi.runtime.set_mocks(
         answers, project=PROJECT, stack=stack, preview=preview, logger=run.logger(), monitor=Monitor(run, answers)
     )

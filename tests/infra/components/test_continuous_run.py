@@ -13,7 +13,7 @@ from pulumi.runtime.mocks import set_mocks
 
 from infra.components import continuous_run
 from infra.components.continuous_run import end_continuous_runs, ends_continuous_runs, stops_being_continuous
-from tests.support.program import Answers, Run
+from tests.support.program import Answers, Run, ensure_event_loop
 from tests.support.stream import FakeClock
 from tests.support.workspace.errors import denied
 from tests.support.workspace.server import CALLER, TOKEN, Call, Workspace, workspace
@@ -125,6 +125,7 @@ def called(monkeypatch: pytest.MonkeyPatch, old: Mapping[str, Any], new: Mapping
 
     monkeypatch.setattr(continuous_run, "end_continuous_runs", end)
     run = Run()
+    ensure_event_loop()
     set_mocks(Answers(run, {}, preview=False), logger=run.logger())
 
     async def update() -> None:
