@@ -102,8 +102,10 @@ class Accounts:
 
     def release(self, key: str) -> None:
         """Give back a reservation, if there is one."""
-        payer, tokens = self._reservations.pop(key, (None, Tokens()))
-        self._reserved.add(payer, Tokens(prompt=-tokens.prompt, completion=-tokens.completion))
+        held = self._reservations.pop(key, None)
+        if held is not None:
+            payer, tokens = held
+            self._reserved.add(payer, Tokens(prompt=-tokens.prompt, completion=-tokens.completion))
 
     def holds(self, key: str) -> bool:
         return key in self._reservations
