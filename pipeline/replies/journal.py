@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 
 from pipeline.errors import OperatorError
 from pipeline.replies.reply import Reply
-from pipeline.storage.durable import write_durably
+from pipeline.storage.durable import DurableFolder
 from pipeline.storage.places import StorageError
 from pipeline.storage.segments import DamagedSegment, opened, sealed, segment_name, segment_numbers
 
@@ -76,6 +76,7 @@ class Journal:
         self.confirm = confirm
         """Any thread: raises if the journal is no longer this run's."""
         self._folder = folder
+        self._written = DurableFolder(folder)
         self._contents, self._numbers, left_over = _read(folder)
         with contextlib.suppress(OSError):
             self._remove(left_over)
@@ -182,7 +183,7 @@ class Journal:
         if path.exists() and path.read_bytes() != self._attempted:
             raise StorageError(f"{path} was written by another pipeline: stop one of them")
         self._attempted = content
-        write_durably(path, content)
+        self._written.write(path.name, content)
         self._attempted = None
         self._numbers.append(number)
         self._next = number + 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -13,40 +15,58 @@ def on_volume(path: Path) -> bool:
 
 
 def write_durably(path: Path, content: bytes, modified_at: float | None = None) -> None:
-    """Write or replace a whole file, so that it survives a crash and no reader sees half of it. Raises OSError.
+    """Write or replace a whole file, as `DurableFolder.write` does. Raises OSError."""
+    with contextlib.closing(DurableFolder(path.parent)) as folder:
+        folder.write(path.name, content, modified_at)
 
-    `modified_at`, in seconds since 1970, becomes the file's time of modification; a volume ignores it.
+
+class DurableFolder:
+    """A folder that stays open for durable writes of files in it.
+
+    Under traffic each system call also lets all other threads go first, and an open folder saves some.
     """
-    if on_volume(path):
-        path.write_bytes(content)
-        return
-    # Spark's listing and ours ignore names that begin with a dot.
-    unfinished = path.with_name(f".{path.name}.tmp")
-    # For the owner alone; a storage whose group may read it gives that by the mode of the folder.
-    mode = 0o600 | (path.parent.stat().st_mode & 0o060)
-    # Not `open`: under traffic each system call also lets all other threads go first, and it makes five more.
-    file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        with contextlib.suppress(OSError):  # a file system without modes
-            os.fchmod(file, mode)
-        _write_all(file, content)
-        os.fsync(file)
-    finally:
-        os.close(file)
-    if modified_at is not None:
-        os.utime(unfinished, (modified_at, modified_at))
-    unfinished.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
+    def __init__(self, path: Path) -> None:
+        """Raises OSError where there is no such folder."""
+        self.path = path
+        self._close: Callable[[], object] = lambda: None
+        if not on_volume(path):
+            # For the owner alone; a storage whose group may read it gives that by the mode of the folder.
+            self._group = path.stat().st_mode & 0o060
+            self._folder = os.open(path, os.O_RDONLY)
+            self._close = weakref.finalize(self, os.close, self._folder)
 
-def _write_all(file: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(file, left) :]
+    def close(self) -> None:
+        """Write nothing after this. A folder that nobody has any more closes by itself."""
+        self._close()
+
+    def write(self, name: str, content: bytes, modified_at: float | None = None) -> None:
+        """Write or replace a whole file, so that it survives a crash and no reader sees half of it. Raises OSError.
+
+        `modified_at`, in seconds since 1970, becomes the file's time of modification; a volume ignores it.
+        For one thread at a time.
+        """
+        if on_volume(self.path):
+            (self.path / name).write_bytes(content)
+            return
+        # Spark's listing and ours ignore names that begin with a dot.
+        unfinished, mode = f".{name}.tmp", 0o600 | self._group
+        # Not `open`, which makes five more system calls.
+        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode, dir_fd=self._folder)
+        try:
+            if self._group:
+                with contextlib.suppress(OSError):  # a file system without modes
+                    os.fchmod(file, mode)
+            left = memoryview(content)
+            while left:
+                left = left[os.write(file, left) :]
+            os.fsync(file)
+            if modified_at is not None:
+                os.utime(file, (modified_at, modified_at))
+        finally:
+            os.close(file)
+        os.rename(unfinished, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        os.fsync(self._folder)
 
 
 def sync_file(path: Path, *, missing_ok: bool = False) -> None:

@@ -23,6 +23,7 @@ from pipeline.replies.lanes import Lanes
 from pipeline.replies.preparation import Preparation
 from pipeline.replies.reply import Reply
 from pipeline.run.spending import kept_in
+from pipeline.storage.durable import DurableFolder
 from tests.support.fakes import FakeApi, ManualLoop
 from tests.support.replies import question
 
@@ -151,12 +152,16 @@ class Deployment:
 
         monkeypatch.setattr("pipeline.replies.work.datetime", Clock)
         monkeypatch.setattr("pipeline.replies.lanes.EventLoop", ManualLoop)
-        monkeypatch.setattr("pipeline.replies.journal.write_durably", self._write)
+
+        def write(folder: DurableFolder, name: str, content: bytes) -> None:
+            deployment._write(folder, name, content)
+
+        monkeypatch.setattr(DurableFolder, "write", write)
         self.begin()
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, folder: DurableFolder, name: str, content: bytes) -> None:
         self.fault()
-        path.write_bytes(content)
+        (folder.path / name).write_bytes(content)
         self.fault()
 
     def say(self, user: int, chat: int) -> None:

@@ -18,7 +18,7 @@ from pipeline.messages.origin import Probe, Replay, StoredAnswer
 from pipeline.replies import journal as journal_module
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.reply import PartState, Reply
-from pipeline.storage.durable import write_durably
+from pipeline.storage.durable import DurableFolder
 from pipeline.storage.places import StorageError
 from pipeline.storage.segments import sealed, segment_name
 from tests.support.replies import NOON, accepted, answer, answered, part
@@ -26,6 +26,9 @@ from tests.support.replies import question as new_question
 from tests.support.waiting import eventually
 
 DONE = part("hello", PartState.SENT, 1)
+
+
+_WRITE = DurableFolder.write
 
 
 def test_a_recorded_state_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -102,7 +105,7 @@ def test_a_crash_between_compacting_and_removing_the_old_segments_changes_nothin
     assert "42:0:7:100" not in Journal(tmp_path).replies()
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 3, 4, 5, 300, 605, 606])
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 4, 300, 604, 605])
 def test_a_crash_at_any_step_of_compacting_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -122,7 +125,7 @@ def test_a_crash_at_any_step_of_compacting_changes_nothing(
         # The steps: the unfinished file, its rename, and the removal of each old segment.
         for module, name in ((os, "open"), (os, "fsync"), (os, "rename"), (os, "unlink")):
             patched.setattr(module, name, crashing(getattr(module, name)))
-        if step < 606:
+        if step < 605:
             with pytest.raises(KeyboardInterrupt):
                 journal.compact()
         else:
@@ -390,12 +393,12 @@ def test_a_write_that_failed_after_its_file_was_there_is_written_again(
 ) -> None:
     journal = Journal(tmp_path)
 
-    def written_but_failed(path: Path, content: bytes) -> None:
-        write_durably(path, content)
+    def written_but_failed(folder: DurableFolder, name: str, content: bytes) -> None:
+        _WRITE(folder, name, content)
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal_module, "write_durably", written_but_failed)
+        patched.setattr(DurableFolder, "write", written_but_failed)
         with pytest.raises(OSError, match="Input/output error") as caught:
             journal.record(accepted(seq=1))
     assert caught.value.errno == errno.EIO
@@ -407,7 +410,7 @@ def test_an_error_that_nobody_foresaw_makes_no_record_seem_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(tmp_path)
-    monkeypatch.setattr(journal_module, "write_durably", lambda *_: 1 / 0)
+    monkeypatch.setattr(DurableFolder, "write", lambda *_: 1 / 0)
     with pytest.raises(OSError, match="ZeroDivisionError"):
         journal.record(accepted())
     assert journal.replies() == {}
@@ -423,11 +426,11 @@ def test_a_write_that_fails_is_an_error_and_leaves_the_state_as_it_was(
     journal = Journal(tmp_path)
     journal.record(accepted())
 
-    def full(path: Path, content: bytes) -> None:
+    def full(folder: DurableFolder, name: str, content: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(journal_module, "write_durably", full)
+        patched.setattr(DurableFolder, "write", full)
         with pytest.raises(OSError, match="No space left"):
             journal.record(answered())
     assert journal.get("42:1:7:101") == accepted()
@@ -442,17 +445,21 @@ class HeldDisk:
         self.writing, self.go_on = threading.Event(), threading.Event()
         self.writes = 0
 
-    def __call__(self, path: Path, content: bytes) -> None:
+    def write(self, folder: DurableFolder, name: str, content: bytes) -> None:
         self.writes += 1
         self.writing.set()
         assert self.go_on.wait(5)
-        write_durably(path, content)
+        _WRITE(folder, name, content)
 
 
 @pytest.fixture
 def held_disk(monkeypatch: pytest.MonkeyPatch) -> HeldDisk:
     disk = HeldDisk()
-    monkeypatch.setattr(journal_module, "write_durably", disk)
+
+    def write(folder: DurableFolder, name: str, content: bytes) -> None:
+        disk.write(folder, name, content)
+
+    monkeypatch.setattr(DurableFolder, "write", write)
     return disk
 
 
@@ -496,12 +503,12 @@ def test_whose_record_is_written_goes_on_at_once_and_waits_for_no_other_write(
 ) -> None:
     writes, places = threading.Semaphore(0), threading.Semaphore(0)
 
-    def write(path: Path, content: bytes) -> None:
+    def write(folder: DurableFolder, name: str, content: bytes) -> None:
         writes.release()
         assert places.acquire(timeout=5)
-        write_durably(path, content)
+        _WRITE(folder, name, content)
 
-    monkeypatch.setattr(journal_module, "write_durably", write)
+    monkeypatch.setattr(DurableFolder, "write", write)
     journal, recorded = Journal(tmp_path), list[int]()
 
     def record(*numbers: int) -> None:

@@ -17,6 +17,7 @@ from pipeline.model.outcome import Verdict
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.lanes import Lanes, OpenReplies
 from pipeline.replies.reply import OnUnknown, PartState, Reply
+from pipeline.storage.durable import DurableFolder
 from pipeline.telegram import pacing
 from pipeline.telegram.client import Interrupted, Refused, Unreachable
 from tests.support.fakes import FakeAnswering, FakeApi, Sent, failed, said
@@ -415,7 +416,7 @@ def test_a_journal_that_cannot_be_written_sends_nothing_until_it_can(run: Run, m
     run.finish()
     reply = accepted("2", chat_id=2, seq=2)
     with monkeypatch.context() as full:
-        full.setattr("pipeline.replies.journal.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        full.setattr(DurableFolder, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
         run.lanes.accept([reply])
         eventually(lambda: run.answering.asked == ["1", "2"])
         assert not wait_for_replies(run.lanes, [reply.key], 0.2)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.storage.durable import on_volume, write_durably
+from pipeline.storage.durable import DurableFolder, on_volume, write_durably
 
 
 def test_a_file_is_written_whole_and_replaced_whole(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_on_a_volume_a_file_is_written_with_one_put_under_its_own_name(
         raise OSError("a volume renames by copying, and has no fsync")
 
     monkeypatch.setattr("pipeline.storage.durable.on_volume", lambda _: True)
-    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(os, "rename", fail)
     monkeypatch.setattr(os, "fsync", fail)
     monkeypatch.setattr(os, "utime", fail)
     for content in (b"first", b"second"):
@@ -56,3 +56,35 @@ def test_on_a_volume_a_file_is_written_with_one_put_under_its_own_name(
 )
 def test_a_volume_is_recognised_by_its_path(path: str, expected: bool) -> None:
     assert on_volume(Path(path)) is expected
+
+
+def test_a_folder_that_stays_open_is_closed_with_its_last_user(tmp_path: Path) -> None:
+    opened = Path("/proc/self/fd")
+    before = len(list(opened.iterdir()))
+    folder = DurableFolder(tmp_path)
+    for name in ("first", "second"):
+        folder.write(name, b"1" * 100_000)
+    assert len(list(opened.iterdir())) == before + 1
+    del folder
+    assert len(list(opened.iterdir())) == before
+    assert sorted((path.name, path.stat().st_size) for path in tmp_path.iterdir()) == [
+        ("first", 100_000),
+        ("second", 100_000),
+    ]
+
+
+def test_a_write_that_fails_leaves_the_former_file_and_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path("/proc/self/fd")
+    write_durably(tmp_path / "x", b"before")
+    before = len(list(opened.iterdir()))
+
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_durably(tmp_path / "x", b"after")
+    assert (tmp_path / "x").read_bytes() == b"before"
+    assert len(list(opened.iterdir())) == before

@@ -1,6 +1,7 @@
 """The landing folder."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,11 +85,11 @@ def test_a_restart_right_after_a_full_file_continues_above_it(tmp_path: Path, cl
 def test_a_failed_write_leaves_no_file_that_the_stream_would_read(
     landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: Path, __: Path) -> Path:
+    def broken(*_: str, **__: int) -> None:
         raise OSError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", broken)
+        patched.setattr(os, "rename", broken)
         with pytest.raises(OSError, match="gone"):
             landing.land([raw_update()])
         with pytest.raises(OSError, match="gone"):
