@@ -7,12 +7,10 @@ the call, and its bytes are counted.
 
 from __future__ import annotations
 
-import contextlib
-import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -21,7 +19,8 @@ import httpcore
 import httpx
 
 from pipeline.errors import SettingsError
-from pipeline.peers.bounds import TooLarge, TooLate, current_bounds
+from pipeline.model.sockets import BoundedSockets
+from pipeline.peers.bounds import TooLarge, current_bounds
 from pipeline.peers.encoding import unpacked
 from pipeline.platform.address import shown_address
 
@@ -31,8 +30,6 @@ _REST_AFTER_STREAM = 0.2
 """Seconds for which a connection is not used again after a stream: some servers (llama.cpp) close it a moment after the
 end, without a word before, and a request that has left by then gets no response."""
 _ABOUT_THIS_MACHINE = b"x-stainless-"
-_MOST_UNSENT = 1 << 16
-"""Bytes that are kept back."""
 
 
 def bounded_client(base_url: str) -> httpx.Client:
@@ -215,7 +212,7 @@ def _connection_maker(proxy: str | None) -> Callable[[], httpcore.ConnectionPool
     """A function that makes pools of one connection. Raises SettingsError for a proxy that can't be used."""
     options: dict[str, Any] = {
         "ssl_context": httpx.create_ssl_context(),
-        "network_backend": _Backend(),
+        "network_backend": BoundedSockets(),
         "max_connections": 1,
         "keepalive_expiry": _IDLE_LIMIT,
     }
@@ -235,81 +232,3 @@ def _connection_maker(proxy: str | None) -> Callable[[], httpcore.ConnectionPool
             "give one that begins with http:// or https://, or add the model's host to NO_PROXY"
         ) from None
     return lambda: kind(address, **options)
-
-
-class _Backend(httpcore.NetworkBackend):
-    """Connects within the bounds of the call."""
-
-    def __init__(self) -> None:
-        self._sockets = httpcore.SyncBackend()
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._sockets.connect_tcp(host, port, left, local_address, socket_options or ()))
-
-
-class _Stream(httpcore.NetworkStream):
-    """Reads and writes within the bounds of the call that this thread makes.
-
-    What is written leaves when something is read: head and body of a request in one packet, since each system call also
-    lets all other threads go first.
-    """
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-        self._unsent = bytearray()
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        # The server may have closed the connection early, and said why.
-        with contextlib.suppress(httpcore.WriteError):
-            self._send()
-        bounds = current_bounds()
-        while True:
-            left = _left(timeout, httpcore.ReadTimeout)
-            try:
-                read = self._stream.read(max_bytes, min(left, bounds.longest_read))
-            except httpcore.ReadTimeout:
-                if left <= bounds.longest_read:
-                    raise
-            else:
-                bounds.take(len(read))
-                return read
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if self._unsent and len(self._unsent) + len(buffer) > _MOST_UNSENT:
-            self._send(timeout)
-        self._unsent += buffer
-
-    def _send(self, timeout: float | None = None) -> None:
-        if self._unsent:
-            unsent, self._unsent = bytes(self._unsent), bytearray()
-            self._stream.write(unsent, _left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        self._send(timeout)
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-def _left(timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
-    """Seconds that one step may take. Raises `error` if nothing is left of the call."""
-    try:
-        left = current_bounds().left()
-    except TooLate as late:
-        raise error(str(late)) from None
-    return left if timeout is None else min(timeout, left)

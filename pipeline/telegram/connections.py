@@ -28,6 +28,8 @@ from pipeline.peers.bounds import MIB, Bounds, bounded, current_bounds
 
 _IDLE_LIMIT = 20.0
 """Seconds after which an idle connection is not used again: the server may have closed it."""
+_NEAR_ENOUGH = (0.99, 1.01)
+"""How much shorter or longer than what is left of a call a socket may wait."""
 _MOST_ADDRESSES = 16
 """How many addresses a session knows: a few methods, under the tokens that it was used with."""
 
@@ -75,6 +77,17 @@ def _connecting(connection: HTTPConnection) -> Iterator[None]:
         raise NeverConnected(connection, "never connected") from None
 
 
+def _wait_at_most(connection: socket.socket, seconds: float) -> None:
+    """Set how long a read or a write waits, unless that is near enough.
+
+    Each system call also lets all other threads go first.
+    """
+    least, most = (factor * seconds for factor in _NEAR_ENOUGH)
+    timeout = connection.gettimeout()
+    if timeout is None or not least <= timeout <= most:
+        connection.settimeout(seconds)
+
+
 class _BoundedReader(io.RawIOBase):
     """What a socket receives, within the bounds of the call that reads it."""
 
@@ -87,7 +100,7 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._connection.settimeout(self._bounds.left())
+        _wait_at_most(self._connection, self._bounds.left())
         try:
             count = self._raw.readinto(buffer) or 0
         except TimeoutError:
@@ -132,7 +145,7 @@ class _HttpConnection(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:
             # As the last response left it, the timeout is what was left of that call.
-            self.sock.settimeout(current_bounds().left())
+            _wait_at_most(self.sock, current_bounds().left())
         # Head and body in one packet: each system call also lets all other threads go first.
         unsent = self._unsent = bytearray()
         try:
