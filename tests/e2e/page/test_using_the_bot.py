@@ -280,6 +280,12 @@ def test_what_changes_elsewhere_is_shown_at_once(chat: Chat) -> None:
     chat.page.locator("#state").get_by_text("privacy mode is on").wait_for()
     chat.telegram.create_topic(_GROUP["chat_id"], 7, "Plans")
     chat.page.get_by_role("button", name="Plans").wait_for()
+    chat.page.get_by_role("button", name="Details").click()
+    privacy = chat.page.get_by_role("checkbox", name=re.compile("Privacy mode"))
+    assert privacy.is_checked()
+    performs(chat.telegram, "privacy", enabled=False)
+    chat.page.get_by_role("checkbox", name=re.compile("Privacy mode"), checked=False).wait_for()
+    chat.page.keyboard.press("Escape")
     chat.telegram.call("leaveChat", {"chat_id": _GROUP["chat_id"]})
     chat.page.locator("#state").get_by_text("the bot is not in this chat").wait_for()
 

@@ -23,9 +23,12 @@ const ACTIONS = {
   upload_video_note: "sending a video message",
 };
 
-const listeners = { news: [], answers: [], results: [] };
+const listeners = { news: [], answers: [], results: [], about: [] };
 
-/** `news(chat, message, kind)`; `answers(event)` to a pressed button; `results(event)` of an inline query. */
+/**
+ * `news(chat, message, kind)`; `answers(event)` to a pressed button; `results(event)` of an inline query;
+ * `about()`: the bot or a chat changed.
+ */
 export function on(what, listener) {
   listeners[what].push(listener);
 }
@@ -56,7 +59,9 @@ let asking = null;
 function askForChats() {
   asking ??= setTimeout(() => {
     asking = null;
-    loadChats().catch(() => {});
+    loadChats()
+      .then(() => tell("about"))
+      .catch(() => {});
   }, ABOUT_MS);
 }
 
