@@ -207,7 +207,7 @@ def sandbox(context: typer.Context) -> None:
         from pipeline.sandbox.command import sandbox as serve
     except ImportError as error:
         raise OperatorError(
-            f'the sandbox is an optional extra, and {error.name} is missing: install "telegram-lakehouse[sandbox]"'
+            f'the sandbox is an optional extra, and {error.name} is missing: run `make setup` or install ".[simulator]"'
         ) from None
     command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     command.command()(serve)

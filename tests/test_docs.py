@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -181,6 +182,20 @@ def test_the_check_of_commands_sees_those_of_every_program() -> None:
 def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         _check(shlex.split(line))
+
+
+def test_what_a_page_installs_is_a_part_of_this_clone() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    installed = [words[3] for page in COMMAND_PAGES for words in _installs(page)]
+    assert ".[simulator]" in installed
+    assert {each.partition("[")[2].rstrip("]") for each in installed} <= groups.keys()
+    assert {each.partition("[")[0] for each in installed} == {"."}, "it is in no package index"
+
+
+def _installs(page: Path) -> Iterator[list[str]]:
+    """The commands of a page that install this product, or a part of it."""
+    for line in re.findall(r"(pip install [^`\n]*(?:telegram-lakehouse|\.)\[[^`\n]*)", page.read_text()):
+        yield ["-m", *shlex.split(line)]
 
 
 @pytest.mark.parametrize("file", [".github/workflows/ci.yml", ".pre-commit-config.yaml"])

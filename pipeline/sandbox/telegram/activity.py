@@ -18,8 +18,8 @@ class Activity:
         """Record a message of the bot's; `n` counts them from 1."""
         self.sent.append({"n": len(self.sent) + 1, **record})
 
-    def notify(self, event_type: str, chat_id: int, **more: object) -> None:
-        """Pass an event to every listener."""
+    def notify(self, event_type: str, chat_id: int | None = None, **more: object) -> None:
+        """Pass an event to every listener; without a chat it is about the bot itself."""
         event = {"type": event_type, "chat_id": chat_id, **more}
         for listener in self.listeners:
             listener(event)

@@ -37,6 +37,26 @@ def test_nothing_is_cut_off_in_a_narrow_window(chat: Chat, size: dict[str, int])
     chat.page.get_by_role("link", name="Linus").wait_for()
 
 
+@pytest.mark.parametrize("size", [{"width": 360, "height": 740}], ids=["360"])
+def test_a_narrow_window_has_room_to_write_and_to_press(chat: Chat) -> None:
+    group: dict[str, Any] = {"chat_id": -1001000000001, "chat_type": "supergroup", "title": "The three of us"}
+    chat.says("Hello", **group)
+    chat.telegram.create_topic(group["chat_id"], 7, "A topic with a long name, which goes on and on and on")
+    row = [{"text": str(number), "callback_data": str(number)} for number in range(8)]
+    chat.bot("Menu", group["chat_id"], reply_markup={"inline_keyboard": [row]})
+    keyboard = {"keyboard": [["Tea"]], "input_field_placeholder": "Say in a few words what you would like to drink now"}
+    chat.bot("Keys", group["chat_id"], reply_markup=keyboard)
+    chat.open(f"/chats/{group['chat_id']}")
+    chat.page.get_by_role("button", name="Tea").wait_for()
+    box = chat.box.bounding_box()
+    assert box["width"] > 150
+    assert box["height"] < 50, "a long placeholder stays in one line"
+    assert chat.page.get_by_role("button", name="A topic with a long name").bounding_box()["height"] < 40
+    bubble = chat.message("Menu").locator(".bubble").bounding_box()
+    last = chat.message("Menu").get_by_role("button", name="7").bounding_box()
+    assert last["x"] + last["width"] < bubble["x"] + bubble["width"]
+
+
 def test_text_runs_in_the_direction_of_its_script(chat: Chat) -> None:
     chat.says("مرحبا بالعالم")
     chat.says("Hello")
@@ -66,6 +86,31 @@ def test_the_view_stays_where_the_reader_is(chat: Chat) -> None:
     assert scroller.evaluate("element => element.scrollHeight - element.scrollTop - element.clientHeight") < 2
 
 
+def test_a_quote_leads_to_a_message_far_above(chat: Chat) -> None:
+    first = chat.says("The very first")
+    second = chat.says("The second")
+    for number in range(220):
+        chat.says(f"Message {number}")
+    chat.says("An answer", reply_to_message_id=first)
+    chat.says("Another answer", reply_to_message_id=second)
+    chat.open()
+    chat.telegram.delete_message(1, second)
+    chat.page.get_by_role("button", name="In reply to Ada: The second").click()
+    chat.page.get_by_role("status").get_by_text("That message is not here").wait_for()
+    chat.page.get_by_role("button", name="In reply to Ada: The very first").click()
+    chat.page.locator(".found").get_by_text("The very first").wait_for()
+    assert chat.page.locator("#messages .found").evaluate(_INSIDE)
+
+
+def test_the_list_shows_the_message_before_one_that_was_deleted(chat: Chat) -> None:
+    linus: dict[str, Any] = {"chat_id": 2, "first_name": "Linus"}
+    chat.says("The first", **linus)
+    last = chat.says("The last", **linus)
+    chat.open("/chats/1")
+    chat.telegram.delete_message(2, last)
+    chat.page.get_by_role("link", name="Linus").get_by_text("The first").wait_for()
+
+
 def test_a_reload_opens_the_same_chat(chat: Chat) -> None:
     chat.open()
     chat.page.get_by_role("link", name="Grace").click()
@@ -88,8 +133,10 @@ def test_a_screen_reader_hears_author_text_and_time(chat: Chat) -> None:
 def test_text_of_people_and_of_the_bot_is_never_markup(chat: Chat) -> None:
     chat.says("<img src=x onerror='document.title=1'>", first_name="<b>Ada</b>")
     chat.bot("a link", entities=[{"type": "text_link", "offset": 0, "length": 6, "url": "javascript:alert(1)"}])
+    chat.says("of no kind", entities=[{"type": "constructor", "offset": 0, "length": 2}])
     chat.open()
     chat.message("<img src=x").wait_for()
+    chat.message("of no kind").wait_for()
     assert chat.page.locator("#messages img, #messages a").count() == 0
 
 

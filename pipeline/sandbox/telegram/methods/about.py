@@ -50,6 +50,7 @@ def set_my_commands(state: TelegramState, parameters: Parameters) -> bool:
     if len(commands) > _MOST_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     state.profile.commands[_scope(state, parameters), _language(parameters)] = commands
+    state.activity.notify("about")
     return True
 
 
@@ -63,6 +64,7 @@ def get_my_commands(state: TelegramState, parameters: Parameters) -> list[Json]:
 def delete_my_commands(state: TelegramState, parameters: Parameters) -> bool:
     """The commands of this scope and language only."""
     state.profile.commands.pop((_scope(state, parameters), _language(parameters)), None)
+    state.activity.notify("about")
     return True
 
 
@@ -72,6 +74,7 @@ def set_my_name(state: TelegramState, parameters: Parameters) -> bool:
     _set_text(state.profile.names, parameters, "name", 64)
     # Without a language it is the name that everybody sees, also in getMe.
     state.account.name = state.profile.names.get("", state.account.name)
+    state.activity.notify("about")
     return True
 
 

@@ -32,6 +32,7 @@ class Migration(BaseModel):
 def open_topic(state: TelegramState, given: NewTopic) -> Json:
     """A person creates a forum topic in a supergroup."""
     state.chats.existing_or_new(given.chat_id, "supergroup").open_topic(given.message_thread_id, given.name)
+    state.activity.notify("about", given.chat_id)
     return {"ok": True}
 
 
@@ -44,4 +45,5 @@ def migrate(state: TelegramState, given: Migration) -> Json:
     write_message(state, UserMessage(chat_id=old.id, user_id=1, extra={"migrate_to_chat_id": new.id}))
     write_message(state, UserMessage(chat_id=new.id, user_id=1, extra={"migrate_from_chat_id": old.id}))
     old.migrated_to = new.id
+    state.activity.notify("about", new.id)
     return {"ok": True}

@@ -53,6 +53,7 @@ def block(state: TelegramState, given: Block) -> Json:
     before, chat.bot = chat.bot, Member("kicked") if given.blocked else allowed
     person = state.chats.user(chat.person(None), {})
     change = state.membership_change(chat, person, state.account.as_user(), before, chat.bot)
+    state.activity.notify("about", chat.id)
     return {"update_id": state.updates.offer("my_chat_member", change)}
 
 
@@ -97,6 +98,7 @@ def change_member(state: TelegramState, given: MemberChange) -> Json:
     by_themselves = not is_bot and given.status in ("member", "left")
     actor = user if by_themselves else state.chats.user(given.by_user_id, {})
     change = state.membership_change(chat, actor, user, before, after)
+    state.activity.notify("about", chat.id)
     update_id = None
     if is_bot:
         update_id = state.updates.offer("my_chat_member", change)

@@ -41,5 +41,5 @@ def vote(state: TelegramState, given: PollVote) -> Json:
                 "option_persistent_ids": [str(position) for position in chosen],
             }
             offered.append(state.updates.offer("poll_answer", answer))
-        offered.append(tell_change(poll, state.chats, state.activity, state.updates.offer))
+        offered.append(tell_change(poll, state.chats, state.activity, state.updates.offer, voter=user_id))
     return {"poll": poll.as_json(), "update_ids": [each for each in offered if each is not None]}

@@ -22,6 +22,7 @@ def set_privacy(state: TelegramState, given: Privacy) -> Json:
     https://core.telegram.org/bots/features#privacy-mode; a new simulated bot has it switched off.
     """
     state.account.privacy_mode = given.enabled
+    state.activity.notify("about")
     return {"enabled": given.enabled}
 
 

@@ -62,11 +62,11 @@ def test_it_answers_in_plain_text_alike_each_time_and_refuses_a_schema(capfd: py
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_missing_extra_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_says_in_one_line_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: str) -> None:
         raise PackageNotFoundError
 
     monkeypatch.setattr(embedded, "distribution", missing)
-    with pytest.raises(ImportError, match=r"telegram-lakehouse\[sandbox\]") as raised:
+    with pytest.raises(ImportError, match="run `make setup`") as raised:
         EmbeddedModel().__enter__()
     assert "\n" not in str(raised.value)

@@ -72,6 +72,7 @@ def leave_chat(state: TelegramState, parameters: Parameters) -> bool:
         raise bad_request("chat member status can't be changed in private chats")
     before, chat.bot = chat.bot, Member("left")
     bot = state.account.as_user()
+    state.activity.notify("about", chat.id)
     state.updates.offer("my_chat_member", state.membership_change(chat, bot, bot, before, chat.bot))
     return True
 

@@ -34,7 +34,7 @@ function fill(parent, text, from, to, entities, command) {
 
 function nodeOf(entity, text, command) {
   const { type } = entity;
-  if (ELEMENTS[type]) return make(ELEMENTS[type]);
+  if (Object.hasOwn(ELEMENTS, type)) return make(ELEMENTS[type]);
   if (type === "text_link" || type === "url") return link(type === "url" ? text : entity.url);
   if (type === "pre") return make("pre", { title: entity.language });
   if (type === "blockquote") return make("blockquote");

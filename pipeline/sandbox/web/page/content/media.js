@@ -48,7 +48,7 @@ const VIEWS = {
     make("span", { class: "large", "aria-hidden": "true" }, dice.emoji),
     make("span", {}, `${dice.emoji} shows ${dice.value}`),
   ],
-  location: ({ location, venue }) => (venue ? null : place(location)),
+  location: ({ location }) => place(location),
   venue: ({ venue }) => [
     make("strong", { dir: "auto" }, venue.title),
     make("span", { dir: "auto" }, venue.address),

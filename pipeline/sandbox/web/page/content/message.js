@@ -53,7 +53,7 @@ function view(key, message, look, actions) {
       "div",
       { id: `${key}-text`, class: "content" },
       !message.show_caption_above_media && mediaOf(message),
-      poll && pollOf(poll, look.votes ?? [], key, actions.vote),
+      poll && pollOf(poll, look.votes ?? [], `${key}-${look.person}`, actions.vote),
       caption !== undefined &&
         make("div", { class: "text", dir: "auto" }, marked(String(caption), entities, actions.command)),
       message.show_caption_above_media && mediaOf(message),
@@ -129,6 +129,9 @@ function originOf(origin) {
   return origin.sender_user_name ?? chat?.title ?? chat?.first_name ?? "somebody";
 }
 
+const outboxText = ({ text, caption, media }) =>
+  [media?.file_name, text ?? caption].filter(Boolean).join(": ") || "A file";
+
 /** A message of the outbox: on its way, or not taken. `actions`: again and discard. */
 export function outboxItem(entry_, actions) {
   const { key, body, sending, reason, at } = entry_;
@@ -144,7 +147,7 @@ export function outboxItem(entry_, actions) {
           "div",
           { class: "bubble" },
           make("p", { class: "author hidden", id: `${id}-author` }, sending ? "Being sent" : "Not sent"),
-          make("div", { class: "text", dir: "auto", id: `${id}-text` }, body.text ?? body.caption ?? "A file"),
+          make("div", { class: "text", dir: "auto", id: `${id}-text` }, outboxText(body)),
           make(
             "p",
             { class: "time", id: `${id}-time` },

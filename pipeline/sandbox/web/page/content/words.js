@@ -12,8 +12,9 @@ const KINDS = {
   document: "File",
   sticker: "Sticker",
   poll: "Poll",
-  location: "Location",
+  // Before a location, which a venue has too.
   venue: "Venue",
+  location: "Location",
   contact: "Contact",
   dice: "Dice",
   game: "Game",

@@ -7,6 +7,7 @@ import { changed, chatOf, currentChat, store, topicOf } from "./store.js";
 const ACTION_MS = 5000;
 const DRAFT_MS = 30_000;
 const BUSY_MS = 15_000;
+const ABOUT_MS = 50;
 
 const ACTIONS = {
   typing: "typing",
@@ -22,9 +23,12 @@ const ACTIONS = {
   upload_video_note: "sending a video message",
 };
 
-const listeners = { news: [], answers: [], results: [] };
+const listeners = { news: [], answers: [], results: [], about: [] };
 
-/** `news(chat, message, kind)`; `answers(event)` to a pressed button; `results(event)` of an inline query. */
+/**
+ * `news(chat, message, kind)`; `answers(event)` to a pressed button; `results(event)` of an inline query;
+ * `about()`: the bot or a chat changed.
+ */
 export function on(what, listener) {
   listeners[what].push(listener);
 }
@@ -47,6 +51,18 @@ export async function loadChats() {
   for (const chat of store.chats.values())
     if (!ids.has(chat.id)) Object.assign(chat, { last: null, topics: new Map() });
   changed();
+}
+
+let asking = null;
+
+/** Many changes at once, such as commands in each language, are asked for once. */
+function askForChats() {
+  asking ??= setTimeout(() => {
+    asking = null;
+    loadChats()
+      .then(() => tell("about"))
+      .catch(() => {});
+  }, ABOUT_MS);
 }
 
 /** The messages of a chat and what belongs to them. Events that arrive meanwhile are shown afterwards. */
@@ -91,11 +107,13 @@ export const KINDS = [
   "reaction",
   "poll",
   "inline_results",
+  "about",
 ];
 
 export function take(event) {
   if (event.type === "callback_answer") return answered(event);
   if (event.type === "inline_results") return tell("results", event);
+  if (event.type === "about") return askForChats();
   const chat = chatOf(event.chat_id, event.message?.chat);
   if (chat.waiting) chat.waiting.push(event);
   else TAKEN[event.type]?.(chat, event);
@@ -124,7 +142,9 @@ const TAKEN = {
   },
   deleted(chat, { message_id: id }) {
     chat.messages.delete(id);
-    if (chat.last?.message_id === id) chat.last = [...chat.messages.values()].at(-1) ?? null;
+    if (chat.last?.message_id !== id) return;
+    if (chat.loaded) chat.last = [...chat.messages.values()].at(-1) ?? null;
+    else askForChats();
   },
   action(chat, { action }) {
     chat.action = { text: ACTIONS[action] ?? "busy", until: Date.now() + ACTION_MS };
@@ -147,7 +167,8 @@ const TAKEN = {
     else given.delete(user);
     chat.reactions.set(id, given);
   },
-  poll(chat, { message_id: id, poll }) {
+  poll(chat, { message_id: id, poll, user_id: voter, option_ids: chosen }) {
+    if (voter !== undefined) chat.votes.set(`${id}:${voter}`, chosen);
     const message = chat.messages.get(id);
     if (message) chat.messages.set(id, { ...message, poll });
   },
@@ -158,7 +179,7 @@ function keep(chat, message) {
   if (!chat.last || message.message_id >= chat.last.message_id) chat.last = message;
   if (message.is_topic_message && !chat.topics.has(message.message_thread_id)) {
     chat.topics.set(message.message_thread_id, `Topic ${message.message_thread_id}`);
-    loadChats().catch(() => {});
+    askForChats();
   }
 }
 

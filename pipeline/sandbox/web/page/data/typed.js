@@ -8,22 +8,23 @@ const texts = new Map(Object.entries(recall("typed", {})));
 const contexts = new Map();
 const files = new Map();
 
-const here = () => `${store.chat}/${store.topic ?? ""}`;
+/** The place that is shown, as the key of what was typed in it. */
+export const here = () => `${store.chat}/${store.topic ?? ""}`;
 
 export const typedText = () => texts.get(here()) ?? "";
 
-export function setTyped(text) {
-  if (text) texts.set(here(), text);
-  else texts.delete(here());
+export function setTyped(text, place = here()) {
+  if (text) texts.set(place, text);
+  else texts.delete(place);
   remember("typed", texts.size ? Object.fromEntries(texts) : null);
 }
 
 export const contextNow = () => contexts.get(here()) ?? null;
 
 /** `context`: {kind: "reply" or "edit", message}, or null. */
-export function setContext(context) {
-  if (context) contexts.set(here(), context);
-  else contexts.delete(here());
+export function setContext(context, place = here()) {
+  if (context) contexts.set(place, context);
+  else contexts.delete(place);
   changed();
 }
 
@@ -35,8 +36,8 @@ export function forgetMessage(chat, id) {
 
 export const filesNow = () => files.get(here()) ?? [];
 
-export function setFiles(chosen) {
-  if (chosen.length) files.set(here(), chosen);
-  else files.delete(here());
+export function setFiles(chosen, place = here()) {
+  if (chosen.length) files.set(place, chosen);
+  else files.delete(place);
   changed();
 }

@@ -107,12 +107,13 @@ export function showTopics() {
             {
               type: "button",
               class: "topic-tab",
+              title: name,
               "aria-pressed": String(current),
               "data-focus": "topic",
               dir: "auto",
               onclick: () => go(chat.id, topic),
             },
-            name,
+            make("span", {}, name),
             count(unread),
           ),
       };

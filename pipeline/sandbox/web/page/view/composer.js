@@ -4,7 +4,7 @@ import { nameOf } from "../data/people.js";
 import { post } from "../data/server.js";
 import { fromAuthor, authorsOf } from "../data/people.js";
 import { authorIn, commandsOf, currentChat, messagesOf, store, writeAs } from "../data/store.js";
-import { contextNow, filesNow, setContext, setFiles, setTyped, typedText } from "../data/typed.js";
+import { contextNow, filesNow, here, setContext, setFiles, setTyped, typedText } from "../data/typed.js";
 import { replyKeyboard, replyMarkups, unsupportedKey } from "../content/keyboards.js";
 import { summary } from "../content/words.js";
 import { byId, make, showItems } from "../dom.js";
@@ -124,7 +124,9 @@ async function submit() {
   const chat = currentChat(),
     written = text.value,
     context = contextNow(),
-    files = filesNow();
+    files = filesNow(),
+    place = here(),
+    { topic } = store;
   if (!chat || (!written.trim() && !files.length)) return;
   setTyped("");
   text.value = "";
@@ -133,17 +135,26 @@ async function submit() {
   offer([]);
   grow();
   text.focus();
-  if (context?.kind === "edit") return edit(chat, context.message, written);
+  if (context?.kind === "edit") return edit(chat, context.message, written, place);
   const reply = context ? { reply_to_message_id: context.message.message_id } : {};
   if (!files.length) return void sendText(chat, written, reply);
+  const read = await Promise.allSettled(files.map(base64));
+  const unread = files.filter((_, at) => read[at].status === "rejected");
+  if (unread.length) {
+    // Nothing is sent, and nothing that was written is lost: it is in the box again, with the files that can be read.
+    setTyped(written, place);
+    setContext(context, place);
+    setFiles(files.filter(file => !unread.includes(file)), place);
+    return say(`Not sent: ${unread.map(file => file.name).join(", ")} can't be read any more. Attach it again.`);
+  }
   for (const [at, file] of files.entries()) {
-    const more = { media: { kind: kindOf(file), content: await base64(file), file_name: file.name } };
+    const more = { media: { kind: kindOf(file), content: read[at].value, file_name: file.name } };
     if (at === 0 && written.trim()) more.caption = written;
-    sendWith(chat, { ...more, ...reply });
+    sendWith(chat, { ...more, ...reply }, topic);
   }
 }
 
-async function edit(chat, message, written) {
+async function edit(chat, message, written, place) {
   const name = message.text === undefined ? "caption" : "text";
   try {
     await post("messages", {
@@ -153,8 +164,8 @@ async function edit(chat, message, written) {
     });
   } catch (error) {
     // Nothing that was written is lost: it is in the box again.
-    setTyped(written);
-    setContext({ kind: "edit", message });
+    setTyped(written, place);
+    setContext({ kind: "edit", message }, place);
     failed(error);
   }
 }

@@ -1,6 +1,6 @@
 /** About the shown chat: who is in it and sees what, its topics, and what the bot may do. */
 
-import { loadChats, loadMessages } from "../data/arrivals.js";
+import { loadChats, loadMessages, on } from "../data/arrivals.js";
 import { nameOf } from "../data/people.js";
 import { go } from "../data/place.js";
 import { post } from "../data/server.js";
@@ -145,6 +145,10 @@ export function startDetails() {
     show();
     dialog.showModal();
     refresh().catch(failed);
+  });
+  on("about", () => {
+    // A name that is being typed stays.
+    if (dialog.open && !dialog.querySelector("form input")?.value) refresh().catch(failed);
   });
   dialog.addEventListener("click", event => {
     if (event.target === dialog) dialog.close();

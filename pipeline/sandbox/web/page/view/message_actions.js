@@ -34,12 +34,7 @@ export function messageActions(chat, message) {
     react: emoji => attempt(() => act("reactions", { emoji })),
     delete: () => attempt(() => remove(`messages/${chat.id}/${id}`)),
     copy: text => copy(text),
-    vote: options =>
-      attempt(async () => {
-        const { user_id: person } = about();
-        await act("votes", { option_ids: options });
-        chat.votes.set(`${id}:${person}`, options);
-      }),
+    vote: options => attempt(() => act("votes", { option_ids: options })),
     command: text => sendText(chat, text),
     showReplied: () => showMessage(message.reply_to_message.message_id),
     press: (wanted, name) =>
@@ -106,10 +101,9 @@ async function copy(text) {
   }
 }
 
-/** Send a message of this content to the shown place of a chat. */
-export function sendWith(chat, content) {
+/** Send a message of this content. A topic that a new simulator does not know comes into being with it. */
+export function sendWith(chat, content, topic = store.topic) {
   followEnd();
-  const topic = isForum(chat) ? store.topic : null;
   const body = { ...fromAuthor(chat, authorIn(chat)), ...content };
   if (topic !== null && topic !== GENERAL) body.message_thread_id = topic;
   return sendMessage(chat, topic, body);

@@ -11,13 +11,13 @@ const SHOWN_MS = 6000;
 const SAID_AT_MOST = 20;
 const REST_MS = 1500;
 
-/** A notice, with a link when `url` is one of the web's. */
+/** A notice, and an address: a link when it is one of the web's. */
 export function say(text, url = null) {
   const href = url && webAddress(url);
   const notice = make(
     "div",
     { class: "notice" },
-    make("p", { dir: "auto" }, text, href && make("a", { href, target: "_blank", rel: "noopener noreferrer" }, href)),
+    make("p", { dir: "auto" }, text, href ? make("a", { href, target: "_blank", rel: "noopener noreferrer" }, href) : url),
     make(
       "button",
       { type: "button", class: "plain close", "aria-label": "Close this notice", onclick: () => notice.remove() },

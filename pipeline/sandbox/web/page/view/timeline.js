@@ -17,6 +17,7 @@ import { discard, outboxOf, sendAgain } from "../data/outbox.js";
 import { draftItem, messageItem, outboxItem } from "../content/message.js";
 import { day } from "../content/words.js";
 import { byId, make, showItems, shownNode } from "../dom.js";
+import { say } from "./notices.js";
 
 const scroller = byId("scroller"),
   list = byId("messages"),
@@ -183,8 +184,12 @@ export function focusMessage(key = null) {
 
 /** Go to a message, and mark it for a moment. */
 export function showMessage(id) {
+  const messages = messagesOf(currentChat(), store.topic);
+  const at = messages.findIndex(message => message.message_id === id);
+  if (at < 0) return say("That message is not here: it was deleted, or it is in another topic.");
+  place().shown = Math.max(place().shown, messages.length - at);
+  showTimeline();
   const node = shownNode(list, `message-${id}`);
-  if (!node) return;
   node.scrollIntoView({ block: "center" });
   node.classList.add("found");
   setTimeout(() => node.classList.remove("found"), 1500);

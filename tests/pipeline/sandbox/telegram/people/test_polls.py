@@ -36,6 +36,7 @@ def test_a_vote_changes_the_poll_wherever_it_is_shown(telegram: Telegram) -> Non
     assert result == {"poll": update["poll"], "update_ids": [update["update_id"]]}
     assert telegram.transcript(1)[-1]["poll"] == telegram.transcript(2)[-1]["poll"] == update["poll"]
     assert [(event["type"], event["chat_id"]) for event in events] == [("poll", 1), ("poll", 2)]
+    assert [(event["user_id"], event["option_ids"]) for event in events] == [(1, [1]), (1, [1])]
 
 
 def test_nobody_learns_who_voted_in_an_anonymous_poll(telegram: Telegram) -> None:
