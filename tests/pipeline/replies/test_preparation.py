@@ -187,8 +187,12 @@ def test_a_run_that_is_stopped_once_the_next_question_is_prepared_gives_back_wha
     stopped = threading.Event()
     following = run.preparation.following
 
+    def stop() -> None:
+        run.lanes.stop(5.0)
+        stopped.set()
+
     def stop_then_prepare(finished: Reply, reply: Reply) -> Reply | None:
-        threading.Thread(target=lambda: (run.lanes.stop(5.0), stopped.set())).start()
+        threading.Thread(target=stop).start()
         eventually(run.lanes._stopping.is_set)
         return following(finished, reply)
 

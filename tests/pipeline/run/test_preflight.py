@@ -19,7 +19,7 @@ from pipeline.run.preflight import TokenSource, ask_who_we_are, held_storage, re
 from pipeline.sandbox.models.rules import ScriptedRule
 from pipeline.sandbox.models.scripted import ScriptedModel
 from pipeline.settings import RunSettings, read_run_settings
-from pipeline.storage.durable import write_durably
+from pipeline.storage.durable import DurableFolder
 from pipeline.storage.landing import Landing
 from pipeline.storage.lease import Lease, LeaseHeld
 from pipeline.storage.places import StorageError, storage_errors
@@ -238,11 +238,10 @@ class FullDisk:
         self.number, self.code = number, code
         self.writes = 0
 
-    def __call__(self, path: Path, content: bytes, modified_at: float | None = None) -> None:
+    def write(self) -> None:
         self.writes += 1
         if self.writes >= self.number:
             raise OSError(self.code, os.strerror(self.code))
-        write_durably(path, content, modified_at)
 
 
 def start_storage(settings: RunSettings) -> None:
@@ -267,10 +266,14 @@ def start_storage(settings: RunSettings) -> None:
 def test_a_disk_that_cannot_be_written_at_the_start_is_one_line(
     settings: RunSettings, monkeypatch: pytest.MonkeyPatch, number: int, code: int, error: type[Exception]
 ) -> None:
-    disk = FullDisk(number, code)
+    disk, write = FullDisk(number, code), DurableFolder.write
+
+    def write_or_fail(folder: DurableFolder, name: str, content: bytes, modified_at: float | None = None) -> None:
+        disk.write()
+        write(folder, name, content, modified_at)
+
     with monkeypatch.context() as patched:
-        for module in ("storage.places", "storage.lease", "storage.record", "replies.journal", "storage.landing"):
-            patched.setattr(f"pipeline.{module}.write_durably", disk)
+        patched.setattr(DurableFolder, "write", write_or_fail)
         with pytest.raises(error) as caught:
             start_storage(settings)
     line = str(caught.value)
