@@ -34,7 +34,9 @@ class DurableFolder:
             # For the owner alone; a storage whose group may read it gives that by the mode of the folder.
             self._group = path.stat().st_mode & 0o060
             self._folder = os.open(path, os.O_RDONLY)
-            self._close = weakref.finalize(self, os.close, self._folder)
+            self._close = closing = weakref.finalize(self, os.close, self._folder)
+            # A thread may still write while the process exits, which closes it anyway.
+            closing.atexit = False
 
     def close(self) -> None:
         """Write nothing after this. A folder that nobody has any more closes by itself."""

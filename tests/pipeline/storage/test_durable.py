@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,14 @@ def test_a_write_that_fails_leaves_the_former_file_and_nothing_open(
         write_durably(tmp_path / "x", b"after")
     assert (tmp_path / "x").read_bytes() == b"before"
     assert len(list(opened.iterdir())) == before
+
+
+def test_a_thread_that_is_late_can_still_write_while_its_process_exits(tmp_path: Path) -> None:
+    program = """
+import atexit, pathlib, sys
+from pipeline.storage.durable import DurableFolder
+atexit.register(lambda: folder.write("late", b"1"))
+folder = DurableFolder(pathlib.Path(sys.argv[1]))
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, timeout=60)
+    assert (tmp_path / "late").read_bytes() == b"1"
