@@ -135,17 +135,17 @@ class Ledger:
                 return None
             now = self._begin_day()
             self._accounts.release(question.key)
+            for ceiling in self._ceilings.set:
+                # It may fit now, or be told of another ceiling than it was about to: then the next one is told.
+                told = (reason(ceiling, now), _subject(ceiling, payer))
+                if self._told.get(told) == question.key:
+                    del self._told[told]
             room = self._accounts.room(payer, most)
             if isinstance(room, Ceiling):
                 return self._met(question, payer, room, now)
             if room is Room.LATER or self._accounts.reservations >= self._most_reservations:
                 return None
             self._accounts.reserve(question.key, payer, most)
-            for ceiling in self._ceilings.set:
-                # It was about to be told, and fits now: the next one is told.
-                told = (reason(ceiling, now), _subject(ceiling, payer))
-                if self._told.get(told) == question.key:
-                    del self._told[told]
             return charge.with_reservation(most, now)
 
     def settle(self, question: Question, charge: Charge, outcome: Outcome) -> Charge:

@@ -201,6 +201,18 @@ def test_whoever_was_about_to_be_told_and_is_answered_after_all_is_told_later(cl
     assert not refused(of, asking(3)).withheld
 
 
+def test_whoever_was_about_to_be_told_and_is_told_of_another_ceiling_leaves_the_first_to_the_next(
+    clock: Clock,
+) -> None:
+    of = ledger(clock, user_tokens_a_day=150, chat_tokens_a_day=150)
+    spend(of, asking(1, user=2), 60)
+    assert refused(of, asking(2)).reason == reason(Ceiling.CHAT, NOON)
+    spend(of, asking(3, chat_id=8), 60)
+    assert refused(of, asking(2)).reason == MET
+    told_next = refused(of, asking(4, user=3))
+    assert (told_next.reason, told_next.withheld) == (reason(Ceiling.CHAT, NOON), False)
+
+
 # A start
 
 
