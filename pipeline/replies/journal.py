@@ -81,8 +81,8 @@ class Journal:
         with contextlib.suppress(OSError):
             self._remove(left_over)
         self._next = (self._numbers[-1] + 1) if self._numbers else 1
-        self._attempted: bytes | None = None
-        """What a write that failed may have left as the next segment."""
+        self._attempted: tuple[bytes, ...] = ()
+        """What writes that failed may have left as the next segment: the last one may have left that of one before."""
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._waiting: list[_Waiting] = []
@@ -180,11 +180,12 @@ class Journal:
         path = self._folder / segment_name(number)
         self.confirm()
         # The lease decides whose journal this is. Should it fail, no segment of another run is replaced all the same.
-        if path.exists() and path.read_bytes() != self._attempted:
+        left = path.read_bytes() if path.exists() else None
+        if left is not None and left not in self._attempted:
             raise StorageError(f"{path} was written by another pipeline: stop one of them")
-        self._attempted = content
+        self._attempted = (content,) if left is None else (left, content)
         self._written.write(path.name, content)
-        self._attempted = None
+        self._attempted = ()
         self._numbers.append(number)
         self._next = number + 1
 

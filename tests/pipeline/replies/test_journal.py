@@ -4,6 +4,7 @@ import errno
 import functools
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -546,3 +547,24 @@ def test_a_record_that_cannot_be_written_never_makes_another_seem_written(tmp_pa
     seem_written = {key for key, error in outcomes if error is None}
     assert seem_written - {bad.key} == set(read_journal(tmp_path).replies) - {bad.key}
     assert accepted(seq=1).key in seem_written
+
+
+def test_what_a_write_left_that_failed_is_still_its_own_after_another_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+
+    def fail(*_: Any) -> int:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        # The first leaves its segment, since only the sync of the folder fails; the second leaves nothing.
+        fsync = os.fsync
+        patched.setattr(os, "fsync", lambda each: fail() if stat.S_ISDIR(os.fstat(each).st_mode) else fsync(each))
+        with pytest.raises(OSError, match="Input/output"):
+            journal.record(accepted(seq=1))
+        patched.setattr(os, "write", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            journal.record(accepted(seq=2))
+    journal.record(accepted(seq=3))
+    assert [reply.question.seq for reply in read_journal(tmp_path).replies.values()] == [3]
