@@ -17,7 +17,7 @@ from pipeline.messages.answer import Answer, AnswerStatus
 from pipeline.messages.phrases import phrases
 from pipeline.messages.question import Question
 from pipeline.model.outcome import Outcome
-from pipeline.model.request import Asked
+from pipeline.model.request import Asked, instructions
 from pipeline.replies.event_loop import place_of
 from pipeline.replies.reply import Reply
 
@@ -104,6 +104,8 @@ class Preparation:
             return None
         prepared = reply if reply.context is not None else reply.with_context(context)
         if not self._ledger.limited:
+            # Another release may have decided it. Unknown instructions raise here, not where the model is asked.
+            instructions(context.instructions)
             return prepared
         most = request_of(reply.question, context).most_prompt_tokens
         charge = self._ledger.reserve(reply.question, reply.charge, Tokens(prompt=most, completion=self._max_tokens))

@@ -373,3 +373,15 @@ def test_a_turn_that_cannot_be_remembered_holds_neither_its_chat_nor_the_room_of
     run.finish()
     assert run.api.texts_in(7) == ["re: forgotten", "re: next"]
     assert run.lanes.open == 0
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_what_was_decided_with_instructions_that_this_release_does_not_know_gets_the_polite_text(
+    run: Run, *, limited: bool
+) -> None:
+    run.lanes.stop(1.0)
+    run.ledger.limited = limited
+    run.journal.record(Reply.accepted(question("hi")).with_context(Context(instructions=1000)))
+    run.begin()
+    run.finish()
+    assert (run.api.texts, run.answering.asked) == ([phrases("en").fallback], [])
