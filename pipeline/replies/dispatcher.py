@@ -131,8 +131,8 @@ class Dispatcher:
 
     @property
     def requests(self) -> int:
-        """How many requests to Telegram are under way."""
-        return self._telegram.requests
+        """How many requests to Telegram are under way, and writes of what was prepared, for which a stop waits too."""
+        return self._telegram.requests + sum(work.state is WorkState.PREPARING for work in self._works.values())
 
     def save_answers(self) -> None:
         """Record every answer that the journal may not have. Blocks, so it is for a stop only."""
@@ -149,12 +149,12 @@ class Dispatcher:
         """
         assert self._loop.owned
         withdrawn = {question.key for question in self._answering.withdraw()}
-        works = [work for work in self._works.values() if work.state is WorkState.READY or work.key in withdrawn]
-        reserved = [work for work in works if work.reply.charge.reserved is not None]
-        for work in reserved:
-            work.attempted(self._preparation.taken_back(work.reply))
-        if reserved:
-            self._sender.save(*(work.reply for work in reserved))
+        for work in self._works.values():
+            if work.reply.charge.reserved is not None and (work.unasked or work.key in withdrawn):
+                work.taken_back(self._preparation.taken_back(work.reply))
+        changed = [work.reply for work in self._works.values() if work.charge_changed]
+        if changed:
+            self._sender.save(*changed)
 
     # A chat's order
 

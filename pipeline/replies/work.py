@@ -63,6 +63,8 @@ class Work:
         """`reply` is as the journal has it."""
         self.reply = reply
         self._state = WorkState.WAITING if reply.answer is None else WorkState.SAVED
+        self._recorded_charge = reply.charge
+        """As the journal has it, while there is no answer."""
         self.attempts = 0
         """How many attempts at an answer count against the message."""
         self.failed_at: float | None = None
@@ -91,6 +93,16 @@ class Work:
         return self._state in (WorkState.AHEAD, WorkState.ASKED)
 
     @property
+    def unasked(self) -> bool:
+        """Whether nobody has been asked for its answer since it was prepared, or it is not prepared."""
+        return self._state in (WorkState.WAITING, WorkState.READY)
+
+    @property
+    def charge_changed(self) -> bool:
+        """Whether it has no answer, and the journal has a reservation that has ended."""
+        return self._state is WorkState.WAITING and self.reply.charge != self._recorded_charge
+
+    @property
     def may_be_lost(self) -> bool:
         """Whether it has an answer that the journal may not have yet."""
         return self._state in (WorkState.UNSAVED, WorkState.SAVING)
@@ -113,6 +125,7 @@ class Work:
     def prepared(self) -> None:
         """The journal has what the model is given."""
         self._become(WorkState.READY, WorkState.WAITING, WorkState.PREPARING)
+        self._recorded_charge = self.reply.charge
 
     def ask(self, *, ahead: bool = False) -> None:
         self._become(WorkState.AHEAD if ahead else WorkState.ASKED, WorkState.READY)
@@ -120,6 +133,11 @@ class Work:
     def attempted(self, reply: Reply) -> None:
         """The attempt has ended, or will not be made. `reply`: as it is after that."""
         self._become(WorkState.WAITING, WorkState.READY, WorkState.AHEAD, WorkState.ASKED)
+        self.reply = reply
+
+    def taken_back(self, reply: Reply) -> None:
+        """At a stop: no attempt will be made, also not at what was prepared when it was accepted."""
+        self._become(WorkState.WAITING, WorkState.WAITING, WorkState.READY, WorkState.ASKED)
         self.reply = reply
 
     def answered(self, answer: Answer, parts: tuple[Part, ...]) -> None:

@@ -12,13 +12,13 @@ from pipeline.messages.answer import Answer
 from pipeline.messages.origin import Probe
 from pipeline.messages.phrases import phrases
 from pipeline.messages.question import Question
-from pipeline.model.outcome import Outcome
+from pipeline.model.outcome import Outcome, Verdict
 from pipeline.model.request import Said
 from pipeline.replies.journal import Journal, read_journal
 from pipeline.replies.lanes import Lanes
 from pipeline.replies.preparation import Preparation
 from pipeline.replies.reply import Reply
-from tests.support.fakes import FakeAnswering, FakeApi
+from tests.support.fakes import FakeAnswering, FakeApi, failed
 from tests.support.replies import NOON, answer, question, wait_for_replies
 from tests.support.waiting import eventually
 
@@ -331,6 +331,51 @@ def test_an_orderly_stop_gives_back_what_was_reserved_for_calls_that_were_not_be
     run.answering.queued = [question("waits", chat_id=2, seq=2)]
     run.lanes.stop(1.0)
     assert [run.reply(seq).charge.reserved is not None for seq in (1, 2)] == [True, False]
+
+
+def test_a_stop_gives_back_what_was_reserved_for_messages_that_are_accepted_as_it_begins(run: Run) -> None:
+    replies = run.lanes.prepare([question("hi")])
+    run.journal.record(*replies)
+    assert run.reply(1).charge.reserved is not None
+    run.lanes._stopping.set()
+    run.lanes.accept(replies)
+    run.lanes.stop(5.0)
+    assert (run.reply(1).charge, run.answering.asked) == (Charge(), [])
+
+
+def test_a_stop_in_an_outage_of_the_model_leaves_nothing_reserved(run: Run) -> None:
+    run.answering.held |= {"fails", "waits"}
+    run.accept(question("fails", chat_id=1, seq=1), question("waits", chat_id=2, seq=2))
+    eventually(lambda: len(run.answering.asked) == 2)
+    run.answering.queued = [question("waits", chat_id=2, seq=2)]
+    run.answering.release("fails", failed(Verdict.UNREACHABLE, retry_after=60.0))
+    eventually(lambda: not run.ledger.reserved)
+    run.lanes.stop(5.0)
+    assert [run.reply(seq).charge for seq in (1, 2)] == [Charge(), Charge()]
+
+
+def test_a_stop_gives_back_what_is_being_recorded_as_reserved(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.ledger.at_once = 0
+    run.accept(question("hi"))
+    record, begun, go_on, written = run.journal.record, threading.Event(), threading.Event(), threading.Event()
+
+    def slow(*replies: Reply) -> None:
+        begun.set()
+        assert go_on.wait(5.0)
+        record(*replies)
+        written.set()
+
+    monkeypatch.setattr(run.journal, "record", slow)
+    run.ledger.at_once = 1
+    run.lanes.look_again()
+    assert begun.wait(5.0)
+    stop = threading.Thread(target=run.lanes.stop, args=(5.0,))
+    stop.start()
+    stop.join(0.2)
+    go_on.set()
+    assert written.wait(5.0)
+    stop.join(5.0)
+    assert (run.reply(1).charge, run.answering.asked) == (Charge(), [])
 
 
 def poisoned(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ STEPS: dict[str, Callable[[Work], object]] = {
     "not prepared": lambda work: work.not_prepared(accepted("hi")),
     "prepared": lambda work: work.prepared(),
     "attempted": lambda work: work.attempted(accepted("hi")),
+    "taken back": lambda work: work.taken_back(accepted("hi")),
     "answered": lambda work: work.answered(answer(), (Part(text="hello"),)),
     "save": lambda work: work.save(),
     "saved": lambda work: work.saved(),
@@ -46,11 +47,11 @@ WAYS = {
 }
 
 ALLOWED = {
-    WAITING: {"prepare": PREPARING, "prepared": READY, "answered": UNSAVED},
+    WAITING: {"prepare": PREPARING, "prepared": READY, "taken back": WAITING, "answered": UNSAVED},
     PREPARING: {"prepared": READY, "not prepared": WAITING},
-    READY: {"ask ahead": AHEAD, "ask": ASKED, "attempted": WAITING, "answered": UNSAVED},
+    READY: {"ask ahead": AHEAD, "ask": ASKED, "attempted": WAITING, "taken back": WAITING, "answered": UNSAVED},
     AHEAD: {"attempted": WAITING},
-    ASKED: {"attempted": WAITING},
+    ASKED: {"attempted": WAITING, "taken back": WAITING},
     UNSAVED: {"save": SAVING, "saved": SAVED, "send": SENDING},
     SAVING: {"saved": SAVED, "not saved": UNSAVED},
     SAVED: {"send": SENDING},
