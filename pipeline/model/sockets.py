@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import ssl
 from collections.abc import Iterable
@@ -11,12 +10,10 @@ from typing import Any
 
 import httpcore
 
-from pipeline.peers.bounds import TooLate, current_bounds
+from pipeline.peers.bounds import TooLate, current_bounds, wait_at_most
 
 _MOST_UNSENT = 1 << 16
 """Bytes that are kept back."""
-_NEAR_ENOUGH = 1.01
-"""How much longer than what is left of a call a socket may wait."""
 
 
 class BoundedSockets(httpcore.NetworkBackend):
@@ -49,8 +46,6 @@ class BoundedStream(httpcore.NetworkStream):
         self._stream = stream
         self._nested = nested
         self._socket: socket.socket = stream.get_extra_info("socket")
-        self._timeout = math.inf
-        """The socket's. While something is left of the call, a read or write that took that long goes on."""
         self._unsent = bytearray()
         self._asked_after_read = True
         """Whether it was asked since the last read whether the server has closed the connection."""
@@ -66,7 +61,7 @@ class BoundedStream(httpcore.NetworkStream):
                 if self._nested:
                     read = self._stream.read(max_bytes, wait)
                 else:
-                    self._wait_at_most(wait, least=wait / 2)
+                    wait_at_most(self._socket, wait, least=wait / 2)
                     read = self._socket.recv(max_bytes)
             except (TimeoutError, httpcore.ReadTimeout):
                 continue
@@ -88,18 +83,13 @@ class BoundedStream(httpcore.NetworkStream):
             if self._nested:
                 self._stream.write(bytes(unsent), left)
                 return
-            self._wait_at_most(left)
+            wait_at_most(self._socket, left, least=0.0)
             try:
                 unsent = unsent[self._socket.send(unsent) :]
             except TimeoutError:
                 continue
             except OSError as error:
                 raise httpcore.WriteError(str(error)) from error
-
-    def _wait_at_most(self, seconds: float, least: float = 0.0) -> None:
-        if not least <= self._timeout <= _NEAR_ENOUGH * seconds:
-            self._timeout = seconds
-            self._socket.settimeout(seconds)
 
     def close(self) -> None:
         self._stream.close()

@@ -8,6 +8,7 @@ first connection to the last byte of the body. Whoever reads from a socket asks 
 from __future__ import annotations
 
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 
 MIB = 1 << 20
 
+_NEAR_ENOUGH = 1.01
+"""How much longer than what is left of a call a socket may wait."""
 _LOOK_EVERY = 0.2
 """Seconds between two looks whether the response is still wanted."""
 
@@ -103,3 +106,13 @@ def current_bounds() -> Bounds:
     if bounds is None:
         raise RuntimeError("a call without bounds")
     return bounds
+
+
+def wait_at_most(connection: socket.socket, seconds: float, least: float) -> None:
+    """Have each read and write of a socket wait so long at most, and at least `least` seconds.
+
+    What it has is kept while that is near enough: each system call also lets all other threads go first.
+    """
+    timeout = connection.gettimeout()
+    if timeout is None or not least <= timeout <= _NEAR_ENOUGH * seconds:
+        connection.settimeout(seconds)

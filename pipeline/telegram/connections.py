@@ -24,12 +24,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from pipeline.peers.bounds import MIB, Bounds, bounded, current_bounds
+from pipeline.peers.bounds import MIB, Bounds, bounded, current_bounds, wait_at_most
 
 _IDLE_LIMIT = 20.0
 """Seconds after which an idle connection is not used again: the server may have closed it."""
-_NEAR_ENOUGH = (0.99, 1.01)
-"""How much shorter or longer than what is left of a call a socket may wait."""
+_SHORTEST_WAIT = 0.99
+"""Of what is left of a call: a read that took so long has taken all."""
 _MOST_ADDRESSES = 16
 """How many addresses a session knows: a few methods, under the tokens that it was used with."""
 
@@ -77,17 +77,6 @@ def _connecting(connection: HTTPConnection) -> Iterator[None]:
         raise NeverConnected(connection, "never connected") from None
 
 
-def _wait_at_most(connection: socket.socket, seconds: float) -> None:
-    """Set how long a read or a write waits, unless that is near enough.
-
-    Each system call also lets all other threads go first.
-    """
-    least, most = (factor * seconds for factor in _NEAR_ENOUGH)
-    timeout = connection.gettimeout()
-    if timeout is None or not least <= timeout <= most:
-        connection.settimeout(seconds)
-
-
 class _BoundedReader(io.RawIOBase):
     """What a socket receives, within the bounds of the call that reads it."""
 
@@ -100,7 +89,8 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        _wait_at_most(self._connection, self._bounds.left())
+        left = self._bounds.left()
+        wait_at_most(self._connection, left, least=_SHORTEST_WAIT * left)
         try:
             count = self._raw.readinto(buffer) or 0
         except TimeoutError:
@@ -145,7 +135,8 @@ class _HttpConnection(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:
             # As the last response left it, the timeout is what was left of that call.
-            _wait_at_most(self.sock, current_bounds().left())
+            left = current_bounds().left()
+            wait_at_most(self.sock, left, least=_SHORTEST_WAIT * left)
         # Head and body in one packet: each system call also lets all other threads go first.
         unsent = self._unsent = bytearray()
         try:
