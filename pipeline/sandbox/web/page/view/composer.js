@@ -87,13 +87,13 @@ function showMarkup(chat) {
   toggle.setAttribute("aria-label", folded ? "Show the bot's keyboard" : "Hide the bot's keyboard");
   byId("keyboard").hidden = !shown || folded;
   showItems(byId("keyboard"), shown ? [keyboardItem(chat, shown.markup, keyOf(shown))] : []);
-  const answers = contextNow()?.message.message_id === forced?.message.message_id;
-  text.placeholder =
-    (answers && forced?.markup.input_field_placeholder) || shown?.markup.input_field_placeholder || "Message";
   if (forced && chat.loaded && !used.has(keyOf(forced))) {
     used.add(keyOf(forced));
     if (!contextNow() && !isAnswered(chat, forced.message)) setContext({ kind: "reply", message: forced.message });
   }
+  const answers = contextNow()?.message.message_id === forced?.message.message_id;
+  text.placeholder =
+    (answers && forced?.markup.input_field_placeholder) || shown?.markup.input_field_placeholder || "Message";
 }
 
 const isAnswered = (chat, message) =>
