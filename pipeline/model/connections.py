@@ -23,6 +23,7 @@ from pipeline.model.sockets import BoundedSockets
 from pipeline.peers.bounds import TooLarge, current_bounds
 from pipeline.peers.encoding import unpacked
 from pipeline.platform.address import shown_address
+from pipeline.redaction import quoted
 
 _IDLE_LIMIT = 5.0
 """Seconds after which an idle connection is not used again, as in the openai client."""
@@ -30,6 +31,7 @@ _REST_AFTER_STREAM = 0.2
 """Seconds for which a connection is not used again after a stream: some servers (llama.cpp) close it a moment after the
 end, without a word before, and a request that has left by then gets no response."""
 _ABOUT_THIS_MACHINE = b"x-stainless-"
+_SCHEMES = frozenset({b"http", b"https"})
 
 
 def bounded_client(base_url: str) -> httpx.Client:
@@ -82,19 +84,18 @@ class _Transport(httpx.BaseTransport):
     """Carries out the requests of a client. Thread-safe."""
 
     def __init__(self, proxy: str | None) -> None:
-        self._connections = Connections(_connection_maker(proxy))
+        # Only to make connections: it gives each request to one of them under one lock, with a look at all of them.
+        self._connections = Connections(_pool(proxy).create_connection)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
+        scheme = request.url.raw_scheme
+        if scheme not in _SCHEMES:
+            raise httpx.UnsupportedProtocol(f"no protocol {quoted(request.url.scheme, 20)}")
+        url = httpcore.URL(scheme=scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path)
         asked = httpcore.Request(
             request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
         )
-        connection = self._connections.borrow()
+        connection = self._connections.borrow(url.origin)
         try:
             inner = connection.handle_request(asked)
         except BaseException as error:
@@ -114,34 +115,39 @@ class _Transport(httpx.BaseTransport):
 
 
 class Connections:
-    """Connections to borrow, each as a pool that has no other. Thread-safe.
+    """Connections to borrow for one call at a time. Thread-safe. The one that was used last is lent first."""
 
-    A pool of many looks at all of them at the beginning and at the end of each call, and holds up all other calls
-    meanwhile. The one that was used last is lent first.
-    """
-
-    def __init__(self, make: Callable[[], httpcore.ConnectionPool]) -> None:
+    def __init__(self, make: Callable[[httpcore.Origin], httpcore.ConnectionInterface]) -> None:
+        """`make` gives a connection to an origin that is not open yet."""
         self._make = make
         self._lock = threading.Lock()
-        self._idle: deque[tuple[httpcore.ConnectionPool, float]] = deque()
+        self._idle: deque[tuple[httpcore.ConnectionInterface, float]] = deque()
         """With the time of their last use, the latest at the right."""
-        self._resting: deque[tuple[httpcore.ConnectionPool, float]] = deque()
+        self._resting: deque[tuple[httpcore.ConnectionInterface, float]] = deque()
         """With the time from which they may be used again, the earliest at the left."""
         self._closed = False
 
-    def borrow(self) -> httpcore.ConnectionPool:
+    def borrow(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+        while (connection := self._last_used()) is not None:
+            # A redirect may have led elsewhere. The server may have ended it meanwhile.
+            if connection.can_handle_request(origin) and not connection.has_expired():
+                return connection
+            connection.close()
+        return self._make(origin)
+
+    def _last_used(self) -> httpcore.ConnectionInterface | None:
         with self._lock:
             self._end_rests(time.monotonic())
-            if self._idle:
-                return self._idle.pop()[0]
-        return self._make()
+            return self._idle.pop()[0] if self._idle else None
 
-    def give_back(self, connection: httpcore.ConnectionPool, *, rests: bool = False) -> None:
-        """`rests`: it is not lent for a moment."""
+    def give_back(self, connection: httpcore.ConnectionInterface, *, rests: bool = False) -> None:
+        """After a call. `rests`: it is not lent for a moment. One that the call did not end well is closed."""
         now = time.monotonic()
         unused = []
         with self._lock:
-            if rests and not self._closed:
+            if connection.is_closed() or not connection.is_idle():
+                unused.append(connection)
+            elif rests and not self._closed:
                 self._resting.append((connection, now + _REST_AFTER_STREAM))
             else:
                 self._idle.append((connection, now))
@@ -208,27 +214,24 @@ def _error_of_httpx(error: Exception) -> Exception:
     return known(str(error))
 
 
-def _connection_maker(proxy: str | None) -> Callable[[], httpcore.ConnectionPool]:
-    """A function that makes pools of one connection. Raises SettingsError for a proxy that can't be used."""
+def _pool(proxy: str | None) -> httpcore.ConnectionPool:
+    """What makes connections, through the proxy if there is one. Raises SettingsError for one that can't be used."""
     options: dict[str, Any] = {
         "ssl_context": httpx.create_ssl_context(),
         "network_backend": BoundedSockets(),
-        "max_connections": 1,
         "keepalive_expiry": _IDLE_LIMIT,
     }
     if proxy is None:
-        return lambda: httpcore.ConnectionPool(**options)
+        return httpcore.ConnectionPool(**options)
     try:
         known = httpx.Proxy(proxy)
         address = httpcore.URL(
             scheme=known.url.raw_scheme, host=known.url.raw_host, port=known.url.port, target=known.url.raw_path
         )
         kind = httpcore.SOCKSProxy if known.url.scheme.startswith("socks") else httpcore.HTTPProxy
-        options["proxy_auth"] = known.raw_auth
-        kind(address, **options).close()
+        return kind(address, proxy_auth=known.raw_auth, **options)
     except (ValueError, httpx.InvalidURL, ImportError, RuntimeError):  # the last two: socksio is not installed
         raise SettingsError(
             f"the proxy {shown_address(proxy)} of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY can't be used for the model: "
             "give one that begins with http:// or https://, or add the model's host to NO_PROXY"
         ) from None
-    return lambda: kind(address, **options)

@@ -47,8 +47,6 @@ class BoundedStream(httpcore.NetworkStream):
         self._nested = nested
         self._socket: socket.socket = stream.get_extra_info("socket")
         self._unsent = bytearray()
-        self._asked_after_read = True
-        """Whether it was asked since the last read whether the server has closed the connection."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         # The server may have closed the connection early, and said why.
@@ -68,7 +66,6 @@ class BoundedStream(httpcore.NetworkStream):
             except OSError as error:
                 raise httpcore.ReadError(str(error)) from error
             bounds.take(len(read))
-            self._asked_after_read = False
             return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -103,10 +100,6 @@ class BoundedStream(httpcore.NetworkStream):
         return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, left), nested=nested)
 
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable" and not self._asked_after_read:
-            # At the end of a response: it is asked again before the next request.
-            self._asked_after_read = True
-            return False
         return self._stream.get_extra_info(info)
 
 

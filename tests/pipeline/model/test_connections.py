@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httpcore
 import openai
@@ -227,60 +227,120 @@ def test_a_client_that_is_dropped_closes_its_connections() -> None:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[httpcore.ConnectionPool]:
-    """The pools of one connection that a client makes, in order."""
-    pools: list[httpcore.ConnectionPool] = []
+def made(monkeypatch: pytest.MonkeyPatch) -> list[httpcore.Origin]:
+    """To where a client makes connections, in order."""
+    origins: list[httpcore.Origin] = []
+    create = httpcore.ConnectionPool.create_connection
 
-    class Noted(httpcore.ConnectionPool):
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            pools.append(self)
+    def noted(pool: httpcore.ConnectionPool, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+        origins.append(origin)
+        return create(pool, origin)
 
-    monkeypatch.setattr("httpcore.ConnectionPool", Noted)
-    return pools
+    monkeypatch.setattr("httpcore.ConnectionPool.create_connection", noted)
+    return origins
 
 
-def test_calls_one_after_the_other_share_a_connection_also_after_one_that_failed(
-    made: list[httpcore.ConnectionPool],
-) -> None:
+def test_calls_one_after_the_other_share_a_connection_until_it_breaks(made: list[httpcore.Origin]) -> None:
     with wired(said("hi"), response("500 Internal Server Error", "{}"), b"", said("hi")) as wire:
         model = Model(ModelSettings("m"))
-        verdicts = [model.ask(access(wire.url), request("hi")).verdict.value for _ in range(4)]
-    assert (verdicts, len(made)) == (["answered", "failing", "failing", "answered"], 1)
+        answers = [(model.ask(access(wire.url), request("hi")).verdict.value, len(made)) for _ in range(4)]
+    assert [verdict for verdict, _ in answers] == ["answered", "failing", "failing", "answered"]
 
 
-class NotedPool(httpcore.ConnectionPool):
-    def __init__(self) -> None:
-        super().__init__()
+def test_a_redirect_to_another_server_is_followed_each_time(made: list[httpcore.Origin]) -> None:
+    with wired(said("there"), said("there")) as there:
+        location = f"Location: {there.url}/chat/completions\r\n"
+        moved = f"HTTP/1.1 308 Permanent Redirect\r\n{location}Content-Length: 0\r\n\r\n".encode()
+        with wired(moved, moved) as here:
+            model = Model(ModelSettings("m"))
+            texts = [model.ask(access(here.url), request("hi")).text for _ in range(2)]
+    assert texts == ["there", "there"]
+
+
+def test_a_redirect_to_what_is_no_web_server_is_not_followed(made: list[httpcore.Origin]) -> None:
+    moved = b"HTTP/1.1 308 Permanent Redirect\r\nLocation: ftp://127.0.0.1:1/file\r\nContent-Length: 0\r\n\r\n"
+    with wired(moved) as here:
+        outcome = Model(ModelSettings("m")).ask(access(here.url), request("hi"))
+    assert outcome.verdict is Verdict.UNREACHABLE
+    assert [origin.scheme for origin in made] == [b"http"]
+
+
+ORIGIN = httpcore.Origin(b"http", b"model", 80)
+
+
+class Lent(httpcore.ConnectionInterface):
+    """A connection as it is after a call that ended well, unless a test changes that."""
+
+    def __init__(self, origin: httpcore.Origin = ORIGIN) -> None:
+        self.origin = origin
+        self.idle = True
+        self.expired = False
         self.closed = False
+
+    def can_handle_request(self, origin: httpcore.Origin) -> bool:
+        return origin == self.origin
+
+    def has_expired(self) -> bool:
+        return self.expired
+
+    def is_idle(self) -> bool:
+        return self.idle
+
+    def is_closed(self) -> bool:
+        return self.closed
 
     def close(self) -> None:
         self.closed = True
 
 
+def borrowed(connections: Connections, count: int) -> list[Lent]:
+    return [cast("Lent", connections.borrow(ORIGIN)) for _ in range(count)]
+
+
 def test_calls_at_once_have_a_connection_each_and_the_last_used_is_lent_first() -> None:
-    connections = Connections(NotedPool)
-    first, second = connections.borrow(), connections.borrow()
+    connections = Connections(Lent)
+    first, second = borrowed(connections, 2)
     assert first is not second
     connections.give_back(first)
     connections.give_back(second)
-    assert [connections.borrow(), connections.borrow()] == [second, first]
+    assert borrowed(connections, 2) == [second, first]
+
+
+@pytest.mark.parametrize("why", ["the server ended it", "it leads elsewhere"])
+def test_a_connection_that_is_of_no_use_is_closed_and_another_is_lent(why: str) -> None:
+    connections = Connections(Lent)
+    kept, useless = borrowed(connections, 2)
+    useless.expired = why == "the server ended it"
+    useless.origin = httpcore.Origin(b"http", b"other", 80) if why == "it leads elsewhere" else ORIGIN
+    connections.give_back(kept)
+    connections.give_back(useless)
+    assert borrowed(connections, 1) == [kept]
+    assert (kept.closed, useless.closed) == (False, True)
+
+
+def test_a_connection_whose_call_broke_off_is_closed_and_not_lent_again() -> None:
+    connections = Connections(Lent)
+    [broken] = borrowed(connections, 1)
+    broken.idle = False
+    connections.give_back(broken)
+    assert broken.closed
+    assert borrowed(connections, 1) != [broken]
 
 
 def test_connections_that_stay_idle_are_closed_and_those_in_use_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    connections = Connections(NotedPool)
-    idle, used, kept = (cast("NotedPool", connections.borrow()) for _ in range(3))
+    connections = Connections(Lent)
+    idle, used, kept = borrowed(connections, 3)
     connections.give_back(idle)
     monkeypatch.setattr("pipeline.model.connections._IDLE_LIMIT", 0.02)
     time.sleep(0.03)
     connections.give_back(kept)
-    assert [pool.closed for pool in (idle, used, kept)] == [True, False, False]
-    assert connections.borrow() is kept
+    assert [each.closed for each in (idle, used, kept)] == [True, False, False]
+    assert borrowed(connections, 1) == [kept]
 
 
 def test_after_the_end_each_connection_is_closed_when_its_call_ends() -> None:
-    connections = Connections(NotedPool)
-    idle, used = (cast("NotedPool", connections.borrow()) for _ in range(2))
+    connections = Connections(Lent)
+    idle, used = borrowed(connections, 2)
     connections.give_back(idle)
     connections.close()
     assert (idle.closed, used.closed) == (True, False)

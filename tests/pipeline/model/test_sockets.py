@@ -93,15 +93,6 @@ def test_a_connection_that_breaks_is_an_error_of_the_client(pair: Pair) -> None:
         pair.stream.read(100)
 
 
-def test_an_answer_that_was_read_needs_no_look_at_its_socket_but_the_next_request_does(pair: Pair) -> None:
-    pair.server.sendall(b"answer")
-    with bounded(Bounds(5.0, MIB)):
-        pair.stream.read(100)
-    pair.server.close()
-    time.sleep(0.05)
-    assert [bool(pair.stream.get_extra_info("is_readable")) for _ in range(2)] == [False, True]
-
-
 def test_calls_one_after_the_other_set_a_timeout_once(pair: Pair, timeouts: list[float | None]) -> None:
     for _ in range(20):
         pair.server.sendall(b"answer")
