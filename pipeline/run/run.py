@@ -10,6 +10,7 @@ from pipeline.errors import RunFailed
 from pipeline.platform.credentials import Credential
 from pipeline.platform.databricks import on_databricks
 from pipeline.platform.run_secrets import RunCredentials
+from pipeline.run.affinity import one_cpu
 from pipeline.run.composition import Composition
 from pipeline.run.end import End
 from pipeline.run.garbage import rare_collections
@@ -78,6 +79,8 @@ class Run:
             recorder.set(bot_id=bot.id, bot_username=bot.username)
             composition = Composition(settings, bot, api, credentials, lease, recorder, end, once=self._once)
             try:
-                return composition.start().watch(end)
+                supervisor = composition.start()
+                with one_cpu():
+                    return supervisor.watch(end)
             finally:
                 composition.stop()

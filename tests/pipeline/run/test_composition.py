@@ -10,7 +10,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,20 @@ def test_a_run_with_once_warms_nothing_up_and_adds_no_micro_batch(parts: Parts, 
     assert parts.started[4:] == [
         "open spark", "tables.prepare", "memory thread", "query.start", "writer thread.start",
     ]  # fmt: skip
+
+
+def test_its_threads_are_kept_on_one_cpu_once_spark_is_there_which_needs_more(
+    parts: Parts, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def noted() -> Iterator[None]:
+        parts.note("one cpu")
+        yield
+
+    monkeypatch.setattr("pipeline.run.run.one_cpu", noted)
+    Run(settings).run()
+    assert "open spark" in parts.started
+    assert parts.started[-1] == "one cpu"
 
 
 def test_on_a_cluster_its_own_spark_is_used_and_never_stopped(
