@@ -70,6 +70,25 @@ def test_a_reply_keyboard_writes_for_the_person(chat: Chat) -> None:
     chat.message("No").wait_for()
     assert chat.update("message", 2)["text"] == "No"
     keyboard.wait_for(state="hidden")
+    chat.page.reload()
+    chat.message("No").wait_for()
+    keyboard.wait_for(state="hidden")
+    chat.bot("Choose again", reply_markup={"keyboard": [["Yes", "No"]], "one_time_keyboard": True})
+    keyboard.get_by_role("button", name="Yes", exact=True).wait_for()
+
+
+def test_a_hidden_photo_is_shown_when_a_person_wants_it(chat: Chat) -> None:
+    chat.says()
+    chat.open()
+    chat.page.locator("#files").set_input_files({"name": "dot.png", "mimeType": "image/png", "buffer": _PIXEL})
+    chat.page.get_by_role("button", name="Send").click()
+    file_id = chat.update("message", 2)["photo"][-1]["file_id"]
+    chat.telegram.call("sendPhoto", {"chat_id": 1, "photo": file_id, "caption": "A riddle", "has_spoiler": True})
+    hidden = chat.message("A riddle")
+    hidden.get_by_text("Hidden photo").wait_for()
+    assert not hidden.locator("img").is_visible()
+    hidden.get_by_text("Hidden photo").click()
+    hidden.get_by_role("img").wait_for()
 
 
 def test_a_forced_reply_begins_an_answer(chat: Chat) -> None:

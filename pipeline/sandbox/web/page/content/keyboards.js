@@ -88,12 +88,23 @@ export function replyMarkups(messages, person) {
     forced = null;
   for (const message of messages) {
     const { reply_markup: markup } = message;
+    if (keyboard?.markup.one_time_keyboard && message.from?.id === person?.id && isPress(message, keyboard.markup))
+      keyboard = null;
     if (!message.from?.is_bot || !markup || (markup.selective && !isFor(message, person))) continue;
     if (markup.keyboard) keyboard = { message, markup };
     else if (markup.remove_keyboard) keyboard = null;
     if (markup.force_reply) forced = { message, markup };
   }
   return { keyboard, forced };
+}
+
+/** Whether a message is what one of the keyboard's buttons sends. */
+function isPress({ text, location, contact }, { keyboard }) {
+  return keyboard.flat().some(wanted => {
+    if (wanted.request_location) return location;
+    if (wanted.request_contact) return contact;
+    return (wanted.text ?? wanted) === text;
+  });
 }
 
 /** A selective markup is for those whom the text mentions, and for the author of the message it replies to. */

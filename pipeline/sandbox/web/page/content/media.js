@@ -10,8 +10,12 @@ const addressOf = file => `/sandbox/files/${encodeURIComponent(file.file_id)}`;
 export function mediaOf(message) {
   const kind = mediaKind(message);
   const shown = kind && VIEWS[kind]?.(message);
-  return shown ? [shown].flat() : [];
+  if (!shown) return [];
+  return message.has_media_spoiler ? [covered(kind, shown)] : [shown].flat();
 }
+
+const covered = (kind, shown) =>
+  make("details", { class: "covered" }, make("summary", {}, `Hidden ${kind}: press to see it`), shown);
 
 const VIEWS = {
   photo: ({ photo }) =>
