@@ -129,10 +129,14 @@ class Connections:
 
     def borrow(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
         while (connection := self._last_used()) is not None:
-            # A redirect may have led elsewhere. The server may have ended it meanwhile.
-            if connection.can_handle_request(origin) and not connection.has_expired():
+            fits = connection.can_handle_request(origin)
+            # The server may have ended it meanwhile.
+            if fits and not connection.has_expired():
                 return connection
             connection.close()
+            if not fits:
+                # A redirect leads elsewhere, and the others stay for the calls that it does not lead away.
+                break
         return self._make(origin)
 
     def _last_used(self) -> httpcore.ConnectionInterface | None:

@@ -306,16 +306,24 @@ def test_calls_at_once_have_a_connection_each_and_the_last_used_is_lent_first() 
     assert borrowed(connections, 2) == [second, first]
 
 
-@pytest.mark.parametrize("why", ["the server ended it", "it leads elsewhere"])
-def test_a_connection_that_is_of_no_use_is_closed_and_another_is_lent(why: str) -> None:
+def test_a_connection_that_the_server_ended_is_closed_and_another_is_lent() -> None:
     connections = Connections(Lent)
-    kept, useless = borrowed(connections, 2)
-    useless.expired = why == "the server ended it"
-    useless.origin = httpcore.Origin(b"http", b"other", 80) if why == "it leads elsewhere" else ORIGIN
+    kept, ended = borrowed(connections, 2)
+    ended.expired = True
     connections.give_back(kept)
-    connections.give_back(useless)
+    connections.give_back(ended)
     assert borrowed(connections, 1) == [kept]
-    assert (kept.closed, useless.closed) == (False, True)
+    assert (kept.closed, ended.closed) == (False, True)
+
+
+def test_a_call_to_another_server_ends_one_connection_at_most() -> None:
+    connections = Connections(Lent)
+    idle = borrowed(connections, 3)
+    for each in idle:
+        connections.give_back(each)
+    elsewhere = httpcore.Origin(b"http", b"other", 80)
+    assert cast("Lent", connections.borrow(elsewhere)).origin == elsewhere
+    assert [each.closed for each in idle] == [False, False, True]
 
 
 def test_a_connection_whose_call_broke_off_is_closed_and_not_lent_again() -> None:
