@@ -84,7 +84,7 @@ class _Transport(httpx.BaseTransport):
     """Carries out the requests of a client. Thread-safe."""
 
     def __init__(self, proxy: str | None) -> None:
-        # Only to make connections: it gives each request to one of them under one lock, with a look at all of them.
+        # The pool only makes them. For each request it would look at all that it has lent, under one lock.
         self._connections = Connections(_pool(proxy).create_connection)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -149,6 +149,7 @@ class Connections:
         now = time.monotonic()
         unused = []
         with self._lock:
+            # One that never connected counts as idle and as closed.
             if connection.is_closed() or not connection.is_idle():
                 unused.append(connection)
             elif rests and not self._closed:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.run.threads.background import start_thread
+
 _THREADS = Path("/proc/self/task")
 _STATE = Path("/proc/thread-self/stat")
 _CHOOSE_EVERY = 10.0
@@ -41,14 +43,14 @@ def one_cpu() -> Iterator[None]:
             _place({_chosen(allowed)})
 
     _place({_chosen(allowed)})
-    chooser = threading.Thread(target=choose_again, name="affinity", daemon=True)
+    chooser = None
     try:
         with contextlib.suppress(RuntimeError):  # the machine has no thread left now
-            chooser.start()
+            chooser = start_thread("affinity", choose_again)
         yield
     finally:
         ended.set()
-        if chooser.ident is not None:
+        if chooser is not None:
             chooser.join()
         _place(allowed)
 

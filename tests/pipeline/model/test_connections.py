@@ -21,6 +21,9 @@ from pipeline.model.connections import Connections, bounded_client
 from pipeline.model.outcome import Outcome, Verdict
 from pipeline.peers.bounds import MIB
 from pipeline.platform.credentials import ModelAccess
+from pipeline.sandbox.models.rules import ScriptedRule
+from pipeline.sandbox.models.scripted import ScriptedModel
+from pipeline.sandbox.server import serve
 from tests.support.hostile import DRIPS, FLOODS
 from tests.support.replies import request
 from tests.support.tls import trusted_server
@@ -240,11 +243,20 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[httpcore.Origin]:
     return origins
 
 
-def test_calls_one_after_the_other_share_a_connection_until_it_breaks(made: list[httpcore.Origin]) -> None:
-    with wired(said("hi"), response("500 Internal Server Error", "{}"), b"", said("hi")) as wire:
+def test_calls_one_after_the_other_share_a_connection_also_after_one_that_failed(made: list[httpcore.Origin]) -> None:
+    scripted = ScriptedModel([ScriptedRule(contains="fail", status=500)])
+    with serve(scripted.app) as server:
         model = Model(ModelSettings("m"))
-        answers = [(model.ask(access(wire.url), request("hi")).verdict.value, len(made)) for _ in range(4)]
-    assert [verdict for verdict, _ in answers] == ["answered", "failing", "failing", "answered"]
+        texts = ("hi", "fail", "hi again")
+        verdicts = [model.ask(access(f"{server.url}/v1"), request(text)).verdict.value for text in texts]
+    assert (verdicts, len(made)) == (["answered", "failing", "answered"], 1)
+
+
+def test_after_a_connection_that_broke_the_next_call_has_another(made: list[httpcore.Origin]) -> None:
+    with wired(b"", said("hi")) as wire:
+        model = Model(ModelSettings("m"))
+        verdicts = [model.ask(access(wire.url), request("hi")).verdict.value for _ in range(2)]
+    assert (verdicts, len(made)) == (["failing", "answered"], 2)
 
 
 def test_a_redirect_to_another_server_is_followed_each_time(made: list[httpcore.Origin]) -> None:
@@ -255,6 +267,7 @@ def test_a_redirect_to_another_server_is_followed_each_time(made: list[httpcore.
             model = Model(ModelSettings("m"))
             texts = [model.ask(access(here.url), request("hi")).text for _ in range(2)]
     assert texts == ["there", "there"]
+    assert [f"http://127.0.0.1:{origin.port}" for origin in made] == [here.url, there.url] * 2
 
 
 def test_a_redirect_to_what_is_no_web_server_is_not_followed(made: list[httpcore.Origin]) -> None:
